@@ -1,0 +1,200 @@
+package oplog
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+)
+
+// Op says what kind of entry it is, with the letters of MongoDB's oplog.
+type Op byte
+
+// The kinds of entries.
+const (
+	Insert  Op = 'i'
+	Update  Op = 'u'
+	Delete  Op = 'd'
+	Command Op = 'c'
+	NoOp    Op = 'n'
+)
+
+// Entry is one oplog entry, taken apart. Its slices are views of Raw.
+//
+//	i  O is the document, O2 its key {_id: v}
+//	u  O is {$v: 2, diff: {...}} or, for a replacement, the new document; O2 is the key
+//	d  O is the key
+//	c  NS is "db.$cmd" and O the command as MongoDB logs it: create, drop, renameCollection, dropDatabase, createIndexes,
+//	   dropIndexes, collMod, applyOps
+//	n  nothing happened
+type Entry struct {
+	TS        Timestamp
+	Wall      int64 // milliseconds since 1970
+	Op        Op
+	NS        []byte   // "db.collection"
+	UUID      [16]byte // of the collection; meaningful when HasUUID
+	HasUUID   bool
+	O, O2     bsonraw.Doc
+	LSID      bsonraw.Doc // of a retryable write or transaction: {id, uid}; nil without
+	TxnNumber int64
+	StmtID    int32
+	HasStmtID bool
+
+	Raw bsonraw.Doc // the entry as it is stored
+
+	memo  atomic.Pointer[memo]
+	size  atomic.Int64  // of Raw and memo; far below zero once evicted
+	total *atomic.Int64 // of all shared entries; nil when not shared
+}
+
+// DB returns the database's part of NS.
+func (e *Entry) DB() []byte {
+	db, _ := SplitNS(e.NS)
+	return db
+}
+
+// Coll returns the collection's part of NS.
+func (e *Entry) Coll() []byte {
+	_, coll := SplitNS(e.NS)
+	return coll
+}
+
+// SplitNS splits a namespace at its first dot.
+func SplitNS(ns []byte) (db, coll []byte) {
+	for i, c := range ns {
+		if c == '.' {
+			return ns[:i], ns[i+1:]
+		}
+	}
+	return ns, nil
+}
+
+// Append encodes e (all but Raw) in MongoDB's field order and returns where the eight bytes of its timestamp stand, which is
+// known only when the entry is committed.
+func (e *Entry) Append(dst []byte) (out []byte, tsAt int) {
+	dst, at := bsonraw.BeginDoc(dst)
+	if e.LSID != nil {
+		dst = bsonraw.AppendDoc(dst, "lsid", e.LSID)
+		dst = bsonraw.AppendInt64(dst, "txnNumber", e.TxnNumber)
+	}
+	dst = bsonraw.AppendString(dst, "op", []byte{byte(e.Op)})
+	dst = bsonraw.AppendString(dst, "ns", e.NS)
+	if e.HasUUID {
+		dst = bsonraw.AppendBinary(dst, "ui", bsonraw.SubtypeUUID, e.UUID[:])
+	}
+	dst = bsonraw.AppendDoc(dst, "o", e.O)
+	if e.O2 != nil {
+		dst = bsonraw.AppendDoc(dst, "o2", e.O2)
+	}
+	if e.HasStmtID {
+		dst = bsonraw.AppendInt32(dst, "stmtId", e.StmtID)
+	}
+	dst = bsonraw.AppendTimestamp(dst, "ts", uint64(e.TS))
+	tsAt = len(dst) - 8
+	dst = bsonraw.AppendInt64(dst, "t", 1)
+	dst = bsonraw.AppendInt64(dst, "v", 2)
+	dst = bsonraw.AppendDate(dst, "wall", e.Wall)
+	return bsonraw.EndDoc(dst, at), tsAt
+}
+
+// PutTimestamp writes the timestamp into an encoded entry, at the place that Append returned.
+func PutTimestamp(raw []byte, tsAt int, ts Timestamp) {
+	binary.LittleEndian.PutUint64(raw[tsAt:], uint64(ts))
+}
+
+// Parse takes an encoded entry apart. The entry keeps raw.
+func Parse(raw bsonraw.Doc) (*Entry, error) {
+	e := &Entry{Raw: raw}
+	return e, e.Reset(raw)
+}
+
+// Reset makes e the entry that raw encodes, so that a reader can use one Entry for many. Not for entries that are shared.
+func (e *Entry) Reset(raw bsonraw.Doc) error {
+	*e = Entry{Raw: raw}
+	for it := raw.Iter(); it.Next(); {
+		e.setField(it.Key(), it.Value())
+	}
+	if e.Op == 0 || e.TS == 0 || e.O == nil {
+		return fmt.Errorf("parse oplog entry: op, ts or o is missing in %d bytes", len(raw))
+	}
+	return nil
+}
+
+func (e *Entry) setField(key []byte, v bsonraw.Value) {
+	switch string(key) {
+	case "op":
+		if b := v.Bytes(); len(b) == 1 {
+			e.Op = Op(b[0])
+		}
+	case "ns":
+		e.NS = v.Bytes()
+	case "ui":
+		if _, b := v.Binary(); len(b) == 16 {
+			copy(e.UUID[:], b)
+			e.HasUUID = true
+		}
+	case "o":
+		e.O = v.Doc()
+	case "o2":
+		e.O2 = v.Doc()
+	case "ts":
+		e.TS = Timestamp(v.Int64())
+	case "wall":
+		e.Wall = v.Int64()
+	case "lsid":
+		e.LSID = v.Doc()
+	case "txnNumber":
+		e.TxnNumber = v.Int64()
+	case "stmtId":
+		e.StmtID, e.HasStmtID = v.Int32(), true
+	}
+}
+
+// memo is a list of what was made of an entry, each under its key.
+type memo struct {
+	key  any
+	data []byte
+	next *memo
+}
+
+// evicted is what size becomes when the entry leaves the shared ones: so low that additions do not bring it back.
+const evicted = -1 << 62
+
+// Share marks e as one that many readers see: what they make of it is then kept with it. Its size counts in total until Evict.
+func (e *Entry) Share(total *atomic.Int64) {
+	e.total = total
+	e.size.Store(int64(len(e.Raw)))
+	total.Add(int64(len(e.Raw)))
+}
+
+// Evict takes e's size out of the total. Readers that hold e may go on using it.
+func (e *Entry) Evict() { e.total.Add(-e.size.Swap(evicted)) }
+
+// Memo returns what build makes of e, and keeps it under key when e is shared, so that it is made once however many streams
+// look at it. key must be comparable; the result must not be changed.
+func (e *Entry) Memo(key any, build func() ([]byte, error)) ([]byte, error) {
+	if e.total == nil {
+		return build()
+	}
+	for m := e.memo.Load(); m != nil; m = m.next {
+		if m.key == key {
+			return m.data, nil
+		}
+	}
+	data, err := build()
+	if err != nil {
+		return nil, err
+	}
+	// Two readers may build at the same time; both results are right, and the later one is found first.
+	for {
+		head := e.memo.Load()
+		if e.memo.CompareAndSwap(head, &memo{key: key, data: data, next: head}) {
+			break
+		}
+	}
+	if n := int64(len(data)); e.size.Add(n) > 0 {
+		e.total.Add(n)
+	}
+	return data, nil
+}
