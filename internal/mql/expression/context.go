@@ -1,0 +1,126 @@
+package expression
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+)
+
+// Context is the memory in which expressions run: values of variables, and an arena for what they compute. The zero Context
+// is ready for use. It is meant to be used again and again, with [Context.Reset] between documents, and is not safe for
+// concurrent use.
+type Context struct {
+	root    bsonraw.Doc
+	vars    []bsonraw.Value
+	args    []bsonraw.Value // a stack of evaluated arguments
+	scratch [][]byte        // buffers that nobody builds in at the moment
+	arena   arena
+}
+
+// codeExceededMemoryLimit is the code for an expression whose values outgrow the memory that one document may take.
+const codeExceededMemoryLimit mongoerr.Code = 146
+
+// memoryLimit bounds what is computed for one document, in bytes.
+const memoryLimit = 100 << 20
+
+// Reset gives back the memory of everything computed so far: values returned by Eval and documents returned by Keep are no
+// longer valid. Variables keep their values.
+func (c *Context) Reset() {
+	c.arena.reset()
+}
+
+// Set gives a variable its value, which must stay valid as long as expressions that name the variable run.
+func (c *Context) Set(slot Slot, v bsonraw.Value) {
+	for len(c.vars) <= int(slot) {
+		c.vars = append(c.vars, bsonraw.Value{})
+	}
+	c.vars[slot] = v
+}
+
+// Scratch returns an empty buffer in which a document can be built. [Context.Keep] or [Context.Discard] gives it back.
+func (c *Context) Scratch() []byte {
+	if n := len(c.scratch); n > 0 {
+		buf := c.scratch[n-1]
+		c.scratch = c.scratch[:n-1]
+		return buf[:0]
+	}
+	return make([]byte, 0, 256)
+}
+
+// Keep copies what was built in a buffer from Scratch into the arena, where it stays until Reset, and takes the buffer back. It
+// fails with ExceededMemoryLimit when the arena outgrows its bound.
+func (c *Context) Keep(buf []byte) (bsonraw.Doc, error) {
+	if c.arena.used+len(buf) > memoryLimit {
+		c.Discard(buf)
+		return nil, mongoerr.New(codeExceededMemoryLimit, "Expression used too much memory for one document: the limit is %d bytes", memoryLimit)
+	}
+	out := c.arena.alloc(len(buf))
+	copy(out, buf)
+	c.Discard(buf)
+	return out, nil
+}
+
+// Discard takes back a buffer from Scratch.
+func (c *Context) Discard(buf []byte) {
+	if cap(buf) <= maxScratch {
+		c.scratch = append(c.scratch, buf)
+	}
+}
+
+// maxScratch is the largest buffer that is kept for the next document.
+const maxScratch = 1 << 20
+
+// keepValue is Keep for a value of any type.
+func (c *Context) keepValue(t bsonraw.Type, buf []byte) (bsonraw.Value, error) {
+	data, err := c.Keep(buf)
+	if err != nil {
+		return bsonraw.Value{}, err
+	}
+	return bsonraw.Value{Type: t, Data: data}, nil
+}
+
+func (c *Context) int32Value(n int32) bsonraw.Value {
+	b := c.arena.alloc(4)
+	binary.LittleEndian.PutUint32(b, uint32(n))
+	return bsonraw.Value{Type: bsonraw.TypeInt32, Data: b}
+}
+
+func (c *Context) int64Value(n int64) bsonraw.Value {
+	return c.uint64Value(bsonraw.TypeInt64, uint64(n))
+}
+
+func (c *Context) doubleValue(f float64) bsonraw.Value {
+	return c.uint64Value(bsonraw.TypeDouble, math.Float64bits(f))
+}
+
+func (c *Context) dateValue(millis int64) bsonraw.Value {
+	return c.uint64Value(bsonraw.TypeDate, uint64(millis))
+}
+
+func (c *Context) uint64Value(t bsonraw.Type, n uint64) bsonraw.Value {
+	b := c.arena.alloc(8)
+	binary.LittleEndian.PutUint64(b, n)
+	return bsonraw.Value{Type: t, Data: b}
+}
+
+// stringValue copies text into a string value.
+func (c *Context) stringValue(text []byte) (bsonraw.Value, error) {
+	buf := c.beginString()
+	return c.endString(append(buf, text...))
+}
+
+// beginString returns a buffer to which a string's text can be appended; endString makes the value.
+func (c *Context) beginString() []byte { return append(c.Scratch(), 0, 0, 0, 0) }
+
+func (c *Context) endString(buf []byte) (bsonraw.Value, error) {
+	buf = append(buf, 0)
+	binary.LittleEndian.PutUint32(buf, uint32(len(buf)-4))
+	return c.keepValue(bsonraw.TypeString, buf)
+}
+
+// mark remembers the state of the arena; release gives back what was computed since.
+func (c *Context) mark() arenaMark { return c.arena.mark() }
+
+func (c *Context) release(m arenaMark) { c.arena.release(m) }

@@ -1,0 +1,140 @@
+package expression
+
+import (
+	"encoding/binary"
+	"math"
+	"math/big"
+	"strconv"
+
+	"github.com/cockroachdb/apd/v3"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+)
+
+// decimalContext is the arithmetic of IEEE 754 decimal128.
+var decimalContext = apd.Context{
+	Precision:   34,
+	MaxExponent: 6144,
+	MinExponent: -6143,
+	Rounding:    apd.RoundHalfEven,
+}
+
+const decimalBias = 6176
+
+// toDecimal converts any number. A double is converted with 15 significant digits, as MongoDB does: what is beyond them is
+// mostly an artifact of the binary form.
+func toDecimal(v bsonraw.Value) *apd.Decimal {
+	switch v.Type {
+	case bsonraw.TypeDecimal128:
+		return readDecimal(v)
+	case bsonraw.TypeDouble:
+		return decimalOfDouble(v.Double(), 15)
+	}
+	n, _ := v.AsInt64()
+	return new(apd.Decimal).SetInt64(n)
+}
+
+// decimalOfDouble converts with that many significant digits; trailing zeros are kept up to 15 digits.
+func decimalOfDouble(f float64, digits int) *apd.Decimal {
+	d := new(apd.Decimal)
+	switch {
+	case math.IsNaN(f):
+		d.Form = apd.NaN
+		return d
+	case math.IsInf(f, 0):
+		d.Form = apd.Infinite
+		d.Negative = f < 0
+		return d
+	case f == 0:
+		d.Negative = math.Signbit(f)
+		return d
+	}
+	if _, _, err := d.SetString(strconv.FormatFloat(f, 'e', digits-1, 64)); err != nil {
+		d.Form = apd.NaN // cannot be: FormatFloat writes what SetString reads
+	}
+	return d
+}
+
+// readDecimal unpacks a decimal128. A coefficient of more than 34 digits counts as zero, as the standard says.
+func readDecimal(v bsonraw.Value) *apd.Decimal {
+	high, low := v.Decimal128()
+	d := &apd.Decimal{Negative: high>>63 != 0}
+	switch {
+	case high>>58&0x1f == 0x1f:
+		d.Form = apd.NaN
+		return d
+	case high>>58&0x1f == 0x1e:
+		d.Form = apd.Infinite
+		return d
+	case high>>61&3 == 3:
+		d.Exponent = int32(high>>47&0x3fff) - decimalBias
+		return d
+	}
+	d.Exponent = int32(high>>49&0x3fff) - decimalBias
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], high&(1<<49-1))
+	binary.BigEndian.PutUint64(b[8:], low)
+	d.Coeff.SetMathBigInt(new(big.Int).SetBytes(b[:]))
+	if d.NumDigits() > 34 {
+		d.Coeff.SetInt64(0)
+	}
+	return d
+}
+
+// writeDecimal packs a decimal128, rounding to 34 digits where it must.
+func writeDecimal(dst []byte, d *apd.Decimal) []byte {
+	var high, low uint64
+	switch d.Form {
+	case apd.NaN, apd.NaNSignaling:
+		high = 0x1f << 58
+	case apd.Infinite:
+		high = 0x1e << 58
+	default:
+		var rounded apd.Decimal
+		// Round only reports inexactness and overflow, which it has already turned into a rounded number or an infinity.
+		_, _ = decimalContext.Round(&rounded, d)
+		if rounded.Form != apd.Finite {
+			return writeDecimal(dst, &rounded)
+		}
+		high, low = packFinite(&rounded)
+	}
+	if d.Negative {
+		high |= 1 << 63
+	}
+	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(dst, low), high)
+}
+
+// The exponents that the format has room for.
+const (
+	maxDecimalExponent = 6111
+	minDecimalExponent = -6176
+)
+
+// packFinite brings the exponent into range by padding or cutting zeros, which Round does not do.
+func packFinite(d *apd.Decimal) (high, low uint64) {
+	coefficient := d.Coeff.MathBigInt()
+	exponent := int(d.Exponent)
+	if coefficient.Sign() == 0 {
+		exponent = min(max(exponent, minDecimalExponent), maxDecimalExponent)
+	}
+	if exponent > maxDecimalExponent {
+		padding := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(exponent-maxDecimalExponent)), nil)
+		coefficient.Mul(coefficient, padding)
+		exponent = maxDecimalExponent
+	}
+	var b [16]byte
+	coefficient.FillBytes(b[:])
+	high = binary.BigEndian.Uint64(b[:8]) | uint64(exponent+decimalBias)<<49
+	return high, binary.BigEndian.Uint64(b[8:])
+}
+
+// decimalValue makes a decimal value in the arena.
+func (c *Context) decimalValue(d *apd.Decimal) bsonraw.Value {
+	b := c.arena.alloc(16)
+	writeDecimal(b[:0], d)
+	return bsonraw.Value{Type: bsonraw.TypeDecimal128, Data: b}
+}
+
+func appendDecimalText(dst []byte, v bsonraw.Value) []byte {
+	return readDecimal(v).Append(dst, 'G')
+}

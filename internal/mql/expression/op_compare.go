@@ -1,0 +1,48 @@
+package expression
+
+import "github.com/sluicestream/sluice/internal/bsonraw"
+
+// compare orders two values as expressions do: in this language, unlike in a sort, a missing value is less than null, which
+// in turn differs from undefined.
+func compare(a, b bsonraw.Value) int {
+	if a.IsMissing() || b.IsMissing() {
+		if a.Type == b.Type {
+			return 0
+		}
+		if a.IsMissing() {
+			return missingAgainst(b)
+		}
+		return -missingAgainst(a)
+	}
+	return bsonraw.Compare(a, b)
+}
+
+// missingAgainst orders a missing value against one that is not: only MinKey is less.
+func missingAgainst(b bsonraw.Value) int {
+	if b.Type == bsonraw.TypeMinKey {
+		return 1
+	}
+	return -1
+}
+
+func comparison(holds func(order int) bool) operator {
+	return operator{binary: func(_ *Context, a, b bsonraw.Value) (bsonraw.Value, error) {
+		return bsonraw.BoolValue(holds(compare(a, b))), nil
+	}}
+}
+
+var (
+	orderLess    = bsonraw.Int32Value(-1)
+	orderEqual   = bsonraw.Int32Value(0)
+	orderGreater = bsonraw.Int32Value(1)
+)
+
+func evalCmp(_ *Context, a, b bsonraw.Value) (bsonraw.Value, error) {
+	switch c := compare(a, b); {
+	case c < 0:
+		return orderLess, nil
+	case c > 0:
+		return orderGreater, nil
+	}
+	return orderEqual, nil
+}
