@@ -1,2 +1,42 @@
 // Package sluice is a client for MongoDB change streams that never loses or repeats an event.
+//
+// [Watch] opens a stream on a collection, a database or a whole cluster of the official driver:
+//
+//	stream, err := sluice.Watch[Order](ctx, coll, nil, &sluice.Options{FullDocument: sluice.UpdateLookup})
+//	if err != nil {
+//		return err
+//	}
+//	defer stream.Close()
+//	for event, err := range stream.All(ctx) {
+//		if err != nil {
+//			return err
+//		}
+//		order, err := event.FullDocument()
+//		...
+//	}
+//
+// # Reading
+//
+// [Stream.All] iterates, [Stream.Next] waits for one event, [Stream.NextBatch] for all of the server's next reply, and
+// [Stream.TryNext] looks once and does not wait for events beyond one request. A context bounds the waiting only: when it
+// ends, the stream lives on and the awaited event comes next. Streams may be read, asked and closed from any goroutine.
+//
+// An [Event] is a view of the bytes that the server sent; its methods decode what they are asked for.
+//
+// # Positions
+//
+// A [Token] is a position: [Stream.ResumeToken] after the last event handed out, [Event.Token] after that event. Stored
+// somewhere (as text, JSON or BSON), it lets another stream go on from there with [Options].ResumeAfter, or StartAfter.
+//
+// # Failures
+//
+// When a connection breaks, a server steps down or a cursor is lost, the stream opens its cursor again at its position;
+// readers just wait longer. [Options].Retry bounds that. What cannot pass ends the stream with an [*Error], which wraps
+// the driver's error and one of [ErrHistoryLost], [ErrInvalidToken] and [ErrTooLarge] where it applies. Policies say what
+// happens instead: [Options].OnInvalidate, OnHistoryLost, SplitLargeEvents.
+//
+// # What lives here
+//
+// This package holds the client alone and needs nothing but a server, real or the one in the engine package, which it
+// never imports.
 package sluice

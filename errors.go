@@ -1,0 +1,90 @@
+package sluice
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+)
+
+var (
+	// ErrClosed is what readers get after Close.
+	ErrClosed = errors.New("sluice: stream is closed")
+
+	// ErrNoDocument tells that an event does not carry what was asked for.
+	ErrNoDocument = errors.New("sluice: event carries no such document")
+
+	// ErrHistoryLost tells that events after the position are gone from the server's oplog (codes 286, 136).
+	// Options.OnHistoryLost says what a stream does then.
+	ErrHistoryLost = errors.New("sluice: history lost")
+
+	// ErrInvalidToken tells that a position cannot be used: unreadable, of another stream or pipeline, or of an
+	// invalidate event where only StartAfter would do (codes 260, 280 and those of malformed tokens).
+	ErrInvalidToken = errors.New("sluice: invalid resume token")
+
+	// ErrTooLarge tells that an event is larger than a document may be (code 10334). Error.Token is the position
+	// before it. See Options.SplitLargeEvents.
+	ErrTooLarge = errors.New("sluice: event too large")
+)
+
+// Error is a failure of a stream. errors.Is finds its sentinel (such as ErrHistoryLost) and the driver's error,
+// errors.As the driver's mongo.CommandError and mongo.ServerError.
+type Error struct {
+	Op        string    // what failed: "watch" (arguments), "open", "resume", "getMore" or "read"
+	Namespace Namespace // what is watched
+	Code      int32     // the server's error code; 0 if it was not the server that failed
+	Name      string    // the server's name for the code
+	Labels    []string  // the server's error labels
+	Token     Token     // position after the last event that was received, to go on from; zero if there is none
+	Err       error     // the cause, the driver's error as a rule
+
+	sentinel error  // one of the Err variables, or nil
+	hint     string // what to do
+}
+
+// Error says what failed, where, why, and, where the caller can act, what to do.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("sluice: ")
+	b.WriteString(e.Op)
+	if ns := e.Namespace.String(); ns != "" {
+		b.WriteString(" " + ns)
+	}
+	if e.sentinel != nil {
+		b.WriteString(": " + strings.TrimPrefix(e.sentinel.Error(), "sluice: "))
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	if e.Code != 0 {
+		fmt.Fprintf(&b, " (code %d)", e.Code)
+	}
+	if e.hint != "" {
+		b.WriteString("; " + e.hint)
+	}
+	return b.String()
+}
+
+// Unwrap returns the sentinel, if there is one, and the cause.
+func (e *Error) Unwrap() []error {
+	var errs []error
+	if e.sentinel != nil {
+		errs = append(errs, e.sentinel)
+	}
+	if e.Err != nil {
+		errs = append(errs, e.Err)
+	}
+	return errs
+}
+
+// newError describes a failure for the caller.
+func newError(op string, ns Namespace, pos position, err error) *Error {
+	e := &Error{Op: op, Namespace: ns, Token: pos.token, Err: err}
+	var ce mongo.CommandError
+	if errors.As(err, &ce) {
+		e.Code, e.Name, e.Labels = ce.Code, ce.Name, ce.Labels
+	}
+	e.sentinel, e.hint = diagnose(err, pos)
+	return e
+}

@@ -1,0 +1,85 @@
+package sluice
+
+import (
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// Health is the state of a stream at one moment.
+type Health struct {
+	Position  bson.Timestamp // cluster time of the position (see Stream.ResumeToken); zero if it is not known
+	Lag       time.Duration  // the server's newest time that the stream has heard of, minus Position; in whole seconds
+	TokenAge  time.Duration  // now minus Position: how far back the oplog has to reach for a resume; in whole seconds
+	Resumes   uint64         // cursors that were opened after a failure, the driver's own resumes included
+	Buffered  int            // events received and not handed out
+	LastError error          // during an outage and after a final error; else nil
+}
+
+// Metrics gets a stream's Health after each reply of the server and after each failure, from the stream's own goroutine:
+// Observe must return soon, and must not close the stream.
+type Metrics interface {
+	Observe(Health)
+}
+
+// Gap tells that events were missed for certain or possibly, between two points of time: the stream started over
+// because the server could not go on from its position.
+type Gap struct {
+	After Token          // the position that was lost
+	From  bson.Timestamp // its time, at or after the last event handed out; zero if it is not known
+	To    bson.Timestamp // at or before the next event
+	Err   error          // why: ErrHistoryLost, with the server's error
+}
+
+// health returns the state at this moment.
+func (h *handover) health() Health {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	state := h.mu.state
+	state.Buffered = len(h.mu.queue) - h.mu.head
+	if h.mu.last != nil {
+		state.Position = clusterTime(h.mu.last)
+	}
+	if state.Position.IsZero() {
+		state.Position, _ = h.tokenLocked().time()
+	}
+	if !state.Position.IsZero() {
+		at := int64(state.Position.T)
+		if !h.mu.heard.IsZero() {
+			state.Lag = max(time.Duration(int64(h.mu.heard.T)-at)*time.Second, 0)
+		}
+		state.TokenAge = max(time.Duration(time.Now().Unix()-at)*time.Second, 0)
+	}
+	return state
+}
+
+// outage records a failure that will be retried, and ends the round.
+func (h *handover) outage(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mu.state.LastError = err
+	h.roundLocked()
+}
+
+// resumed records cursors that replaced others after a failure.
+func (h *handover) resumed(n uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mu.state.Resumes += n
+	h.mu.state.LastError = nil
+}
+
+// observe passes the state on to Options.Metrics, and notes how far the server is.
+func (m *machine) observe() {
+	if m.cur != nil {
+		heard := m.cur.serverTime()
+		m.mu.Lock()
+		if heard.After(m.mu.heard) {
+			m.mu.heard = heard
+		}
+		m.mu.Unlock()
+	}
+	if m.opts.Metrics != nil {
+		m.opts.Metrics.Observe(m.health())
+	}
+}

@@ -1,0 +1,304 @@
+package sluice
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+const (
+	closeTimeout = 5 * time.Second // for killing the cursor when the stream is closed
+	dropTimeout  = time.Second     // for killing a cursor that is replaced
+	firstPiece   = 32              // events of a batch that are handed over first, so that the first ones do not wait for the last
+	nextPiece    = 512
+)
+
+// machine runs a stream: the one goroutine that owns the cursor. It fetches when a caller wants more, opens the cursor
+// again when it fails, and decides when the stream is over. Its context is its own, so that no caller's deadline or
+// cancellation ever reaches the driver; Close ends it.
+type machine struct {
+	*handover
+	src  source
+	opts *Options
+	ns   Namespace
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the goroutine has ended and everything is released
+
+	cur      cursor // nil while it has to be opened
+	pos      position
+	applied  cursorSettings // what cur was opened with
+	swaps    uint64         // cur.resumes() that were counted
+	fruitful bool           // cur has answered a getMore, or brought events
+	now      bool           // the next cursor may be opened at no position
+	lost     *Gap           // waits for the next cursor, which tells where it ends
+	trouble  outage
+	pieces   fragments
+	scratch  []bson.Raw
+}
+
+// newMachine opens the first cursor; ctx bounds that only. The goroutine is started by start.
+func newMachine(ctx context.Context, src source, opts *Options, ns Namespace) (*machine, error) {
+	m := &machine{handover: newHandover(opts), src: src, opts: opts, ns: ns, done: make(chan struct{})}
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	m.pos = startOf(opts)
+	m.pieces.on = opts.SplitLargeEvents
+	m.trouble.retry = opts.Retry
+	m.mu.token = m.pos.token
+	for {
+		m.applied = m.settings()
+		cur, err := src.open(ctx, m.pos, m.applied)
+		if err == nil {
+			m.adopt(cur, !m.pos.token.IsZero())
+			m.settled()
+			return m, nil
+		}
+		if m.lost != nil || !m.restart(err) {
+			m.cancel()
+			return nil, newError("open", ns, m.pos, err)
+		}
+	}
+}
+
+func (m *machine) run() {
+	defer close(m.done)
+	defer m.release()
+	for m.awaitDemand() {
+		if m.cur == nil {
+			m.reopen()
+		} else {
+			m.fetch()
+		}
+		m.observe()
+	}
+}
+
+// awaitDemand waits until there is something to do. It returns false when the stream is over.
+func (m *machine) awaitDemand() bool {
+	for {
+		if m.ctx.Err() != nil || m.ended() {
+			return false
+		}
+		if m.cur == nil || m.wanted() {
+			return true
+		}
+		select {
+		case <-m.wake:
+		case <-m.ctx.Done():
+		}
+	}
+}
+
+// fetch sends one getMore and hands over what it brings.
+func (m *machine) fetch() {
+	if !m.adjust() || !m.trouble.steady(m.ctx) {
+		return
+	}
+	if err := m.cur.more(m.ctx); err != nil {
+		if errors.Is(err, errElsewhere) {
+			m.resumed(1)
+		}
+		m.failed(err)
+		return
+	}
+	if swaps := m.cur.resumes(); swaps != m.swaps {
+		m.resumed(swaps - m.swaps)
+		m.swaps = swaps
+		if m.pieces.pending() {
+			m.failed(&cursorError{err: errElsewhere}) // the other fragments are those of another cursor
+			return
+		}
+		if err := m.trouble.swapped(); err != nil {
+			m.failed(err)
+			return
+		}
+	} else {
+		m.trouble.over()
+	}
+	m.fruitful = true
+	m.received(false)
+}
+
+// adjust applies changed settings to the cursor. It returns false if the cursor had to be dropped to be opened again.
+func (m *machine) adjust() bool {
+	want := m.settings()
+	if want == m.applied {
+		return true
+	}
+	if sizer, ok := m.cur.(resizable); ok && want.maxAwait == m.applied.maxAwait {
+		sizer.setBatchSize(want.batchSize)
+		m.applied = want
+		return true
+	}
+	m.drop(dropTimeout)
+	return false
+}
+
+// adopt takes over a cursor that was just opened. quiet leaves the position that callers see where it is.
+func (m *machine) adopt(cur cursor, quiet bool) {
+	m.cur, m.swaps, m.fruitful, m.now = cur, 0, false, false
+	if cur.waiting() == 0 {
+		if token := cur.batchToken(); !token.IsZero() {
+			m.pos.token = token
+		} else if m.pos.isZero() {
+			m.pos.time = cur.serverTime()
+		}
+	}
+	if m.lost != nil {
+		m.closeGap()
+	}
+	if cur.waiting() > 0 || !cur.alive() {
+		m.fruitful = cur.waiting() > 0
+		m.received(true)
+	} else if !quiet {
+		m.move(m.pos.token)
+	}
+}
+
+// received hands over the cursor's reply, in pieces. opening says that it is the first batch, which no caller asked
+// for: without events it ends no round.
+func (m *machine) received(opening bool) {
+	if m.cur.waiting() == 0 {
+		token := m.cur.batchToken()
+		if !token.IsZero() && !m.pieces.pending() {
+			m.pos.token = token
+		}
+		end := m.ending(false)
+		if opening && end == nil {
+			return
+		}
+		m.idle(token, end)
+		return
+	}
+	size, first := firstPiece, true
+	for m.cur.waiting() > 0 {
+		events, err := m.cur.take(m.scratch[:0], size)
+		m.scratch = events
+		if events, err = m.pieces.join(events, err); len(events) > 0 {
+			m.pos = position{token: tokenOf(eventID(events[len(events)-1]))}
+		}
+		if err != nil {
+			m.put(batch{events: events, first: first})
+			m.failed(err)
+			break
+		}
+		b := batch{events: events, first: first, whole: m.cur.waiting() == 0}
+		if b.whole {
+			m.completed(&b)
+		}
+		m.put(b)
+		size, first = nextPiece, false
+		if b.whole {
+			break
+		}
+	}
+	clear(m.scratch)
+}
+
+// completed finds out what follows the end of a batch.
+func (m *machine) completed(b *batch) {
+	invalidated := len(b.events) > 0 && operationType(b.events[len(b.events)-1]) == Invalidate
+	if token := m.cur.batchToken(); !token.IsZero() && !m.pieces.pending() && !invalidated {
+		b.tail = token
+		m.pos.token = token
+	}
+	b.end = m.ending(invalidated)
+}
+
+// ending decides what a cursor that has come to its end means: the end of the stream, or of this cursor only.
+func (m *machine) ending(invalidated bool) error {
+	if m.cur.alive() && !invalidated {
+		return nil
+	}
+	if m.opts.OnInvalidate == ContinueOnInvalidate {
+		m.opts.Logger.Info("sluice: invalidated; going on after it", "namespace", m.ns.String())
+		m.pos.startAfter = !m.pos.token.IsZero()
+		if !m.fruitful {
+			m.trouble.began(errUnsteady)
+		}
+		m.drop(dropTimeout)
+		return nil
+	}
+	m.opts.Logger.Info("sluice: invalidated; the stream ends", "namespace", m.ns.String())
+	return io.EOF
+}
+
+// failed decides what a failure means: opening again from the position, the policy for lost history, or the end.
+func (m *machine) failed(err error) {
+	var ce *cursorError
+	opening := errors.As(err, &ce) && ce.opening
+	if ce != nil {
+		err = ce.err
+	}
+	m.judge(err, "getMore", passing(err, opening, m.pos))
+}
+
+// judge ends a cursor that failed, and the stream too unless the failure passes or a policy covers it.
+func (m *machine) judge(err error, op string, passes bool) {
+	if m.ctx.Err() != nil {
+		return // Close did this; release has more time to kill the cursor
+	}
+	if m.cur != nil {
+		m.drop(dropTimeout)
+	}
+	if passes {
+		if m.trouble.began(err) {
+			if !errors.Is(err, errElsewhere) {
+				m.opts.Logger.Warn("sluice: resuming", "namespace", m.ns.String(), "attempt", m.trouble.attempts, "error", err)
+			}
+			m.outage(err)
+			return
+		}
+	} else if m.restart(err) && m.trouble.began(err) {
+		m.outage(err)
+		return
+	}
+	final := newError(op, m.ns, m.pos, err)
+	m.opts.Logger.Error("sluice: the stream ends", "namespace", m.ns.String(), "error", final)
+	m.finish(final)
+}
+
+// reopen makes one attempt to open the cursor at the position, after a wait if earlier ones failed.
+func (m *machine) reopen() {
+	if !m.trouble.pause(m.ctx) {
+		return
+	}
+	if m.pos.isZero() && !m.now {
+		m.judge(errNoPosition, "resume", false)
+		return
+	}
+	m.applied = m.settings()
+	cur, err := m.src.open(m.ctx, m.pos, m.applied)
+	if err != nil {
+		var ce *cursorError
+		own := position{token: m.pos.token, time: m.pos.time} // 260 on a startAfter of our own is final
+		m.judge(err, "resume", passing(err, !errors.As(err, &ce), own))
+		return
+	}
+	if m.trouble.attempts > 0 || m.lost != nil {
+		m.resumed(1)
+		m.opts.Logger.Info("sluice: resumed", "namespace", m.ns.String())
+	}
+	m.adopt(cur, false)
+}
+
+// drop kills the cursor, so that the next step opens another one.
+func (m *machine) drop(timeout time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	m.cur.close(ctx)
+	m.cur = nil
+	m.pieces.reset()
+}
+
+// release frees everything when the machine ends.
+func (m *machine) release() {
+	if m.cur != nil {
+		m.drop(closeTimeout)
+	}
+	m.src.close()
+}

@@ -1,0 +1,81 @@
+package sluice
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// outage is trouble with the cursor: from the first failure until a getMore has succeeded again.
+type outage struct {
+	retry    Retry
+	since    time.Time
+	attempts int // failures so far
+	swaps    int // cursors in a row that the driver replaced, without a getMore that needed none
+	paused   int // attempts that were waited for
+}
+
+// began counts a failure; it returns false when the outage has lasted too long.
+func (o *outage) began(err error) bool {
+	if errors.Is(err, errElsewhere) {
+		return true // nothing is wrong with the server
+	}
+	if o.attempts == 0 && o.swaps == 0 {
+		o.since = time.Now()
+	}
+	o.attempts++
+	return o.retry.MaxElapsed == 0 || time.Since(o.since) < o.retry.MaxElapsed
+}
+
+// over ends the outage.
+func (o *outage) over() { o.attempts, o.swaps, o.paused = 0, 0, 0 }
+
+// swapped counts a cursor that the driver replaced by itself.
+func (o *outage) swapped() error {
+	if o.swaps == 0 && o.attempts == 0 {
+		o.since = time.Now()
+	}
+	o.swaps++
+	if o.retry.MaxElapsed > 0 && time.Since(o.since) >= o.retry.MaxElapsed {
+		return &cursorError{err: errUnsteady}
+	}
+	return nil
+}
+
+// steady waits when the driver has replaced cursor after cursor: its own resume knows no pause.
+func (o *outage) steady(ctx context.Context) bool {
+	if o.swaps < 2 {
+		return true
+	}
+	return o.sleep(ctx, o.swaps-2)
+}
+
+// pause waits before the next attempt. It returns false when ctx ended.
+func (o *outage) pause(ctx context.Context) bool {
+	if o.attempts == o.paused {
+		return true
+	}
+	o.paused = o.attempts
+	return o.sleep(ctx, o.attempts-1)
+}
+
+func (o *outage) sleep(ctx context.Context, doublings int) bool {
+	wait := o.retry.MinBackoff
+	for ; doublings > 0 && wait < o.retry.MaxBackoff; doublings-- {
+		wait *= 2
+	}
+	wait = min(wait, o.retry.MaxBackoff)
+	wait = wait/2 + rand.N(wait/2+1)
+	if o.retry.MaxElapsed > 0 {
+		wait = min(wait, max(o.retry.MaxElapsed-time.Since(o.since), 0))
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
