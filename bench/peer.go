@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+)
+
+const (
+	startTimeout = 60 * time.Second
+	stopTimeout  = 30 * time.Second
+	databaseName = "sluice_bench"
+)
+
+// peer is one server under load. Client is for the load, streams have connections of their own.
+type peer struct {
+	name    string
+	uri     string
+	pid     int // 0: unknown, so that its CPU and memory are not reported
+	client  *mongo.Client
+	streams *mongo.Client
+	nextID  atomic.Int64 // of documents, over all workloads
+	stop    func() error // ends the server if the bench started it
+}
+
+// launcher starts the peers that are named rather than given by a URI.
+type launcher struct {
+	dir          string // for sluice's binary and data; a folder on the filesystem of mongod's
+	repository   string // the module whose cmd/sluice is built
+	mongodScript string
+}
+
+// launch starts or finds the peer that spec describes: "sluice", "mongod", or NAME=URI.
+func (l launcher) launch(ctx context.Context, spec string) (*peer, error) {
+	var p *peer
+	var err error
+	name, uri, given := strings.Cut(spec, "=")
+	switch {
+	case given:
+		p = &peer{name: name, uri: uri, stop: func() error { return nil }}
+	case spec == "sluice":
+		p, err = l.sluice(ctx)
+	case spec == "mongod":
+		p, err = l.mongod(ctx)
+	default:
+		err = errors.New(`is neither "sluice" nor "mongod" nor NAME=URI`)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("peer %q: %w", spec, err)
+	}
+	if err := p.connect(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("peer %q: %w", spec, err), p.close(ctx))
+	}
+	return p, nil
+}
+
+func (l launcher) sluice(ctx context.Context) (*peer, error) {
+	binary := filepath.Join(l.dir, "sluice")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/sluice")
+	build.Dir = l.repository
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	data, err := os.MkdirTemp(l.dir, "data")
+	if err != nil {
+		return nil, err
+	}
+	// Not bound to ctx: an interrupted bench still wants the server while its clients end.
+	server := exec.Command(binary, "serve", "--dir", data, "--listen", "127.0.0.1:0") //nolint:noctx // see above
+	server.Stderr = os.Stderr
+	out, err := server.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := server.Start(); err != nil {
+		return nil, err
+	}
+	stop := func() error {
+		kill := server.Process.Kill()
+		_ = server.Wait() // "signal: killed"
+		return errors.Join(kill, os.RemoveAll(data))
+	}
+	overdue := time.AfterFunc(startTimeout, func() { _ = server.Process.Kill() })
+	reader := bufio.NewReader(out)
+	line, err := reader.ReadString('\n')
+	overdue.Stop()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("serve printed no URI: %w", err), stop())
+	}
+	go func() { _, _ = io.Copy(io.Discard, reader) }() // ends with the process, which stop waits for
+	return &peer{name: "sluice", uri: strings.TrimSpace(line), pid: server.Process.Pid, stop: stop}, nil
+}
+
+func (l launcher) mongod(ctx context.Context) (*peer, error) {
+	probe, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	_, port, err := net.SplitHostPort(probe.Addr().String())
+	if err := errors.Join(err, probe.Close()); err != nil {
+		return nil, err
+	}
+	script := func(ctx context.Context, verb string) (string, error) {
+		command := exec.CommandContext(ctx, l.mongodScript, verb, port)
+		command.Stderr = os.Stderr
+		out, err := command.Output()
+		if err != nil {
+			return "", fmt.Errorf("%s %s: %w", l.mongodScript, verb, err)
+		}
+		return strings.TrimSpace(string(out)), nil
+	}
+	stop := func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		_, err := script(ctx, "stop")
+		return err
+	}
+	uri, err := script(ctx, "start")
+	if err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	pid, err := script(ctx, "pid")
+	if err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	p := &peer{name: "mongod", uri: uri, stop: stop}
+	p.pid, _ = strconv.Atoi(pid)
+	return p, nil
+}
+
+// connect makes the clients and waits until the server is a primary.
+func (p *peer) connect(ctx context.Context) error {
+	journaled := true
+	for _, client := range []**mongo.Client{&p.client, &p.streams} {
+		opts := options.Client().ApplyURI(p.uri).
+			SetServerSelectionTimeout(startTimeout).
+			SetMaxPoolSize(0).
+			SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journaled})
+		if err := opts.Validate(); err != nil {
+			return err
+		}
+		for _, host := range opts.Hosts {
+			if name, _, err := net.SplitHostPort(host); err != nil || name != "127.0.0.1" && name != "localhost" && name != "::1" {
+				return fmt.Errorf("%s is not on this machine, and a bench's load is not for others", host)
+			}
+		}
+		c, err := mongo.Connect(opts)
+		if err != nil {
+			return err
+		}
+		*client = c
+	}
+	var status struct {
+		PID int `bson:"pid"`
+	}
+	if err := p.client.Ping(ctx, nil); err != nil {
+		return err
+	}
+	if p.pid == 0 { // a server that tells its process id, and runs here
+		err := p.client.Database("admin").RunCommand(ctx, bson.D{{Key: "serverStatus", Value: 1}}).Decode(&status)
+		if _, _, useErr := processUse(status.PID); err == nil && useErr == nil {
+			p.pid = status.PID
+		}
+	}
+	return p.client.Database(databaseName).Drop(ctx)
+}
+
+// close disconnects and ends the server.
+func (p *peer) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	var errs []error
+	for _, c := range []*mongo.Client{p.client, p.streams} {
+		if c != nil {
+			errs = append(errs, c.Disconnect(ctx))
+		}
+	}
+	return errors.Join(append(errs, p.stop())...)
+}
+
+func (p *peer) collection(name string) *mongo.Collection {
+	return p.client.Database(databaseName).Collection(name)
+}
+
+// cpu is the server's CPU time so far, and false where it is unknown.
+func (p *peer) cpu() (time.Duration, bool) {
+	used, _, err := processUse(p.pid)
+	return used, err == nil
+}
+
+// fill replaces a collection by n documents with _id from 0 to n-1.
+func (p *peer) fill(ctx context.Context, name string, n int64) error {
+	collection := p.collection(name)
+	if err := collection.Drop(ctx); err != nil {
+		return err
+	}
+	const batch = 1000
+	for id := int64(0); id < n; {
+		documents := make([]bson.Raw, 0, batch)
+		for ; id < n && len(documents) < batch; id++ {
+			documents = append(documents, newDocument(id))
+		}
+		if _, err := collection.InsertMany(ctx, documents); err != nil {
+			return err
+		}
+	}
+	return nil
+}

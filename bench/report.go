@@ -1,0 +1,168 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// report is everything that a run found out; its JSON form is the bench's machine-readable output.
+type report struct {
+	Time    time.Time    `json:"time"`
+	System  string       `json:"system"`
+	CPUs    int          `json:"cpus"`
+	Go      string       `json:"go"`
+	Seed    uint64       `json:"seed"`
+	Seconds float64      `json:"seconds"` // of one sample
+	Rounds  int          `json:"rounds"`
+	Peers   []string     `json:"peers"` // the first is the base of all ratios
+	Rows    []reportRow  `json:"rows"`
+	Memory  []memoryLine `json:"memory"`
+}
+
+// reportRow is one metric of one workload.
+type reportRow struct {
+	Workload string             `json:"workload"`
+	About    string             `json:"about"`
+	Metric   string             `json:"metric"`
+	Unit     string             `json:"unit"`
+	Better   string             `json:"better"`
+	Samples  map[string]numbers `json:"samples"` // by peer, in the order of rounds
+	Median   map[string]number  `json:"median"`
+	Ratio    map[string]number  `json:"ratio"` // how many times better than the base
+	Goal     string             `json:"goal,omitempty"`
+	Met      *bool              `json:"met,omitempty"` // by the first peer that is not the base
+}
+
+// memoryLine is a peer's resident memory in MB, before and after all workloads.
+type memoryLine struct {
+	Peer  string `json:"peer"`
+	Idle  number `json:"idle_mb"`
+	After number `json:"after_mb"`
+}
+
+// number is a float64 whose JSON form is null when it is not a number: where a metric could not be measured.
+type number float64
+
+type numbers []number
+
+// MarshalJSON writes null for what JSON has no number for.
+func (n number) MarshalJSON() ([]byte, error) {
+	if f := float64(n); math.IsNaN(f) || math.IsInf(f, 0) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(n))
+}
+
+// add makes a workload's rows from the samples that each peer gave.
+func (r *report) add(w workload, samples map[string][]sample) {
+	base := r.Peers[0]
+	for _, line := range w.rows {
+		row := reportRow{
+			Workload: w.name, About: w.about, Metric: line.metric, Unit: line.unit, Better: [...]string{higher: "higher", lower: "lower"}[line.better],
+			Samples: map[string]numbers{}, Median: map[string]number{}, Ratio: map[string]number{},
+		}
+		medians := map[string]float64{}
+		for _, name := range r.Peers {
+			var values []float64
+			for _, s := range samples[name] {
+				if value, ok := s[line.metric]; ok {
+					values = append(values, value)
+					row.Samples[name] = append(row.Samples[name], number(value))
+				}
+			}
+			medians[name] = median(values)
+			row.Median[name] = number(medians[name])
+		}
+		for _, name := range r.Peers[1:] {
+			row.Ratio[name] = number(line.better.advantage(medians[name], medians[base]))
+		}
+		if len(r.Peers) > 1 && line.goal.stated() {
+			first := r.Peers[1]
+			met := line.goal.met(line, medians[first], float64(row.Ratio[first]))
+			row.Met, row.Goal = &met, line.goal.describe(line)
+		}
+		r.Rows = append(r.Rows, row)
+	}
+}
+
+// describe states a goal as the table shows it.
+func (g goal) describe(r row) string {
+	var parts []string
+	if g.advantage != 0 {
+		parts = append(parts, fmt.Sprintf("%gx", g.advantage))
+	}
+	if g.limit != 0 {
+		parts = append(parts, map[direction]string{higher: ">= ", lower: "<= "}[r.better]+fmt.Sprint(g.limit))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// table prints the report for people.
+func (r *report) table(out io.Writer) error {
+	fmt.Fprintf(out, "%s, %d CPUs, %s, %s; seed %d, %d rounds of %g s, medians\n", r.Time.Format("2006-01-02"), r.CPUs, r.System, r.Go, r.Seed, r.Rounds, r.Seconds)
+	if len(r.Peers) > 1 {
+		fmt.Fprintf(out, "Ratios: how many times better than %s (2x is twice the rate, or half the time). Spread: the farthest round from the median.\n", r.Peers[0])
+	}
+	fmt.Fprintln(out)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	header := []string{"workload", "metric"}
+	for i, name := range r.Peers {
+		header = append(header, name, "spread")
+		if i > 0 {
+			header = append(header, "ratio")
+		}
+	}
+	fmt.Fprintln(w, strings.Join(append(header, "goal", ""), "\t")+"\t")
+	for _, row := range r.Rows {
+		cells := []string{row.Workload, row.Metric + ", " + row.Unit}
+		for i, name := range r.Peers {
+			values := make([]float64, len(row.Samples[name]))
+			for j, v := range row.Samples[name] {
+				values[j] = float64(v)
+			}
+			cells = append(cells, figure(float64(row.Median[name])), fmt.Sprintf("%.0f%%", 100*spread(values)))
+			if i > 0 {
+				cells = append(cells, ratio(float64(row.Ratio[name])))
+			}
+		}
+		verdict := ""
+		if row.Met != nil {
+			verdict = map[bool]string{true: "met", false: "missed"}[*row.Met]
+		}
+		fmt.Fprintln(w, strings.Join(append(cells, row.Goal, verdict), "\t")+"\t")
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, m := range r.Memory {
+		fmt.Fprintf(out, "\n%s: %s MB resident at first, %s MB after all workloads", m.Peer, figure(float64(m.Idle)), figure(float64(m.After)))
+	}
+	_, err := fmt.Fprintln(out)
+	return err
+}
+
+// figure prints three significant digits, and whole numbers in full.
+func figure(v float64) string {
+	switch {
+	case math.IsNaN(v):
+		return "-"
+	case math.Abs(v) >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case math.Abs(v) >= 10:
+		return fmt.Sprintf("%.1f", v)
+	default:
+		return fmt.Sprintf("%.2f", v)
+	}
+}
+
+func ratio(v float64) string {
+	if math.IsNaN(v) {
+		return "-"
+	}
+	return figure(v) + "x"
+}
