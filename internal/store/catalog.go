@@ -1,0 +1,215 @@
+package store
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+)
+
+// Catalog is what exists at one moment. It does not change: a change of schema installs a new one.
+type Catalog struct {
+	byNS map[string]*Collection
+}
+
+// Collection is a collection as one catalog shows it. Its Indexes never change; Shared is common to all its versions.
+type Collection struct {
+	ID      uint32
+	DB      string
+	Name    string
+	UUID    [16]byte
+	Options bsonraw.Doc // as given to create, without the name
+	Indexes []*Index    // the first is always the one on _id
+	*Shared
+}
+
+// Shared is the part of a collection that outlives a change of its catalog entry.
+type Shared struct {
+	// Lock is held shared by reads and writes of documents and exclusively by changes of the schema. It comes before latches
+	// and the commit lock.
+	Lock sync.RWMutex
+
+	dropped atomic.Bool
+	count   docCount
+}
+
+// NS returns the namespace, "db.collection".
+func (c *Collection) NS() string { return c.DB + "." + c.Name }
+
+// Dropped reports whether the collection has gone since the catalog was read. It is stable while Lock is held.
+func (c *Collection) Dropped() bool { return c.dropped.Load() }
+
+// Index returns the index of that name, or nil.
+func (c *Collection) Index(name string) *Index {
+	for _, x := range c.Indexes {
+		if x.Name == name {
+			return x
+		}
+	}
+	return nil
+}
+
+// Collection returns the collection of a namespace, or nil.
+func (c *Catalog) Collection(db, name string) *Collection { return c.byNS[db+"."+name] }
+
+// ByUUID returns the collection with that UUID, or nil.
+func (c *Catalog) ByUUID(uuid [16]byte) *Collection {
+	for _, coll := range c.byNS {
+		if coll.UUID == uuid {
+			return coll
+		}
+	}
+	return nil
+}
+
+// Collections returns a database's collections, or all with an empty db, sorted by namespace.
+func (c *Catalog) Collections(db string) []*Collection {
+	var list []*Collection
+	for _, coll := range c.byNS {
+		if db == "" || coll.DB == db {
+			list = append(list, coll)
+		}
+	}
+	slices.SortFunc(list, func(a, b *Collection) int {
+		return cmp.Or(strings.Compare(a.DB, b.DB), strings.Compare(a.Name, b.Name))
+	})
+	return list
+}
+
+// Databases returns the names of the databases that have a collection, sorted.
+func (c *Catalog) Databases() []string {
+	names := map[string]bool{}
+	for _, coll := range c.byNS {
+		names[coll.DB] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// Catalog returns what exists now.
+func (s *Store) Catalog() *Catalog { return s.catalog.Load() }
+
+// with returns a copy in which set (by namespace) is added or replaced and removed ones are gone.
+func (c *Catalog) with(set []*Collection, removed []*Collection) *Catalog {
+	next := &Catalog{byNS: maps.Clone(c.byNS)}
+	for _, coll := range removed {
+		delete(next.byNS, coll.NS())
+	}
+	for _, coll := range set {
+		next.byNS[coll.NS()] = coll
+	}
+	return next
+}
+
+// record encodes a collection for the catalog.
+func (c *Collection) record() []byte {
+	dst, at := bsonraw.BeginDoc(nil)
+	dst = bsonraw.AppendString(dst, "db", c.DB)
+	dst = bsonraw.AppendString(dst, "name", c.Name)
+	dst = bsonraw.AppendBinary(dst, "uuid", bsonraw.SubtypeUUID, c.UUID[:])
+	dst = bsonraw.AppendDoc(dst, "options", c.Options)
+	dst = bsonraw.AppendHeader(dst, bsonraw.TypeArray, "indexes")
+	indexes := bsonraw.BeginArray(dst)
+	for _, x := range c.Indexes {
+		entry, begin := indexes.Begin(bsonraw.TypeDocument)
+		entry = bsonraw.AppendInt64(entry, "id", int64(x.ID))
+		entry = bsonraw.AppendDoc(entry, "spec", x.Spec)
+		indexes.Resume(bsonraw.EndDoc(entry, begin))
+	}
+	return bsonraw.EndDoc(indexes.End(), at)
+}
+
+func parseCollection(id uint32, record bsonraw.Doc) (*Collection, error) {
+	c := &Collection{ID: id, Shared: &Shared{}}
+	var indexes bsonraw.Doc
+	for it := record.Iter(); it.Next(); {
+		switch v := it.Value(); string(it.Key()) {
+		case "db":
+			c.DB = v.Str()
+		case "name":
+			c.Name = v.Str()
+		case "uuid":
+			_, b := v.Binary()
+			copy(c.UUID[:], b)
+		case "options":
+			c.Options = v.Doc().Clone()
+		case "indexes":
+			indexes = v.Doc()
+		}
+	}
+	for it := indexes.Iter(); it.Next(); {
+		entry := it.Value().Doc()
+		xid, _ := entry.Lookup("id").AsInt64()
+		x, err := NewIndex(entry.Lookup("spec").Doc().Clone())
+		if err != nil {
+			return nil, err
+		}
+		x.ID = uint32(xid)
+		c.Indexes = append(c.Indexes, x)
+	}
+	if c.DB == "" || c.Name == "" || len(c.Indexes) == 0 {
+		return nil, fmt.Errorf("read catalog: record %d is not complete", id)
+	}
+	return c, nil
+}
+
+// loadCatalog reads the catalog when the store is opened.
+func (s *Store) loadCatalog() error {
+	catalog := &Catalog{byNS: map[string]*Collection{}}
+	err := s.each(kindCatalog, func(key, value []byte) error {
+		c, err := parseCollection(binary.BigEndian.Uint32(key[1:]), value)
+		if err != nil {
+			return err
+		}
+		catalog.byNS[c.NS()] = c
+		s.nextID = max(s.nextID, c.ID+1)
+		for _, x := range c.Indexes {
+			s.nextID = max(s.nextID, x.ID+1)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	multikey := map[uint32]uint64{}
+	err = s.each(kindMultikey, func(key, value []byte) error {
+		multikey[binary.BigEndian.Uint32(key[1:])] = binary.BigEndian.Uint64(value)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range catalog.byNS {
+		for _, x := range c.Indexes {
+			x.multikey.Store(multikey[x.ID])
+		}
+	}
+	s.catalog.Store(catalog)
+	return nil
+}
+
+// each calls fn for every key of a kind.
+func (s *Store) each(kind byte, fn func(key, value []byte) error) error {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for it.First(); it.Valid(); it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		if err := fn(it.Key(), value); err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}

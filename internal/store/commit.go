@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/sluicestream/sluice/internal/oplog"
+)
+
+// committer hands out timestamps. Its lock is the innermost one: it is held from the choice of a timestamp until the batch has
+// entered Pebble, so that the order of timestamps is the order of the log.
+type committer struct {
+	mu    sync.Mutex
+	clock *oplog.Clock
+}
+
+// Commit is a write that was applied. It can be read at once; it is durable when Wait returns nil.
+type Commit struct {
+	First, Last oplog.Timestamp // of its oplog entries
+
+	store   *Store
+	batch   *pebble.Batch
+	records []record
+}
+
+// Commit applies the write and ends its use. A write that logged nothing changes nothing: its Commit is zero. Latches may be released as soon as it returns.
+func (w *Write) Commit() (Commit, error) {
+	if len(w.records) == 0 {
+		w.Discard()
+		return Commit{}, nil
+	}
+	c := Commit{store: w.store, batch: w.batch, records: append([]record(nil), w.records...)}
+	if err := w.enter(&c); err != nil {
+		w.batch = nil // it may still be in Pebble's hands
+		w.recycle()
+		return Commit{}, err
+	}
+	w.batch = nil
+	w.recycle()
+	return c, nil
+}
+
+func (w *Write) enter(c *Commit) (err error) {
+	s := w.store
+	s.commit.mu.Lock()
+	defer s.commit.mu.Unlock()
+	if err := s.failed.get(); err != nil {
+		return err
+	}
+	defer s.failed.guard(&err)
+	c.First = s.commit.clock.Next(len(w.records))
+	c.Last = c.First + oplog.Timestamp(len(w.records)) - 1
+	w.stamp(c.First)
+	if err := s.db.ApplyNoSyncWait(w.batch, pebble.Sync); err != nil {
+		s.failed.set(err)
+		return s.failed.get()
+	}
+	for _, change := range w.counts {
+		change.shared.count.n.Add(change.by)
+	}
+	s.applied.Store(uint64(c.Last))
+	if w.apply != nil {
+		w.apply(c.Last)
+	}
+	s.durability.push(*c)
+	return nil
+}
+
+// stamp writes the timestamps to their places, in the batch and in the records that go to the tail.
+func (w *Write) stamp(first oplog.Timestamp) {
+	data := w.batch.Repr()
+	for _, p := range w.patches {
+		ts := uint64(first) + uint64(p.record)
+		if p.little {
+			binary.LittleEndian.PutUint64(data[p.at:], ts)
+		} else {
+			binary.BigEndian.PutUint64(data[p.at:], ts)
+		}
+	}
+	for i, r := range w.records {
+		oplog.PutTimestamp(r.raw, r.tsAt, first+oplog.Timestamp(i))
+	}
+}
+
+// Wait returns when the commit is durable, with the error of the storage if it will never be.
+func (c Commit) Wait(ctx context.Context) error {
+	if c.store == nil {
+		return nil
+	}
+	return c.store.WaitDurable(ctx, c.Last)
+}
+
+// Applied returns the timestamp of the newest commit that can be read.
+func (s *Store) Applied() oplog.Timestamp { return oplog.Timestamp(s.applied.Load()) }

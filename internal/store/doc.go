@@ -1,0 +1,11 @@
+// Package store keeps everything that must survive: the catalog, documents, index entries, the oplog and the records of
+// retryable writes, in one Pebble database.
+//
+// A write is one Pebble batch, oplog entry included, so a crash leaves all of it or nothing (commit.go). Timestamps are handed
+// out under the commit lock, in the order in which batches enter Pebble; one goroutine waits for their syncs in that order and
+// only then shows the entries to readers of the tail (durable.go, tail.go). After any storage error the store stops for good
+// (failure.go).
+//
+// Only this package imports Pebble. It knows nothing of commands, queries or change streams: it takes documents and oplog
+// entries as bytes and gives them back.
+package store

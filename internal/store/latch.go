@@ -1,0 +1,130 @@
+package store
+
+import (
+	"context"
+	"hash/maphash"
+	"slices"
+	"sync"
+
+	"github.com/sluicestream/sluice/internal/mongoerr"
+)
+
+// latches give writers exclusive use of keys: of documents and of unique index entries. A latch is the hash of its key; two
+// keys that share one merely wait for each other.
+type latches struct {
+	seed   maphash.Seed
+	shards [64]latchShard
+}
+
+type latchShard struct {
+	mu   sync.Mutex
+	held map[uint64]*latchQueue
+}
+
+// latchQueue holds those who wait for a latch, the first to come first. Nil while nobody waits.
+type latchQueue struct{ waiters []chan struct{} }
+
+func newLatches() *latches {
+	l := &latches{seed: maphash.MakeSeed()}
+	for i := range l.shards {
+		l.shards[i].held = make(map[uint64]*latchQueue)
+	}
+	return l
+}
+
+// Latch is a hashed key that can be held.
+type Latch = uint64
+
+// latchKey returns the latch of a key within a collection's documents or an index's entries. Those of documents come before
+// all of index entries, so that a writer may take the former first and the latter once it knows the new document.
+func (s *Store) latchKey(kind byte, id uint32, key []byte) Latch {
+	var h maphash.Hash
+	h.SetSeed(s.latches.seed)
+	h.WriteByte(kind)
+	h.Write([]byte{byte(id >> 24), byte(id >> 16), byte(id >> 8), byte(id)})
+	h.Write(key)
+	if kind == kindDocument {
+		return h.Sum64() &^ (1 << 63)
+	}
+	return h.Sum64() | 1<<63
+}
+
+// Held are latches that were acquired together.
+type Held struct {
+	l    *latches
+	keys []Latch
+}
+
+// acquire waits until all the latches are free and takes them, in sorted order so that no two writers can wait for each other.
+// It sorts keys and keeps them. When ctx ends first nothing is held.
+func (l *latches) acquire(ctx context.Context, keys []Latch) (Held, error) {
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	for i, k := range keys {
+		if err := l.take(ctx, k); err != nil {
+			Held{l, keys[:i]}.Release()
+			return Held{}, err
+		}
+	}
+	return Held{l, keys}, nil
+}
+
+func (l *latches) take(ctx context.Context, k Latch) error {
+	s := &l.shards[k%uint64(len(l.shards))]
+	s.mu.Lock()
+	q, taken := s.held[k]
+	if !taken {
+		s.held[k] = nil
+		s.mu.Unlock()
+		return nil
+	}
+	if q == nil {
+		q = &latchQueue{}
+		s.held[k] = q
+	}
+	turn := make(chan struct{}, 1)
+	q.waiters = append(q.waiters, turn)
+	s.mu.Unlock()
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	i := slices.Index(q.waiters, turn)
+	if i >= 0 {
+		q.waiters = slices.Delete(q.waiters, i, i+1)
+	}
+	s.mu.Unlock()
+	if i < 0 { // it became ours meanwhile
+		Held{l, []Latch{k}}.Release()
+	}
+	return contextError(ctx)
+}
+
+// Release gives the latches to those who wait for them. The zero Held releases nothing.
+func (h Held) Release() {
+	for _, k := range h.keys {
+		s := &h.l.shards[k%uint64(len(h.l.shards))]
+		s.mu.Lock()
+		if q := s.held[k]; q == nil || len(q.waiters) == 0 {
+			delete(s.held, k)
+		} else {
+			q.waiters[0] <- struct{}{}
+			q.waiters = slices.Delete(q.waiters, 0, 1)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// contextError gives the error of an operation whose context ended: its cause, so that a command can end it with a code.
+func contextError(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if cause == context.DeadlineExceeded {
+		return mongoerr.New(mongoerr.MaxTimeMSExpired, "operation exceeded time limit")
+	}
+	if cause == context.Canceled {
+		return mongoerr.New(mongoerr.Interrupted, "operation was interrupted")
+	}
+	return cause
+}

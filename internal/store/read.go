@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/oplog"
+)
+
+// stampLen is the length of the commit timestamp before a stored document.
+const stampLen = 8
+
+// Get appends the document with that key of _id to dst. ok is false when there is none; ts is the commit that wrote it.
+func (s *Store) Get(dst []byte, c *Collection, idKey []byte) (doc bsonraw.Doc, ts oplog.Timestamp, ok bool, err error) {
+	var space [64]byte
+	key := append(appendNumbered(space[:0], kindDocument, c.ID), idKey...)
+	value, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, 0, false, s.failed.get()
+	}
+	if err != nil {
+		return nil, 0, false, err
+	}
+	defer closer.Close()
+	at := len(dst)
+	dst = append(dst, value[stampLen:]...)
+	return bsonraw.Doc(dst[at:]), oplog.Timestamp(binary.BigEndian.Uint64(value)), true, nil
+}
+
+// Has reports whether there is a document with that key of _id.
+func (s *Store) Has(c *Collection, idKey []byte) (bool, error) {
+	var space [64]byte
+	_, closer, err := s.db.Get(append(appendNumbered(space[:0], kindDocument, c.ID), idKey...))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, closer.Close()
+}
+
+// FindByKey returns the document of a namespace by its document key as it is at the timestamp or later, in a state that is
+// durable; nil when there is none.
+func (s *Store) FindByKey(ctx context.Context, ns []byte, key bsonraw.Doc, atLeast oplog.Timestamp) (bsonraw.Doc, error) {
+	db, name := oplog.SplitNS(ns)
+	c := s.Catalog().Collection(string(db), string(name))
+	if c == nil {
+		return nil, nil
+	}
+	doc, _, ok, err := s.Get(nil, c, bsonraw.AppendKey(nil, key.Lookup("_id")))
+	if err != nil {
+		return nil, err
+	}
+	// What was read may not be durable yet; what is missing may be missing by a delete that is not.
+	if err := s.WaitDurable(ctx, max(atLeast, s.Applied())); err != nil || !ok {
+		return nil, err
+	}
+	return doc, nil
+}
+
+// Range is a range of keys: From is included, To is not; nil means no bound.
+type Range struct{ From, To []byte }
+
+// Docs walks documents in the order of _id.
+type Docs struct {
+	it      *pebble.Iterator
+	reverse bool
+	started bool
+	doc     bsonraw.Doc
+	err     error
+}
+
+// Docs returns a walk over the documents whose key of _id lies in the range. It sees one moment and pins it until Close.
+func (s *Store) Docs(c *Collection, r Range, reverse bool) (*Docs, error) {
+	it, err := s.db.NewIter(bounds(numberedKey(kindDocument, c.ID), r))
+	if err != nil {
+		return nil, err
+	}
+	return &Docs{it: it, reverse: reverse}, s.failed.get()
+}
+
+func bounds(prefix []byte, r Range) *pebble.IterOptions {
+	o := &pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)}
+	if r.From != nil {
+		o.LowerBound = append(append([]byte(nil), prefix...), r.From...)
+	}
+	if r.To != nil {
+		o.UpperBound = append(append([]byte(nil), prefix...), r.To...)
+	}
+	return o
+}
+
+// step moves an iterator on in its direction.
+func step(it *pebble.Iterator, started *bool, reverse bool) bool {
+	first := !*started
+	*started = true
+	switch {
+	case first && reverse:
+		return it.Last()
+	case first:
+		return it.First()
+	case reverse:
+		return it.Prev()
+	}
+	return it.Next()
+}
+
+// Next moves to the next document.
+func (d *Docs) Next() bool {
+	if d.err != nil || !step(d.it, &d.started, d.reverse) {
+		return false
+	}
+	value, err := d.it.ValueAndErr()
+	if err != nil {
+		d.err = err
+		return false
+	}
+	d.doc = value[stampLen:]
+	return true
+}
+
+// Doc returns the current document, valid until the next call of Next or Close.
+func (d *Docs) Doc() bsonraw.Doc { return d.doc }
+
+// IDKey returns the key of the current document's _id, valid as long.
+func (d *Docs) IDKey() []byte { return d.it.Key()[5:] }
+
+// Close ends the walk and returns what went wrong in it.
+func (d *Docs) Close() error { return errors.Join(d.err, d.it.Error(), d.it.Close()) }
+
+// Entries walks the entries of an index in its order.
+type Entries struct {
+	it      *pebble.Iterator
+	reverse bool
+	started bool
+	values  []byte
+	idKey   []byte
+	err     error
+}
+
+// Entries returns a walk over the entries whose values lie in the range. It sees one moment and pins it until Close.
+func (s *Store) Entries(x *Index, r Range, reverse bool) (*Entries, error) {
+	it, err := s.db.NewIter(bounds(numberedKey(kindIndex, x.ID), r))
+	if err != nil {
+		return nil, err
+	}
+	return &Entries{it: it, reverse: reverse}, s.failed.get()
+}
+
+// Next moves to the next entry.
+func (e *Entries) Next() bool {
+	if e.err != nil || !step(e.it, &e.started, e.reverse) {
+		return false
+	}
+	value, err := e.it.ValueAndErr()
+	if err != nil {
+		e.err = err
+		return false
+	}
+	e.values, e.idKey = splitEntry(e.it.Key(), value)
+	return true
+}
+
+// IDKey returns the key of _id of the current entry, valid until the next call of Next or Close.
+func (e *Entries) IDKey() []byte { return e.idKey }
+
+// Key returns the current entry's whole key within the index, values and _id, valid as long. As the From of a range it goes on
+// from here.
+func (e *Entries) Key() []byte { return e.it.Key()[5:] }
+
+// Close ends the walk and returns what went wrong in it.
+func (e *Entries) Close() error { return errors.Join(e.err, e.it.Error(), e.it.Close()) }

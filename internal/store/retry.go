@@ -1,0 +1,70 @@
+package store
+
+import (
+	"encoding/binary"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+)
+
+// RetryRecord is what is kept of one statement of a retryable write, in the same batch as the write itself, so that the
+// statement is known as done exactly when it is done.
+type RetryRecord struct {
+	TxnNumber int64
+	StmtID    int32
+	Count     int32       // consecutive statements with the same outcome, from StmtID on: the group of an insert
+	Result    bsonraw.Doc // what a repeated statement answers; its meaning is the command's
+}
+
+// retryHeader is the length of a record before its result: transaction number, timestamp, count.
+const retryHeader = 8 + 8 + 4
+
+func retryKey(session []byte, stmtID int32) []byte {
+	return binary.BigEndian.AppendUint32(append([]byte{kindRetry}, session...), uint32(stmtID))
+}
+
+// Retryable adds the record of a statement to the write, behind the oplog entry that was logged last.
+func (w *Write) Retryable(session []byte, r RetryRecord) {
+	key := retryKey(session, r.StmtID)
+	op := w.batch.SetDeferred(len(key), retryHeader+len(r.Result))
+	copy(op.Key, key)
+	binary.BigEndian.PutUint64(op.Value, uint64(r.TxnNumber))
+	binary.BigEndian.PutUint32(op.Value[16:], uint32(r.Count))
+	copy(op.Value[retryHeader:], r.Result)
+	w.finish(op)
+	w.patches = append(w.patches, patch{w.batch.Len() - retryHeader - len(r.Result) + 8, len(w.records) - 1, false})
+}
+
+// RetryRecords returns the records of a session, of its newest transaction number only.
+func (s *Store) RetryRecords(session []byte) ([]RetryRecord, error) {
+	prefix := append([]byte{kindRetry}, session...)
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	var records []RetryRecord
+	for it.First(); it.Valid(); it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return nil, err
+		}
+		if len(it.Key()) != len(prefix)+4 || len(value) < retryHeader {
+			continue
+		}
+		r := RetryRecord{
+			TxnNumber: int64(binary.BigEndian.Uint64(value)),
+			StmtID:    int32(binary.BigEndian.Uint32(it.Key()[len(prefix):])),
+			Count:     int32(binary.BigEndian.Uint32(value[16:])),
+			Result:    bsonraw.Doc(value[retryHeader:]).Clone(),
+		}
+		if len(records) > 0 && r.TxnNumber > records[0].TxnNumber {
+			records = records[:0]
+		}
+		if len(records) == 0 || r.TxnNumber == records[0].TxnNumber {
+			records = append(records, r)
+		}
+	}
+	return records, it.Error()
+}

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/oplog"
+)
+
+// Scan calls fn for the durable oplog entries from the timestamp on, in order, until fn wants no more or none is left. It
+// returns the timestamp up to which everything has been passed to fn. Entries from the tail are shared and may be kept; an
+// entry that is not shared is valid only during the call. When the oplog no longer reaches back to from, the error has code
+// 286. Scan holds nothing when it returns.
+func (s *Store) Scan(ctx context.Context, from oplog.Timestamp, fn func(*oplog.Entry) (more bool, err error)) (oplog.Timestamp, error) {
+	var buf [64]*oplog.Entry
+	for {
+		durable := s.Durable()
+		n, covered, since := s.tail.read(from, buf[:])
+		if !covered {
+			end, more, err := s.scanStored(ctx, from, min(since, durable), fn)
+			if err != nil || !more {
+				return end, err
+			}
+			from = end + 1
+			continue
+		}
+		if n == 0 {
+			return max(durable, from-1), s.failed.get()
+		}
+		for _, e := range buf[:n] {
+			if e.TS > durable {
+				return durable, nil
+			}
+			more, err := fn(e)
+			if err != nil || !more {
+				return e.TS, err
+			}
+		}
+		from = buf[n-1].TS + 1
+		if ctx.Err() != nil {
+			return from - 1, contextError(ctx)
+		}
+	}
+}
+
+// scanStored reads entries from Pebble: from the timestamp to the last one given, both included.
+func (s *Store) scanStored(ctx context.Context, from, last oplog.Timestamp, fn func(*oplog.Entry) (bool, error)) (oplog.Timestamp, bool, error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: floorKey, UpperBound: timestampKey(kindOplog, last+1)})
+	if err != nil {
+		return 0, false, err
+	}
+	defer it.Close()
+	if err := checkFloor(it, from); err != nil {
+		return from - 1, false, err
+	}
+	var e oplog.Entry
+	for ok := it.SeekGE(timestampKey(kindOplog, from)); ok; ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return 0, false, err
+		}
+		if err := e.Reset(value); err != nil {
+			return 0, false, err
+		}
+		more, err := fn(&e)
+		if err != nil || !more {
+			return e.TS, false, err
+		}
+		if e.TS.Increment()%256 == 0 && ctx.Err() != nil {
+			return e.TS, false, contextError(ctx)
+		}
+	}
+	return last, true, it.Error()
+}
+
+// checkFloor compares from with the floor as the same iterator sees it: a trim that happens meanwhile is not seen, its
+// entries are.
+func checkFloor(it *pebble.Iterator, from oplog.Timestamp) error {
+	if !it.First() || len(it.Key()) != len(floorKey) {
+		return it.Error()
+	}
+	value, err := it.ValueAndErr()
+	if err != nil {
+		return err
+	}
+	if floor := oplog.Timestamp(binary.BigEndian.Uint64(value)); from < floor {
+		return mongoerr.New(mongoerr.ChangeStreamHistoryLost, "Resume of change stream was not possible, as the resume point may no longer be in the oplog "+
+			"(resumeTimestamp: %v, oldest kept: %v)", from, floor)
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package store
+
+import (
+	"github.com/sluicestream/sluice/internal/oplog"
+)
+
+// Change is a change of the schema in the making: catalog records and the oplog entries that tell of it, in one write. One
+// change is made at a time; it ends with Commit or Discard. The caller holds the locks of the collections that it changes
+// exclusively.
+type Change struct {
+	*Write
+	set     []*Collection
+	removed []*Collection
+	dropped []*Collection // removed for good, not renamed
+}
+
+// Change begins a change of the schema and waits for the one before.
+func (s *Store) Change() *Change {
+	s.ddl.Lock()
+	return &Change{Write: s.NewWrite()}
+}
+
+// NewID returns a number for a new collection or index.
+func (ch *Change) NewID() uint32 {
+	id := ch.store.nextID
+	ch.store.nextID++
+	return id
+}
+
+// Put adds a collection or a new version of one. Renaming is Remove of the old name and Put with the same ID.
+func (ch *Change) Put(c *Collection) error {
+	ch.set = append(ch.set, c)
+	return ch.batch.Set(numberedKey(kindCatalog, c.ID), c.record(), nil)
+}
+
+// Remove takes a collection out of the catalog; its documents stay.
+func (ch *Change) Remove(c *Collection) { ch.removed = append(ch.removed, c) }
+
+// Drop takes a collection out of the catalog and deletes its documents and indexes.
+func (ch *Change) Drop(c *Collection) error {
+	ch.Remove(c)
+	ch.dropped = append(ch.dropped, c)
+	if err := ch.batch.Delete(numberedKey(kindCatalog, c.ID), nil); err != nil {
+		return err
+	}
+	for _, x := range c.Indexes {
+		if err := ch.DropIndex(x); err != nil {
+			return err
+		}
+	}
+	return ch.deleteAll(kindDocument, c.ID)
+}
+
+// DropIndex deletes an index's entries. Taking it out of the collection is a Put.
+func (ch *Change) DropIndex(x *Index) error {
+	if err := ch.batch.Delete(numberedKey(kindMultikey, x.ID), nil); err != nil {
+		return err
+	}
+	return ch.deleteAll(kindIndex, x.ID)
+}
+
+func (ch *Change) deleteAll(kind byte, id uint32) error {
+	prefix := numberedKey(kind, id)
+	return ch.batch.DeleteRange(prefix, after(prefix), nil)
+}
+
+// BuildIndex adds the entries of every document to a new index, which nobody else knows yet.
+func (ch *Change) BuildIndex(c *Collection, x *Index) error {
+	s := ch.store
+	docs, err := s.Docs(c, Range{}, false)
+	if err != nil {
+		return err
+	}
+	seen := map[string]struct{}{}
+	for docs.Next() {
+		keys, err := x.keysOf(docs.Doc())
+		if err == nil {
+			err = ch.addUnique(c, x, docs, keys, seen)
+		}
+		if err == nil {
+			err = ch.indexEntries(x, docs.IDKey(), nil, keys.keys)
+		}
+		if err == nil {
+			err = ch.markMultikey(x, keys.multikey)
+		}
+		if err != nil {
+			_ = docs.Close() // the first error is the one that tells
+			return err
+		}
+	}
+	return docs.Close()
+}
+
+func (ch *Change) addUnique(c *Collection, x *Index, docs *Docs, keys indexKeys, seen map[string]struct{}) error {
+	if !x.Unique {
+		return nil
+	}
+	for _, k := range keys.keys {
+		if _, taken := seen[string(k)]; taken {
+			return DuplicateKey(c, x, docs.Doc())
+		}
+		seen[string(k)] = struct{}{}
+	}
+	return nil
+}
+
+// Commit makes the change. The new catalog is seen from the moment when the batch is in.
+func (ch *Change) Commit() (Commit, error) {
+	s := ch.store
+	defer s.ddl.Unlock()
+	ch.apply = func(oplog.Timestamp) {
+		for _, c := range ch.dropped {
+			c.dropped.Store(true)
+		}
+		s.catalog.Store(s.Catalog().with(ch.set, ch.removed))
+	}
+	return ch.Write.Commit()
+}
+
+// Discard drops the change.
+func (ch *Change) Discard() {
+	ch.Write.Discard()
+	ch.store.ddl.Unlock()
+}
+
+// Flush writes what is in memory to tables, for tests and measurements.
+func (s *Store) Flush() error { return s.db.Flush() }

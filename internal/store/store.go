@@ -1,0 +1,282 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/oplog"
+)
+
+// Config says where a store is and how large its parts may get. The zero value of each field is its default.
+type Config struct {
+	Dir           string        // the folder of the store; empty: in memory
+	FS            vfs.FS        // for tests: the filesystem beneath Dir
+	OplogMaxBytes int64         // 0: 1 GiB on disk, 256 MiB in memory
+	OplogMinAge   time.Duration // entries younger than this stay whatever the size
+	TailBytes     int64         // newest oplog entries in memory; 0: 64 MiB
+	CacheBytes    int64         // Pebble's block cache; 0: 64 MiB
+	Logger        *slog.Logger
+}
+
+// Store is an open store. Its methods may be called from any goroutine.
+type Store struct {
+	db       *pebble.DB
+	cache    *pebble.Cache
+	fileLock io.Closer
+	failed   *failure
+	latches  *latches
+	writes   sync.Pool
+
+	ddl     sync.Mutex // one change of the schema at a time
+	catalog atomic.Pointer[Catalog]
+	nextID  uint32 // of the next collection or index; guarded by ddl
+
+	commit     committer
+	applied    atomic.Uint64
+	durability durability
+	tail       tail
+	trimmer    trimmer
+	term       int64
+	closeOnce  sync.Once
+	closeErr   error
+}
+
+// Open opens the store in a folder, creating it when there is none.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	cfg = cfg.withDefaults()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s := &Store{failed: newFailure(cfg.Logger), latches: newLatches()}
+	if err := s.openPebble(cfg); err != nil {
+		return nil, fmt.Errorf("open store %q: %w", cfg.Dir, err)
+	}
+	if err := s.load(cfg); err != nil {
+		_ = s.db.Close()
+		s.cache.Unref()
+		return nil, fmt.Errorf("open store %q: %w", cfg.Dir, err)
+	}
+	go s.durability.run(s)
+	go s.trimmer.run()
+	if s.Applied() == 0 {
+		if err := s.initiate(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Dir, err), s.Close())
+		}
+	}
+	return s, nil
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.OplogMaxBytes == 0 {
+		cfg.OplogMaxBytes = 1 << 30
+		if cfg.Dir == "" {
+			cfg.OplogMaxBytes = 256 << 20
+		}
+	}
+	if cfg.TailBytes == 0 {
+		cfg.TailBytes = 64 << 20
+	}
+	if cfg.CacheBytes == 0 {
+		cfg.CacheBytes = 64 << 20
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.FS == nil {
+		cfg.FS = vfs.Default
+		if cfg.Dir == "" {
+			cfg.FS = vfs.NewMem()
+		}
+	}
+	return cfg
+}
+
+func (s *Store) openPebble(cfg Config) error {
+	dir := cfg.Dir
+	if dir == "" {
+		dir = "memory"
+	}
+	// Pebble's own files get the process's mode; the folder keeps strangers out.
+	if err := cfg.FS.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if cfg.FS == vfs.Default {
+		if err := os.Chmod(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	s.cache = pebble.NewCache(cfg.CacheBytes)
+	opts := &pebble.Options{
+		FS:                          cfg.FS,
+		Cache:                       s.cache,
+		Logger:                      pebbleLogger{s.failed},
+		FormatMajorVersion:          pebble.FormatNewest,
+		MemTableSize:                32 << 20,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       64,
+		MaxOpenFiles:                1000,
+	}
+	opts.Levels[0].FilterPolicy = bloom.FilterPolicy(10)
+	opts.Levels[0].BlockSize = 16 << 10
+	db, err := pebble.Open(dir, opts)
+	if err != nil {
+		s.cache.Unref()
+		return err
+	}
+	s.db = db
+	return nil
+}
+
+// load reads what the store needs to go on.
+func (s *Store) load(cfg Config) error {
+	if err := s.checkFormat(); err != nil {
+		return err
+	}
+	if err := s.loadCatalog(); err != nil {
+		return err
+	}
+	last, err := s.lastTimestamp()
+	if err != nil {
+		return err
+	}
+	s.commit.clock = oplog.NewClock(last, nil)
+	s.applied.Store(uint64(last))
+	s.durability.init(last)
+	s.tail.init(cfg.TailBytes, last)
+	return s.trimmer.init(s, cfg.OplogMaxBytes, cfg.OplogMinAge)
+}
+
+// lastTimestamp reads the newest oplog entry's timestamp. The trimmer never deletes that entry.
+func (s *Store) lastTimestamp() (oplog.Timestamp, error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: timestampKey(kindOplog, 0), UpperBound: []byte{kindOplog + 1}})
+	if err != nil {
+		return 0, err
+	}
+	defer it.Close()
+	if !it.Last() {
+		return 0, it.Error()
+	}
+	return keyTimestamp(it.Key()), it.Error()
+}
+
+// initiate writes the entry with which every oplog begins, so that there always is a newest one.
+func (s *Store) initiate(ctx context.Context) error {
+	o, at := bsonraw.BeginDoc(nil)
+	o = bsonraw.AppendString(o, "msg", "initiating set")
+	w := s.NewWrite()
+	w.Log(&oplog.Entry{Op: oplog.NoOp, O: bsonraw.EndDoc(o, at)})
+	c, err := w.Commit()
+	if err != nil {
+		return err
+	}
+	return c.Wait(ctx)
+}
+
+// FormatVersion is the version of the storage format that this package writes. It reads all earlier ones.
+const FormatVersion = 1
+
+var formatKey, termKey = metaKey("format"), metaKey("term")
+
+// checkFormat refuses a store of a newer format, marks a new one, and counts the openings: the term.
+func (s *Store) checkFormat() error {
+	format, err := s.meta(formatKey)
+	if err != nil {
+		return err
+	}
+	if format > FormatVersion {
+		return fmt.Errorf("it has format %d and this version knows formats up to %d: use a newer version of Sluice", format, FormatVersion)
+	}
+	term, err := s.meta(termKey)
+	if err != nil {
+		return err
+	}
+	s.term = int64(term) + 1
+	b := s.db.NewBatch()
+	defer b.Close()
+	if err := b.Set(formatKey, binary.BigEndian.AppendUint64(nil, FormatVersion), nil); err != nil {
+		return err
+	}
+	if err := b.Set(termKey, binary.BigEndian.AppendUint64(nil, uint64(s.term)), nil); err != nil {
+		return err
+	}
+	return b.Commit(pebble.Sync)
+}
+
+func (s *Store) meta(key []byte) (uint64, error) {
+	value, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer closer.Close()
+	if len(value) != 8 {
+		return 0, fmt.Errorf("meta record %q has %d bytes", key[1:], len(value))
+	}
+	return binary.BigEndian.Uint64(value), nil
+}
+
+// Term counts how often the store was opened: the term of the primary, which must grow with every start.
+func (s *Store) Term() int64 { return s.term }
+
+// Failed is closed when the storage has failed and the store has stopped; Err then tells why.
+func (s *Store) Failed() <-chan struct{} { return s.failed.ch }
+
+// Err returns the failure of the storage, or nil.
+func (s *Store) Err() error {
+	if s.failed.get() == nil {
+		return nil
+	}
+	return s.failed.err
+}
+
+// DiskUsage returns the bytes that the store takes.
+func (s *Store) DiskUsage() int64 { return int64(s.db.Metrics().DiskSpaceUsage()) }
+
+// Close ends the store: it waits until what was committed is durable. No other call may be under way. It returns the failure
+// of the storage, if there was one.
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() {
+		s.durability.close()
+		s.trimmer.close()
+		s.closeErr = s.closePebble()
+		s.cache.Unref()
+	})
+	return s.closeErr
+}
+
+// closePebble closes the database. After a failure Pebble may hold a lock for good or panic: then closing it is only tried.
+func (s *Store) closePebble() (err error) {
+	if s.Err() == nil {
+		return s.db.Close()
+	}
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		defer func() { _ = recover() }()
+		_ = s.db.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeGrace):
+	}
+	return s.Err()
+}
+
+// closeGrace is how long Close tries to close a database that has failed.
+const closeGrace = 2 * time.Second

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/oplog"
+)
+
+// tail holds the newest durable oplog entries in memory, shared by all streams. It is bounded in bytes, what streams keep with
+// the entries included.
+type tail struct {
+	limit int64
+	bytes atomic.Int64
+
+	mu struct {
+		sync.RWMutex
+		ring  []*oplog.Entry // its length is a power of two
+		first int            // place of the oldest entry
+		n     int
+		since oplog.Timestamp // every durable entry after this is in the ring
+		moved chan struct{}   // closed at the next broadcast; nil while nobody waits
+	}
+}
+
+func (t *tail) init(limit int64, since oplog.Timestamp) {
+	t.limit = limit
+	t.mu.ring = make([]*oplog.Entry, 1024)
+	t.mu.since = since
+}
+
+// append adds a commit's entries, which are durable now.
+func (t *tail) append(records []record) error {
+	entries := make([]oplog.Entry, len(records))
+	for i, r := range records {
+		if err := entries[i].Reset(bsonraw.Doc(r.raw)); err != nil {
+			return err
+		}
+		entries[i].Share(&t.bytes)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range entries {
+		if t.mu.n == len(t.mu.ring) {
+			t.grow()
+		}
+		t.mu.ring[(t.mu.first+t.mu.n)&(len(t.mu.ring)-1)] = &entries[i]
+		t.mu.n++
+	}
+	for t.bytes.Load() > t.limit && t.mu.n > 1 {
+		e := t.mu.ring[t.mu.first]
+		t.mu.ring[t.mu.first] = nil
+		t.mu.first = (t.mu.first + 1) & (len(t.mu.ring) - 1)
+		t.mu.n--
+		t.mu.since = e.TS
+		e.Evict()
+	}
+	return nil
+}
+
+func (t *tail) grow() {
+	bigger := make([]*oplog.Entry, 2*len(t.mu.ring))
+	for i := range t.mu.n {
+		bigger[i] = t.mu.ring[(t.mu.first+i)&(len(t.mu.ring)-1)]
+	}
+	t.mu.ring, t.mu.first = bigger, 0
+}
+
+// read copies entries with TS >= from into buf. covered is false when from lies before what the ring holds; since is then
+// where it begins.
+func (t *tail) read(from oplog.Timestamp, buf []*oplog.Entry) (n int, covered bool, since oplog.Timestamp) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if from <= t.mu.since {
+		return 0, false, t.mu.since
+	}
+	mask := len(t.mu.ring) - 1
+	low, high := 0, t.mu.n
+	for low < high {
+		if mid := (low + high) / 2; t.mu.ring[(t.mu.first+mid)&mask].TS < from {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	for n < len(buf) && low+n < t.mu.n {
+		buf[n] = t.mu.ring[(t.mu.first+low+n)&mask]
+		n++
+	}
+	return n, true, t.mu.since
+}
+
+// broadcast wakes everybody who waits for the tail to move.
+func (t *tail) broadcast() {
+	t.mu.RLock()
+	waiting := t.mu.moved != nil
+	t.mu.RUnlock()
+	if !waiting {
+		return
+	}
+	t.mu.Lock()
+	if t.mu.moved != nil {
+		close(t.mu.moved)
+		t.mu.moved = nil
+	}
+	t.mu.Unlock()
+}
+
+// Moved returns a channel that is closed when something after ts is durable.
+func (s *Store) Moved(ts oplog.Timestamp) <-chan struct{} {
+	t := &s.tail
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.Durable() > ts {
+		return closedChannel
+	}
+	if t.mu.moved == nil {
+		t.mu.moved = make(chan struct{})
+	}
+	return t.mu.moved
+}
+
+var closedChannel = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()

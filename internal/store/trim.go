@@ -1,0 +1,155 @@
+package store
+
+import (
+	"encoding/binary"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/sluicestream/sluice/internal/oplog"
+)
+
+// trimmer keeps the oplog within its size. It divides the oplog by marks, each with the bytes since the one before; when the
+// sum is over the limit it deletes up to the oldest marks that are old enough. It never waits for a reader: those who are
+// behind the new floor find it in the snapshot that they read.
+type trimmer struct {
+	store    *Store
+	maxBytes int64
+	minAge   time.Duration
+	quit     chan struct{}
+	done     chan struct{}
+	due      chan struct{}
+
+	mu struct {
+		sync.Mutex
+		marks []mark
+		sum   int64
+		open  int64 // bytes since the last mark
+	}
+}
+
+type mark struct {
+	ts    oplog.Timestamp
+	bytes int64
+}
+
+// marksPerOplog is into how many pieces a full oplog is divided, so that a trim deletes little at a time.
+const marksPerOplog = 32
+
+func (t *trimmer) init(s *Store, maxBytes int64, minAge time.Duration) error {
+	t.store, t.maxBytes, t.minAge = s, maxBytes, minAge
+	t.quit, t.done, t.due = make(chan struct{}), make(chan struct{}), make(chan struct{}, 1)
+	return s.each(kindMark, func(key, value []byte) error {
+		m := mark{keyTimestamp(key), int64(binary.BigEndian.Uint64(value))}
+		t.mu.marks = append(t.mu.marks, m)
+		t.mu.sum += m.bytes
+		return nil
+	})
+}
+
+// added counts a durable commit and sets a mark when enough has come together.
+func (t *trimmer) added(c Commit) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, r := range c.records {
+		t.mu.open += int64(len(r.raw))
+	}
+	if t.mu.open < t.maxBytes/marksPerOplog {
+		return
+	}
+	m := mark{c.Last, t.mu.open}
+	t.mu.marks = append(t.mu.marks, m)
+	t.mu.sum += m.bytes
+	t.mu.open = 0
+	select {
+	case t.due <- struct{}{}:
+	default:
+	}
+}
+
+// run is the trimming goroutine.
+func (t *trimmer) run() {
+	defer close(t.done)
+	kept := 0
+	for {
+		select {
+		case <-t.quit:
+			return
+		case <-t.due:
+		}
+		if err := t.persist(&kept); err != nil {
+			t.store.failed.set(err)
+			return
+		}
+		if cut := t.cut(&kept); cut != 0 {
+			if err := t.trim(cut); err != nil {
+				t.store.failed.set(err)
+				return
+			}
+		}
+	}
+}
+
+func (t *trimmer) close() {
+	close(t.quit)
+	<-t.done
+}
+
+// persist stores the marks that are new since the last time. Losing one in a crash makes the oplog's size a little wrong,
+// nothing else.
+func (t *trimmer) persist(kept *int) error {
+	t.mu.Lock()
+	fresh := append([]mark(nil), t.mu.marks[min(*kept, len(t.mu.marks)):]...)
+	*kept = len(t.mu.marks)
+	t.mu.Unlock()
+	for _, m := range fresh {
+		value := binary.BigEndian.AppendUint64(nil, uint64(m.bytes))
+		if err := t.store.db.Set(timestampKey(kindMark, m.ts), value, pebble.NoSync); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cut chooses the timestamp up to which entries go, and forgets the marks before it; 0 means that nothing has to go.
+func (t *trimmer) cut(kept *int) oplog.Timestamp {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	oldEnough := oplog.MakeTimestamp(uint32(time.Now().Add(-t.minAge).Unix()), 0)
+	var ts oplog.Timestamp
+	n := 0
+	for t.mu.sum > t.maxBytes && n < len(t.mu.marks)-1 && (t.minAge == 0 || t.mu.marks[n].ts < oldEnough) {
+		ts = t.mu.marks[n].ts
+		t.mu.sum -= t.mu.marks[n].bytes
+		n++
+	}
+	t.mu.marks = append([]mark(nil), t.mu.marks[n:]...)
+	*kept -= n
+	return ts
+}
+
+// trim deletes the oplog up to and including ts, with the marks and the retry records of that time, and moves the floor, all
+// in one batch.
+func (t *trimmer) trim(ts oplog.Timestamp) error {
+	b := t.store.db.NewBatch()
+	defer b.Close()
+	for _, kind := range []byte{kindOplog, kindMark} {
+		if err := b.DeleteRange(timestampKey(kind, 0), timestampKey(kind, ts+1), nil); err != nil {
+			return err
+		}
+	}
+	if err := b.Set(floorKey, binary.BigEndian.AppendUint64(nil, uint64(ts+1)), nil); err != nil {
+		return err
+	}
+	err := t.store.each(kindRetry, func(key, value []byte) error {
+		if len(value) >= retryHeader && oplog.Timestamp(binary.BigEndian.Uint64(value[8:])) <= ts {
+			return b.Delete(key, nil)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return t.store.db.Apply(b, pebble.NoSync)
+}

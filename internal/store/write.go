@@ -1,0 +1,220 @@
+package store
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/oplog"
+)
+
+// Write is one commit in the making: documents, index entries, oplog entries and the record of a retryable write, which enter
+// the store together or not at all. It is used by one goroutine and ends with Commit or Discard.
+type Write struct {
+	store   *Store
+	batch   *pebble.Batch
+	records []record
+	patches []patch
+	counts  []countChange
+	apply   func(oplog.Timestamp) // runs under the commit lock once the batch is in
+	scratch []byte
+}
+
+// record is an encoded oplog entry that waits for its timestamp.
+type record struct {
+	raw  []byte
+	tsAt int
+}
+
+// patch is a place in the batch that takes the timestamp of an entry when it is known.
+type patch struct {
+	at     int
+	record int
+	little bool // as BSON has it; keys and prefixes are big-endian
+}
+
+type countChange struct {
+	shared *Shared
+	by     int64
+}
+
+// NewWrite begins a write.
+func (s *Store) NewWrite() *Write {
+	w, _ := s.writes.Get().(*Write)
+	if w == nil {
+		w = &Write{store: s}
+	}
+	w.batch = s.db.NewBatch()
+	return w
+}
+
+// Len returns the number of oplog entries so far.
+func (w *Write) Len() int { return len(w.records) }
+
+// Size returns the bytes of the batch so far.
+func (w *Write) Size() int { return w.batch.Len() }
+
+// Discard drops everything.
+func (w *Write) Discard() {
+	_ = w.batch.Close()
+	w.recycle()
+}
+
+func (w *Write) recycle() {
+	clear(w.records)
+	*w = Write{store: w.store, records: w.records[:0], patches: w.patches[:0], counts: w.counts[:0], scratch: w.scratch[:0]}
+	w.store.writes.Put(w)
+}
+
+// Log adds an oplog entry; its timestamp follows at commit. What e holds is copied.
+func (w *Write) Log(e *oplog.Entry) {
+	if e.Wall == 0 {
+		e.Wall = time.Now().UnixMilli()
+	}
+	raw, tsAt := e.Append(make([]byte, 0, 160+len(e.NS)+len(e.O)+len(e.O2)+len(e.LSID)))
+	op := w.batch.SetDeferred(9, len(raw))
+	op.Key[0] = kindOplog
+	copy(op.Value, raw)
+	w.finish(op)
+	valueAt := w.batch.Len() - len(raw)
+	w.records = append(w.records, record{raw, tsAt})
+	w.patches = append(w.patches,
+		patch{valueAt - uvarintLen(len(raw)) - 8, len(w.records) - 1, false},
+		patch{valueAt + tsAt, len(w.records) - 1, true})
+}
+
+// finish completes an operation of the batch. It fails only for batches that can be read, which these are not.
+func (w *Write) finish(op *pebble.DeferredBatchOp) {
+	if err := op.Finish(); err != nil {
+		panic(err)
+	}
+}
+
+func uvarintLen(n int) int {
+	l := 1
+	for ; n >= 0x80; n >>= 7 {
+		l++
+	}
+	return l
+}
+
+// Insert adds a document that is not there yet, with its index entries. idKey is the key of its _id.
+func (w *Write) Insert(c *Collection, idKey []byte, doc bsonraw.Doc, e *oplog.Entry) error {
+	if err := w.index(c, idKey, nil, doc); err != nil {
+		return err
+	}
+	w.Log(e)
+	w.put(c, idKey, doc)
+	w.counted(c, 1)
+	return nil
+}
+
+// Update replaces a document, the old one as it stands, by its successor with the same _id.
+func (w *Write) Update(c *Collection, idKey []byte, old, doc bsonraw.Doc, e *oplog.Entry) error {
+	if err := w.index(c, idKey, old, doc); err != nil {
+		return err
+	}
+	w.Log(e)
+	w.put(c, idKey, doc)
+	return nil
+}
+
+// Delete removes a document.
+func (w *Write) Delete(c *Collection, idKey []byte, old bsonraw.Doc, e *oplog.Entry) error {
+	if err := w.index(c, idKey, old, nil); err != nil {
+		return err
+	}
+	w.Log(e)
+	w.scratch = append(appendNumbered(w.scratch[:0], kindDocument, c.ID), idKey...)
+	w.counted(c, -1)
+	return w.batch.Delete(w.scratch, nil)
+}
+
+// put stores a document behind the timestamp of the entry that was logged last.
+func (w *Write) put(c *Collection, idKey []byte, doc bsonraw.Doc) {
+	op := w.batch.SetDeferred(5+len(idKey), 8+len(doc))
+	op.Key[0] = kindDocument
+	binary.BigEndian.PutUint32(op.Key[1:], c.ID)
+	copy(op.Key[5:], idKey)
+	copy(op.Value[8:], doc)
+	w.finish(op)
+	w.patches = append(w.patches, patch{w.batch.Len() - 8 - len(doc), len(w.records) - 1, false})
+}
+
+func (w *Write) counted(c *Collection, by int64) {
+	if n := len(w.counts); n > 0 && w.counts[n-1].shared == c.Shared {
+		w.counts[n-1].by += by
+		return
+	}
+	w.counts = append(w.counts, countChange{c.Shared, by})
+}
+
+// index brings the entries of all indexes from the old document to the new one; either may be nil.
+func (w *Write) index(c *Collection, idKey []byte, old, doc bsonraw.Doc) error {
+	for _, x := range c.Indexes {
+		if x.IsID() {
+			continue
+		}
+		var before, now indexKeys
+		var err error
+		if doc != nil {
+			if now, err = x.keysOf(doc); err != nil {
+				return err
+			}
+		}
+		if old != nil {
+			if before, err = x.keysOf(old); err != nil {
+				return err
+			}
+		}
+		if err := w.indexEntries(x, idKey, before.keys, now.keys); err != nil {
+			return err
+		}
+		if err := w.markMultikey(x, now.multikey); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *Write) indexEntries(x *Index, idKey []byte, before, now [][]byte) error {
+	for _, k := range before {
+		if !containsKey(now, k) {
+			w.scratch = x.entryKey(w.scratch[:0], k, idKey)
+			if err := w.batch.Delete(w.scratch, nil); err != nil {
+				return err
+			}
+		}
+	}
+	var length [4]byte
+	binary.BigEndian.PutUint32(length[:], uint32(len(idKey)))
+	for _, k := range now {
+		if !containsKey(before, k) {
+			w.scratch = x.entryKey(w.scratch[:0], k, idKey)
+			if err := w.batch.Set(w.scratch, length[:], nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// markMultikey records that fields of the index have met arrays.
+func (w *Write) markMultikey(x *Index, bits uint64) error {
+	if known := x.multikey.Load(); bits&^known == 0 {
+		return nil
+	}
+	bits |= x.multikey.Or(bits)
+	return w.batch.Set(numberedKey(kindMultikey, x.ID), binary.BigEndian.AppendUint64(nil, bits), nil)
+}
+
+func containsKey(keys [][]byte, k []byte) bool {
+	for _, have := range keys {
+		if string(have) == string(k) {
+			return true
+		}
+	}
+	return false
+}
