@@ -16,6 +16,7 @@ type Context struct {
 	vars    []bsonraw.Value
 	args    []bsonraw.Value // a stack of evaluated arguments
 	scratch [][]byte        // buffers that nobody builds in at the moment
+	fields  fieldList
 	arena   arena
 }
 
@@ -54,12 +55,16 @@ func (c *Context) Scratch() []byte {
 func (c *Context) Keep(buf []byte) (bsonraw.Doc, error) {
 	if c.arena.used+len(buf) > memoryLimit {
 		c.Discard(buf)
-		return nil, mongoerr.New(codeExceededMemoryLimit, "Expression used too much memory for one document: the limit is %d bytes", memoryLimit)
+		return nil, errMemory()
 	}
 	out := c.arena.alloc(len(buf))
 	copy(out, buf)
 	c.Discard(buf)
 	return out, nil
+}
+
+func errMemory() error {
+	return mongoerr.New(codeExceededMemoryLimit, "Expression used too much memory for one document: the limit is %d bytes", memoryLimit)
 }
 
 // Discard takes back a buffer from Scratch.

@@ -28,29 +28,45 @@ func toDecimal(v bsonraw.Value) *apd.Decimal {
 	case bsonraw.TypeDecimal128:
 		return readDecimal(v)
 	case bsonraw.TypeDouble:
-		return decimalOfDouble(v.Double(), 15)
+		return decimalOfDouble(v.Double())
 	}
 	n, _ := v.AsInt64()
 	return new(apd.Decimal).SetInt64(n)
 }
 
-// decimalOfDouble converts with that many significant digits; trailing zeros are kept up to 15 digits.
-func decimalOfDouble(f float64, digits int) *apd.Decimal {
+func decimalOfDouble(f float64) *apd.Decimal { return parseDouble(f, 15) }
+
+// exactDecimal converts a double with all the digits that a decimal128 holds.
+func exactDecimal(f float64) *apd.Decimal {
+	d := parseDouble(f, 34)
+	for d.Exponent < 0 && d.Form == apd.Finite {
+		if quotient, remainder := new(apd.BigInt).QuoRem(&d.Coeff, bigTen, new(apd.BigInt)); remainder.Sign() == 0 {
+			d.Coeff.Set(quotient)
+			d.Exponent++
+			continue
+		}
+		break
+	}
+	return d
+}
+
+var bigTen = apd.NewBigInt(10)
+
+// parseDouble converts a double with that many significant digits, zeros at the end included.
+func parseDouble(f float64, digits int) *apd.Decimal {
 	d := new(apd.Decimal)
 	switch {
 	case math.IsNaN(f):
 		d.Form = apd.NaN
-		return d
 	case math.IsInf(f, 0):
 		d.Form = apd.Infinite
 		d.Negative = f < 0
-		return d
 	case f == 0:
 		d.Negative = math.Signbit(f)
-		return d
-	}
-	if _, _, err := d.SetString(strconv.FormatFloat(f, 'e', digits-1, 64)); err != nil {
-		d.Form = apd.NaN // cannot be: FormatFloat writes what SetString reads
+	default:
+		if _, _, err := d.SetString(strconv.FormatFloat(f, 'e', digits-1, 64)); err != nil {
+			d.Form = apd.NaN // cannot be: FormatFloat writes what SetString reads
+		}
 	}
 	return d
 }
@@ -137,4 +153,43 @@ func (c *Context) decimalValue(d *apd.Decimal) bsonraw.Value {
 
 func appendDecimalText(dst []byte, v bsonraw.Value) []byte {
 	return readDecimal(v).Append(dst, 'G')
+}
+
+// decimalToInteger rounds to the nearest integer, halves to even. What has no integer gives the smallest one, as the processor's
+// conversion does.
+func decimalToInteger(d *apd.Decimal) int64 {
+	var rounded apd.Decimal
+	if d.Form != apd.Finite {
+		return math.MinInt64
+	}
+	if _, err := decimalContext.RoundToIntegralValue(&rounded, d); err != nil {
+		return math.MinInt64
+	}
+	n, err := rounded.Int64()
+	if err != nil {
+		return math.MinInt64
+	}
+	return n
+}
+
+// decimalRemainder is the remainder of a division truncated to an integer; the sign is that of a. Unlike apd's it takes
+// quotients of any length.
+func decimalRemainder(a, b *apd.Decimal) *apd.Decimal {
+	switch {
+	case a.Form == apd.NaN || b.Form == apd.NaN || a.Form == apd.Infinite:
+		return &apd.Decimal{Form: apd.NaN}
+	case b.Form == apd.Infinite:
+		return a
+	}
+	exponent := min(a.Exponent, b.Exponent)
+	n, m := scaleUp(a, exponent), scaleUp(b, exponent)
+	r := &apd.Decimal{Negative: a.Negative, Exponent: exponent}
+	r.Coeff.SetMathBigInt(n.Rem(n, m))
+	return r
+}
+
+// scaleUp returns the coefficient that a has with a smaller exponent.
+func scaleUp(d *apd.Decimal, exponent int32) *big.Int {
+	power := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(d.Exponent-exponent)), nil)
+	return power.Mul(power, d.Coeff.MathBigInt())
 }

@@ -157,9 +157,13 @@ func fold(ctx *Context, n node) (node, error) {
 	if failed != nil {
 		return nil, failed
 	}
-	switch n.(type) {
-	case *constant, *fieldPath, *variablePath:
-		return n, nil
+	switch n := n.(type) {
+	case *constant, *fieldPath, *variablePath, *let, *mapArray, *filterArray:
+		return n, nil // MongoDB evaluates the last three when it runs them, so that is when they fail
+	case *switchCase:
+		if err := n.dropNever(); err != nil {
+			return nil, err
+		}
 	}
 	if !constants {
 		return n, nil

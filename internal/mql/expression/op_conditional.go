@@ -125,7 +125,7 @@ func compileSwitch(c *compiler, _ string, argument bsonraw.Value) (node, error) 
 		}
 	}
 	if len(n.cases) == 0 {
-		return nil, mongoerr.New(40068, "$switch requires at least one branch.")
+		return nil, mongoerr.New(40068, "$switch requires at least one branch")
 	}
 	return n, nil
 }
@@ -181,4 +181,21 @@ func (n *switchCase) children(visit func(*node)) {
 		visit(&n.results[i])
 	}
 	visitPresent(&n.otherwise, visit)
+}
+
+// dropNever removes the branches that are known not to match. It fails when that leaves nothing to do.
+func (n *switchCase) dropNever() error {
+	kept := 0
+	for i, test := range n.cases {
+		if c, ok := test.(*constant); ok && !c.value.Truthy() {
+			continue
+		}
+		n.cases[kept], n.results[kept] = test, n.results[i]
+		kept++
+	}
+	n.cases, n.results = n.cases[:kept], n.results[:kept]
+	if kept == 0 && n.otherwise == nil {
+		return mongoerr.New(40069, "Cannot execute a switch statement where all the cases evaluate to false without a default")
+	}
+	return nil
 }

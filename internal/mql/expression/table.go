@@ -21,4 +21,36 @@ var operators = map[string]operator{
 	"$cond":   {special: compileCond},
 	"$ifNull": {special: compileIfNull},
 	"$switch": {special: compileSwitch},
+
+	"$type":     {unary: evalType},
+	"$isNumber": {unary: evalIsNumber},
+	"$isArray":  {unary: evalIsArray},
+	"$toString": {special: compileToString},
+
+	"$add":      {nary: evalAdd},
+	"$subtract": {binary: evalSubtract},
+	"$multiply": {nary: evalMultiply},
+	"$divide":   {binary: evalDivide},
+	"$mod":      {binary: evalMod},
+	"$abs":      {unary: evalAbs},
+
+	"$concat":      {nary: evalConcat},
+	"$toLower":     changeCase(lowerByte),
+	"$toUpper":     changeCase(upperByte),
+	"$strLenBytes": {unary: evalStrLenBytes},
+
+	"$size":         {unary: evalSize},
+	"$arrayElemAt":  {binary: evalArrayElemAt},
+	"$first":        endOfArray("$first", 0),
+	"$last":         endOfArray("$last", -1),
+	"$in":           {binary: evalIn},
+	"$concatArrays": {nary: evalConcatArrays},
+	"$slice":        {nary: evalSlice, min: 2, max: 3},
+	"$map":          {special: compileMap},
+	"$filter":       {special: compileFilter},
+
+	"$mergeObjects":  {nary: evalMergeObjects},
+	"$objectToArray": {unary: evalObjectToArray},
+	"$arrayToObject": {unary: evalArrayToObject},
+	"$getField":      {special: compileGetField},
 }

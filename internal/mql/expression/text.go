@@ -4,15 +4,17 @@ import (
 	"encoding/hex"
 	"math"
 	"strconv"
-	"time"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 )
 
 // Text renders a value as MongoDB's messages do: { a: 1, b: [ "x" ] }. It is for messages only.
-func Text(v bsonraw.Value) string { return string(appendText(nil, v, 0)) }
+func Text(v bsonraw.Value) string { return string(appendText(nil, v, 0, " ")) }
 
-func appendText(dst []byte, v bsonraw.Value, level int) []byte {
+// compactText is Text in the form of messages about computed values: {a: 1, b: ["x"]}.
+func compactText(v bsonraw.Value) string { return string(appendText(nil, v, 0, "")) }
+
+func appendText(dst []byte, v bsonraw.Value, level int, padding string) []byte {
 	if level > bsonraw.MaxMessageDepth {
 		return append(dst, "..."...)
 	}
@@ -20,7 +22,7 @@ func appendText(dst []byte, v bsonraw.Value, level int) []byte {
 	case bsonraw.TypeMissing:
 		return append(dst, "MISSING"...)
 	case bsonraw.TypeDocument, bsonraw.TypeArray:
-		return appendTextDoc(dst, v, level)
+		return appendTextDoc(dst, v, level, padding)
 	case bsonraw.TypeString, bsonraw.TypeSymbol:
 		dst = append(dst, '"')
 		dst = append(dst, v.Bytes()...)
@@ -34,10 +36,10 @@ func appendText(dst []byte, v bsonraw.Value, level int) []byte {
 	case bsonraw.TypeBool:
 		return strconv.AppendBool(dst, v.Bool())
 	}
-	return appendTextRare(dst, v, level)
+	return appendTextRare(dst, v, level, padding)
 }
 
-func appendTextDoc(dst []byte, v bsonraw.Value, level int) []byte {
+func appendTextDoc(dst []byte, v bsonraw.Value, level int, padding string) []byte {
 	left, right := byte('{'), byte('}')
 	if v.Type == bsonraw.TypeArray {
 		left, right = '[', ']'
@@ -46,16 +48,16 @@ func appendTextDoc(dst []byte, v bsonraw.Value, level int) []byte {
 		return append(dst, left, right)
 	}
 	dst = append(dst, left)
-	separator := " "
+	separator := padding
 	for it := v.Doc().Iter(); it.Next(); {
 		dst = append(dst, separator...)
 		separator = ", "
 		if v.Type == bsonraw.TypeDocument {
 			dst = append(append(dst, it.Key()...), ": "...)
 		}
-		dst = appendText(dst, it.Value(), level+1)
+		dst = appendText(dst, it.Value(), level+1, padding)
 	}
-	return append(dst, ' ', right)
+	return append(append(dst, padding...), right)
 }
 
 // appendTextDouble keeps a double apart from an integer: 1.0, 1e+20, inf, nan.
@@ -78,7 +80,7 @@ func appendTextDouble(dst []byte, f float64) []byte {
 	return append(dst, ".0"...)
 }
 
-func appendTextRare(dst []byte, v bsonraw.Value, level int) []byte {
+func appendTextRare(dst []byte, v bsonraw.Value, level int, padding string) []byte {
 	switch v.Type {
 	case bsonraw.TypeNull:
 		return append(dst, "null"...)
@@ -109,7 +111,7 @@ func appendTextRare(dst []byte, v bsonraw.Value, level int) []byte {
 	case bsonraw.TypeCodeScope:
 		code, scope := v.CodeScope()
 		dst = append(append(dst, "CodeWScope( "...), code...)
-		return append(appendText(append(dst, ", "...), scope.Value(), level+1), ')')
+		return append(appendText(append(dst, ", "...), scope.Value(), level+1, padding), ')')
 	case bsonraw.TypeMinKey:
 		return append(dst, "MinKey"...)
 	case bsonraw.TypeMaxKey:
@@ -117,6 +119,3 @@ func appendTextRare(dst []byte, v bsonraw.Value, level int) []byte {
 	}
 	return append(dst, v.Type.Name()...)
 }
-
-// Date returns the time of a date value.
-func dateTime(v bsonraw.Value) time.Time { return time.UnixMilli(v.Int64()).UTC() }

@@ -1,0 +1,166 @@
+package expression
+
+import (
+	"math"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+)
+
+func evalSize(ctx *Context, a bsonraw.Value) (bsonraw.Value, error) {
+	if a.Type != bsonraw.TypeArray {
+		return bsonraw.Value{}, mongoerr.New(17124, "The argument to $size must be an array, but was of type: %s", a.Type.Name())
+	}
+	return ctx.int32Value(int32(a.Doc().Len())), nil
+}
+
+// asInt32 returns a number that is an integer of 32 bits, whatever its type.
+func asInt32(v bsonraw.Value) (n int, ok bool) {
+	long, ok := v.AsInt64()
+	if !ok || long != int64(int32(long)) {
+		return 0, false
+	}
+	switch v.Type {
+	case bsonraw.TypeDouble:
+		ok = v.Double() == float64(long)
+	case bsonraw.TypeDecimal128:
+		ok = bsonraw.Compare(v, bsonraw.Int64Value(long)) == 0
+	}
+	return int(long), ok
+}
+
+func evalArrayElemAt(_ *Context, array, index bsonraw.Value) (bsonraw.Value, error) {
+	if isNullish(array) || isNullish(index) {
+		return bsonraw.NullValue, nil
+	}
+	if array.Type != bsonraw.TypeArray {
+		return bsonraw.Value{}, mongoerr.New(28689, "$arrayElemAt's first argument must be an array, but is %s", array.Type.Name())
+	}
+	if !index.Type.IsNumber() {
+		return bsonraw.Value{}, mongoerr.New(28690, "$arrayElemAt's second argument must be a numeric value, but is %s", index.Type.Name())
+	}
+	i, ok := asInt32(index)
+	if !ok {
+		f, _ := index.AsFloat64()
+		return bsonraw.Value{}, mongoerr.New(28691, "$arrayElemAt's second argument must be representable as a 32-bit integer: %s", shortDouble(f))
+	}
+	return itemAt(array.Doc(), i), nil
+}
+
+// itemAt returns an item of an array, counted from the end when i is negative; missing beyond either end.
+func itemAt(array bsonraw.Doc, i int) bsonraw.Value {
+	if i < 0 {
+		if i += array.Len(); i < 0 {
+			return bsonraw.Value{}
+		}
+	}
+	for it := array.Iter(); it.Next(); i-- {
+		if i == 0 {
+			return it.Value()
+		}
+	}
+	return bsonraw.Value{}
+}
+
+// endOfArray is $first or $last.
+func endOfArray(name string, index int) operator {
+	return operator{unary: func(_ *Context, a bsonraw.Value) (bsonraw.Value, error) {
+		if isNullish(a) {
+			return bsonraw.NullValue, nil
+		}
+		if a.Type != bsonraw.TypeArray {
+			return bsonraw.Value{}, mongoerr.New(28689, "%s's argument must be an array, but is %s", name, a.Type.Name())
+		}
+		return itemAt(a.Doc(), index), nil
+	}}
+}
+
+func evalIn(_ *Context, v, array bsonraw.Value) (bsonraw.Value, error) {
+	if array.Type != bsonraw.TypeArray {
+		return bsonraw.Value{}, mongoerr.New(40081, "$in requires an array as a second argument, found: %s", array.Type.Name())
+	}
+	for it := array.Doc().Iter(); it.Next(); {
+		if compare(v, it.Value()) == 0 {
+			return bsonraw.BoolValue(true), nil
+		}
+	}
+	return bsonraw.BoolValue(false), nil
+}
+
+func evalConcatArrays(ctx *Context, args []bsonraw.Value) (bsonraw.Value, error) {
+	for _, v := range args {
+		if isNullish(v) {
+			return bsonraw.NullValue, nil
+		}
+		if v.Type != bsonraw.TypeArray {
+			return bsonraw.Value{}, mongoerr.New(28664, "$concatArrays only supports arrays, not %s", v.Type.Name())
+		}
+	}
+	out := bsonraw.BeginArray(ctx.Scratch())
+	for _, v := range args {
+		for it := v.Doc().Iter(); it.Next(); {
+			out.Append(it.Value())
+		}
+	}
+	return ctx.keepValue(bsonraw.TypeArray, out.End())
+}
+
+// evalSlice is $slice: [array, n] or [array, position, n].
+func evalSlice(ctx *Context, args []bsonraw.Value) (bsonraw.Value, error) {
+	if isNullish(args[0]) || isNullish(args[1]) {
+		return bsonraw.NullValue, nil
+	}
+	array := args[0]
+	if array.Type != bsonraw.TypeArray {
+		return bsonraw.Value{}, mongoerr.New(28724, "First argument to $slice must be an array, but is of type: %s", array.Type.Name())
+	}
+	if !args[1].Type.IsNumber() {
+		return bsonraw.Value{}, mongoerr.New(28725, "Second argument to $slice must be a numeric value, but is of type: %s", args[1].Type.Name())
+	}
+	n, ok := asInt32(args[1])
+	if !ok {
+		f, _ := args[1].AsFloat64()
+		return bsonraw.Value{}, mongoerr.New(28726, "Second argument to $slice can't be represented as a 32-bit integer: %s", shortDouble(f))
+	}
+	if len(args) == 2 {
+		if n < 0 {
+			return sliceArray(ctx, array.Doc(), n, math.MaxInt)
+		}
+		return sliceArray(ctx, array.Doc(), 0, n)
+	}
+	count := args[2]
+	if isNullish(count) {
+		return bsonraw.NullValue, nil
+	}
+	if !count.Type.IsNumber() {
+		return bsonraw.Value{}, mongoerr.New(28727, "Third argument to $slice must be numeric, but is of type: %s", count.Type.Name())
+	}
+	limit, ok := asInt32(count)
+	if !ok {
+		f, _ := count.AsFloat64()
+		return bsonraw.Value{}, mongoerr.New(28728, "Third argument to $slice can't be represented as a 32-bit integer: %s", shortDouble(f))
+	}
+	if limit <= 0 {
+		return bsonraw.Value{}, mongoerr.New(28729, "Third argument to $slice must be positive: %d", limit)
+	}
+	return sliceArray(ctx, array.Doc(), n, limit)
+}
+
+func sliceArray(ctx *Context, array bsonraw.Doc, from, limit int) (bsonraw.Value, error) {
+	return ctx.keepValue(bsonraw.TypeArray, AppendSlice(ctx.Scratch(), array, from, limit))
+}
+
+// AppendSlice appends the array of the limit items that begin at from, which counts from the end when it is negative.
+func AppendSlice(dst []byte, array bsonraw.Doc, from, limit int) []byte {
+	if from < 0 {
+		from = max(0, array.Len()+from)
+	}
+	out := bsonraw.BeginArray(dst)
+	i := 0
+	for it := array.Iter(); it.Next() && i-from < limit; i++ {
+		if i >= from {
+			out.Append(it.Value())
+		}
+	}
+	return out.End()
+}
