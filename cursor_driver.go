@@ -228,7 +228,7 @@ func (s *driverSource) watch(ctx context.Context, from position, with cursorSett
 		stages = append(stages, bson.D{{Key: splitStage, Value: bson.D{}}})
 	}
 	batchSize := with.batchSize
-	stream, err := s.target.Watch(mortalContext{ctx}, stages, watchOptions(func(o *options.ChangeStreamOptions) error {
+	stream, err := s.target.Watch(ctx, stages, watchOptions(func(o *options.ChangeStreamOptions) error {
 		s.fill(o, from, with)
 		if batchSize > 0 {
 			o.BatchSize = &batchSize

@@ -3,6 +3,7 @@ package sluice
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -44,7 +45,8 @@ type machine struct {
 // newMachine opens the first cursor; ctx bounds that only. The goroutine is started by start.
 func newMachine(ctx context.Context, src source, opts *Options, ns Namespace) (*machine, error) {
 	m := &machine{handover: newHandover(opts), src: src, opts: opts, ns: ns, done: make(chan struct{})}
-	m.ctx, m.cancel = context.WithCancel(context.Background())
+	ending, cancel := context.WithCancel(context.Background())
+	m.ctx, m.cancel = mortalContext{ending}, cancel
 	m.pos = startOf(opts)
 	m.pieces.on = opts.SplitLargeEvents
 	m.trouble.retry = opts.Retry
@@ -272,8 +274,14 @@ func (m *machine) reopen() {
 		return
 	}
 	m.applied = m.settings()
-	cur, err := m.src.open(m.ctx, m.pos, m.applied)
+	ctx, cancel := m.trouble.bound(m.ctx)
+	cur, err := m.src.open(ctx, m.pos, m.applied)
+	gaveUp := ctx.Err() != nil
+	cancel()
 	if err != nil {
+		if gaveUp && m.ctx.Err() == nil {
+			err = fmt.Errorf("no cursor within %s: %w", m.opts.Retry.MaxElapsed, m.trouble.last)
+		}
 		var ce *cursorError
 		own := position{token: m.pos.token, time: m.pos.time} // 260 on a startAfter of our own is final
 		m.judge(err, "resume", passing(err, !errors.As(err, &ce), own))

@@ -139,7 +139,7 @@ const (
 // Retry bounds the attempts to open the cursor again. Between attempts the stream waits, twice as long each time,
 // jittered so that many streams do not come back at once.
 type Retry struct {
-	MaxElapsed time.Duration // after so long an outage the stream ends with the last error; 0: no limit
+	MaxElapsed time.Duration // after so long an outage the stream ends with the last error; 0: no limit. The first attempt is the driver's own and may take its server selection timeout
 	MinBackoff time.Duration // the first wait; 0: 50 ms
 	MaxBackoff time.Duration // the longest wait; 0: 10 s
 }

@@ -14,6 +14,7 @@ type outage struct {
 	attempts int // failures so far
 	swaps    int // cursors in a row that the driver replaced, without a getMore that needed none
 	paused   int // attempts that were waited for
+	last     error
 }
 
 // began counts a failure; it returns false when the outage has lasted too long.
@@ -25,11 +26,23 @@ func (o *outage) began(err error) bool {
 		o.since = time.Now()
 	}
 	o.attempts++
+	o.last = err
 	return o.retry.MaxElapsed == 0 || time.Since(o.since) < o.retry.MaxElapsed
 }
 
 // over ends the outage.
-func (o *outage) over() { o.attempts, o.swaps, o.paused = 0, 0, 0 }
+func (o *outage) over() { o.attempts, o.swaps, o.paused, o.last = 0, 0, 0, nil }
+
+// bound limits an attempt to what is left of MaxElapsed, by cancellation: the driver would take a deadline for leave to
+// retry without end and without a pause.
+func (o *outage) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if o.retry.MaxElapsed == 0 || o.attempts == 0 {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	timer := time.AfterFunc(o.retry.MaxElapsed-time.Since(o.since), cancel)
+	return mortalContext{ctx}, func() { timer.Stop(); cancel() }
+}
 
 // swapped counts a cursor that the driver replaced by itself.
 func (o *outage) swapped() error {
