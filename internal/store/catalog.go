@@ -196,8 +196,8 @@ func (s *Store) loadCatalog() error {
 }
 
 // each calls fn for every key of a kind.
-func (s *Store) each(kind byte, fn func(key, value []byte) error) error {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+func (r reader) each(kind byte, fn func(key, value []byte) error) error {
+	it, err := r.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
 	if err != nil {
 		return err
 	}

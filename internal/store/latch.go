@@ -35,14 +35,14 @@ func newLatches() *latches {
 // Latch is a hashed key that can be held.
 type Latch = uint64
 
-// latchKey returns the latch of a key within a collection's documents or an index's entries. Those of documents come before
+// key returns the latch of a key within a collection's documents or an index's entries. Those of documents come before
 // all of index entries, so that a writer may take the former first and the latter once it knows the new document.
-func (s *Store) latchKey(kind byte, id uint32, key []byte) Latch {
+func (l *latches) key(kind byte, id uint32, of []byte) Latch {
 	var h maphash.Hash
-	h.SetSeed(s.latches.seed)
+	h.SetSeed(l.seed)
 	h.WriteByte(kind)
 	h.Write([]byte{byte(id >> 24), byte(id >> 16), byte(id >> 8), byte(id)})
-	h.Write(key)
+	h.Write(of)
 	if kind == kindDocument {
 		return h.Sum64() &^ (1 << 63)
 	}

@@ -11,16 +11,22 @@ import (
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
+// reader reads what the store has, from one source: the database as it is, or a snapshot of it.
+type reader struct {
+	db     pebble.Reader
+	failed *failure
+}
+
 // stampLen is the length of the commit timestamp before a stored document.
 const stampLen = 8
 
 // Get appends the document with that key of _id to dst. ok is false when there is none; ts is the commit that wrote it.
-func (s *Store) Get(dst []byte, c *Collection, idKey []byte) (doc bsonraw.Doc, ts oplog.Timestamp, ok bool, err error) {
+func (r reader) Get(dst []byte, c *Collection, idKey []byte) (doc bsonraw.Doc, ts oplog.Timestamp, ok bool, err error) {
 	var space [64]byte
 	key := append(appendNumbered(space[:0], kindDocument, c.ID), idKey...)
-	value, closer, err := s.db.Get(key)
+	value, closer, err := r.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, 0, false, s.failed.get()
+		return nil, 0, false, r.failed.get()
 	}
 	if err != nil {
 		return nil, 0, false, err
@@ -32,9 +38,9 @@ func (s *Store) Get(dst []byte, c *Collection, idKey []byte) (doc bsonraw.Doc, t
 }
 
 // Has reports whether there is a document with that key of _id.
-func (s *Store) Has(c *Collection, idKey []byte) (bool, error) {
+func (r reader) Has(c *Collection, idKey []byte) (bool, error) {
 	var space [64]byte
-	_, closer, err := s.db.Get(append(appendNumbered(space[:0], kindDocument, c.ID), idKey...))
+	_, closer, err := r.db.Get(append(appendNumbered(space[:0], kindDocument, c.ID), idKey...))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return false, nil
 	}
@@ -76,12 +82,12 @@ type Docs struct {
 }
 
 // Docs returns a walk over the documents whose key of _id lies in the range. It sees one moment and pins it until Close.
-func (s *Store) Docs(c *Collection, r Range, reverse bool) (*Docs, error) {
-	it, err := s.db.NewIter(bounds(numberedKey(kindDocument, c.ID), r))
+func (r reader) Docs(c *Collection, within Range, reverse bool) (*Docs, error) {
+	it, err := r.db.NewIter(bounds(numberedKey(kindDocument, c.ID), within))
 	if err != nil {
 		return nil, err
 	}
-	return &Docs{it: it, reverse: reverse}, s.failed.get()
+	return &Docs{it: it, reverse: reverse}, r.failed.get()
 }
 
 func bounds(prefix []byte, r Range) *pebble.IterOptions {
@@ -144,12 +150,12 @@ type Entries struct {
 }
 
 // Entries returns a walk over the entries whose values lie in the range. It sees one moment and pins it until Close.
-func (s *Store) Entries(x *Index, r Range, reverse bool) (*Entries, error) {
-	it, err := s.db.NewIter(bounds(numberedKey(kindIndex, x.ID), r))
+func (r reader) Entries(x *Index, within Range, reverse bool) (*Entries, error) {
+	it, err := r.db.NewIter(bounds(numberedKey(kindIndex, x.ID), within))
 	if err != nil {
 		return nil, err
 	}
-	return &Entries{it: it, reverse: reverse}, s.failed.get()
+	return &Entries{it: it, reverse: reverse}, r.failed.get()
 }
 
 // Next moves to the next entry.

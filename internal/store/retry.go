@@ -37,9 +37,9 @@ func (w *Write) Retryable(session []byte, r RetryRecord) {
 }
 
 // RetryRecords returns the records of a session, of its newest transaction number only.
-func (s *Store) RetryRecords(session []byte) ([]RetryRecord, error) {
+func (r reader) RetryRecords(session []byte) ([]RetryRecord, error) {
 	prefix := append([]byte{kindRetry}, session...)
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	it, err := r.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
 	if err != nil {
 		return nil, err
 	}
@@ -53,17 +53,17 @@ func (s *Store) RetryRecords(session []byte) ([]RetryRecord, error) {
 		if len(it.Key()) != len(prefix)+4 || len(value) < retryHeader {
 			continue
 		}
-		r := RetryRecord{
+		record := RetryRecord{
 			TxnNumber: int64(binary.BigEndian.Uint64(value)),
 			StmtID:    int32(binary.BigEndian.Uint32(it.Key()[len(prefix):])),
 			Count:     int32(binary.BigEndian.Uint32(value[16:])),
 			Result:    bsonraw.Doc(value[retryHeader:]).Clone(),
 		}
-		if len(records) > 0 && r.TxnNumber > records[0].TxnNumber {
+		if len(records) > 0 && record.TxnNumber > records[0].TxnNumber {
 			records = records[:0]
 		}
-		if len(records) == 0 || r.TxnNumber == records[0].TxnNumber {
-			records = append(records, r)
+		if len(records) == 0 || record.TxnNumber == records[0].TxnNumber {
+			records = append(records, record)
 		}
 	}
 	return records, it.Error()

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -33,12 +32,11 @@ type Config struct {
 
 // Store is an open store. Its methods may be called from any goroutine.
 type Store struct {
-	db       *pebble.DB
-	cache    *pebble.Cache
-	fileLock io.Closer
-	failed   *failure
-	latches  *latches
-	writes   sync.Pool
+	reader // of the database as it is
+	*latches
+	db     *pebble.DB
+	cache  *pebble.Cache
+	writes sync.Pool
 
 	ddl     sync.Mutex // one change of the schema at a time
 	catalog atomic.Pointer[Catalog]
@@ -60,7 +58,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := &Store{failed: newFailure(cfg.Logger), latches: newLatches()}
+	s := &Store{reader: reader{failed: newFailure(cfg.Logger)}, latches: newLatches()}
 	if err := s.openPebble(cfg); err != nil {
 		return nil, fmt.Errorf("open store %q: %w", cfg.Dir, err)
 	}
@@ -137,7 +135,7 @@ func (s *Store) openPebble(cfg Config) error {
 		s.cache.Unref()
 		return err
 	}
-	s.db = db
+	s.db, s.reader.db = db, db
 	return nil
 }
 
@@ -216,8 +214,8 @@ func (s *Store) checkFormat() error {
 	return b.Commit(pebble.Sync)
 }
 
-func (s *Store) meta(key []byte) (uint64, error) {
-	value, closer, err := s.db.Get(key)
+func (r reader) meta(key []byte) (uint64, error) {
+	value, closer, err := r.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return 0, nil
 	}

@@ -10,16 +10,16 @@ import (
 
 // LatchDocs waits until the caller alone may write the documents with these keys of _id. Latches come after a collection's
 // lock and before the commit lock, those of documents before those of unique entries.
-func (s *Store) LatchDocs(ctx context.Context, c *Collection, idKeys ...[]byte) (Held, error) {
+func (l *latches) LatchDocs(ctx context.Context, c *Collection, idKeys ...[]byte) (Held, error) {
 	keys := make([]Latch, len(idKeys))
 	for i, k := range idKeys {
-		keys[i] = s.latchKey(kindDocument, c.ID, k)
+		keys[i] = l.key(kindDocument, c.ID, k)
 	}
-	return s.latches.acquire(ctx, keys)
+	return l.acquire(ctx, keys)
 }
 
 // LatchUnique waits until the caller alone may write the unique index entries of these documents.
-func (s *Store) LatchUnique(ctx context.Context, c *Collection, docs ...bsonraw.Doc) (Held, error) {
+func (l *latches) LatchUnique(ctx context.Context, c *Collection, docs ...bsonraw.Doc) (Held, error) {
 	var keys []Latch
 	for _, x := range c.Indexes {
 		if !x.Unique || x.IsID() {
@@ -31,16 +31,16 @@ func (s *Store) LatchUnique(ctx context.Context, c *Collection, docs ...bsonraw.
 				return Held{}, err
 			}
 			for _, k := range entries.keys {
-				keys = append(keys, s.latchKey(kindIndex, x.ID, k))
+				keys = append(keys, l.key(kindIndex, x.ID, k))
 			}
 		}
 	}
-	return s.latches.acquire(ctx, keys)
+	return l.acquire(ctx, keys)
 }
 
 // CheckUnique returns a duplicate key error (11000) if another document has a unique entry of doc. The caller holds the
 // latches, so the answer stays true until it commits.
-func (s *Store) CheckUnique(c *Collection, idKey []byte, doc bsonraw.Doc) error {
+func (r reader) CheckUnique(c *Collection, idKey []byte, doc bsonraw.Doc) error {
 	for _, x := range c.Indexes {
 		if !x.Unique || x.IsID() {
 			continue
@@ -50,7 +50,7 @@ func (s *Store) CheckUnique(c *Collection, idKey []byte, doc bsonraw.Doc) error 
 			return err
 		}
 		for _, k := range entries.keys {
-			taken, err := s.takenByOther(x, k, idKey)
+			taken, err := r.takenByOther(x, k, idKey)
 			if err != nil {
 				return err
 			}
@@ -62,8 +62,8 @@ func (s *Store) CheckUnique(c *Collection, idKey []byte, doc bsonraw.Doc) error 
 	return nil
 }
 
-func (s *Store) takenByOther(x *Index, values, idKey []byte) (bool, error) {
-	it, err := s.Entries(x, Range{From: values, To: after(values)}, false)
+func (r reader) takenByOther(x *Index, values, idKey []byte) (bool, error) {
+	it, err := r.Entries(x, Range{From: values, To: after(values)}, false)
 	if err != nil {
 		return false, err
 	}

@@ -151,32 +151,48 @@ func (w *Write) counted(c *Collection, by int64) {
 	w.counts = append(w.counts, countChange{c.Shared, by})
 }
 
-// index brings the entries of all indexes from the old document to the new one; either may be nil.
+// index brings the entries of all indexes from the old document to the new one; either may be nil. Nothing is written when a
+// document cannot be indexed.
 func (w *Write) index(c *Collection, idKey []byte, old, doc bsonraw.Doc) error {
-	for _, x := range c.Indexes {
-		if x.IsID() {
-			continue
-		}
-		var before, now indexKeys
-		var err error
-		if doc != nil {
-			if now, err = x.keysOf(doc); err != nil {
-				return err
-			}
-		}
-		if old != nil {
-			if before, err = x.keysOf(old); err != nil {
-				return err
-			}
-		}
-		if err := w.indexEntries(x, idKey, before.keys, now.keys); err != nil {
+	if len(c.Indexes) == 1 {
+		return nil
+	}
+	before, err := indexKeysOf(c, old)
+	if err != nil {
+		return err
+	}
+	now, err := indexKeysOf(c, doc)
+	if err != nil {
+		return err
+	}
+	for i, x := range c.Indexes {
+		if err := w.indexEntries(x, idKey, before[i].keys, now[i].keys); err != nil {
 			return err
 		}
-		if err := w.markMultikey(x, now.multikey); err != nil {
+		if err := w.markMultikey(x, now[i].multikey); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// indexKeysOf computes the entries of a document, which may be nil, in every index of the collection.
+func indexKeysOf(c *Collection, doc bsonraw.Doc) ([]indexKeys, error) {
+	all := make([]indexKeys, len(c.Indexes))
+	if doc == nil {
+		return all, nil
+	}
+	for i, x := range c.Indexes {
+		if x.IsID() {
+			continue
+		}
+		keys, err := x.keysOf(doc)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = keys
+	}
+	return all, nil
 }
 
 func (w *Write) indexEntries(x *Index, idKey []byte, before, now [][]byte) error {
