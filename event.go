@@ -121,21 +121,21 @@ func (e Event[T]) UpdateDescription() (UpdateDescription, error) {
 
 // decodeField decodes a document in a field of an event.
 func decodeField[T any](event bson.Raw, field string) (T, error) {
-	var out T
+	var zero T
 	value := event.Lookup(field)
 	if value.Type == 0 || value.Type == bson.TypeNull {
-		return out, ErrNoDocument
+		return zero, ErrNoDocument
 	}
-	if view, ok := any(&out).(*bson.Raw); ok {
-		if *view = document(value); *view != nil {
-			return out, nil
+	if _, ok := any(zero).(bson.Raw); ok {
+		if raw := document(value); raw != nil {
+			return any(raw).(T), nil // a view; it allocates nothing
 		}
 	}
-	if err := value.Unmarshal(&out); err != nil {
-		var zero T
+	out := new(T)
+	if err := value.Unmarshal(out); err != nil {
 		return zero, fmt.Errorf("sluice: decode %s: %w", field, err)
 	}
-	return out, nil
+	return *out, nil
 }
 
 // document returns an embedded document with its capacity clipped, so that appending to it cannot overwrite what
