@@ -9,8 +9,11 @@ import (
 	"math"
 )
 
-// ErrKey is the cause of every error of a [KeyReader].
-var ErrKey = errors.New("malformed key")
+// ErrKey is the cause of every error of a [KeyReader], ErrKeyCut of those where the key ends within a value.
+var (
+	ErrKey    = errors.New("malformed key")
+	ErrKeyCut = fmt.Errorf("%w: it ends within a value", ErrKey)
+)
 
 // KeyReader gives back the values of a sequence of ascending keys. Whatever bytes it is given, it returns an error and does
 // not panic.
@@ -52,7 +55,7 @@ func (r *KeyReader) fail(what string) error {
 
 func (r *KeyReader) take(n int) ([]byte, error) {
 	if n > len(r.rest) {
-		return nil, r.fail("a value is cut off")
+		return nil, ErrKeyCut
 	}
 	b := r.rest[:n]
 	r.rest = r.rest[n:]
@@ -148,13 +151,13 @@ func (r *KeyReader) rare(dst []byte, kind byte, depth int) ([]byte, Type, error)
 		}
 		return dst, TypeCodeScope, err
 	}
-	return dst, 0, r.fail(fmt.Sprintf("no value begins with %02X", kind))
+	return dst, 0, r.fail(fmt.Sprintf("unknown type %d", kind))
 }
 
 func (r *KeyReader) cstring() ([]byte, error) {
 	i := bytes.IndexByte(r.rest, 0)
 	if i < 0 {
-		return nil, r.fail("a name has no end")
+		return nil, ErrKeyCut
 	}
 	s := r.rest[:i]
 	r.rest = r.rest[i+1:]

@@ -168,6 +168,9 @@ func (e *Entry) Share(total *atomic.Int64) {
 	total.Add(int64(len(e.Raw)))
 }
 
+// Shared reports whether many readers see e, so that Memo keeps what it is given.
+func (e *Entry) Shared() bool { return e.total != nil }
+
 // Evict takes e's size out of the total. Readers that hold e may go on using it.
 func (e *Entry) Evict() { e.total.Add(-e.size.Swap(evicted)) }
 
