@@ -44,12 +44,17 @@ func EntryDiff(o bsonraw.Doc) (diff bsonraw.Doc, ok bool) {
 	return v.Doc(), true
 }
 
-// AppendEntry appends the whole entry {$v: 2, diff: diff}.
+// AppendEntry appends the entry of an update that diff describes, {$v: 2, diff: diff}.
 func AppendEntry(dst []byte, diff bsonraw.Doc) []byte {
-	dst, at := bsonraw.BeginDoc(dst)
+	dst, at := beginEntry(dst)
+	return bsonraw.EndDoc(append(dst, diff...), at)
+}
+
+// beginEntry begins an entry up to where its diff stands.
+func beginEntry(dst []byte) (out []byte, at int) {
+	dst, at = bsonraw.BeginDoc(dst)
 	dst = bsonraw.AppendInt32(dst, entryVersion, diffVersion)
-	dst = bsonraw.AppendDoc(dst, entryDiff, diff)
-	return bsonraw.EndDoc(dst, at)
+	return bsonraw.AppendHeader(dst, bsonraw.TypeDocument, entryDiff), at
 }
 
 // section is where a change of an object is noted.

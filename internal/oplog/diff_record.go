@@ -84,8 +84,14 @@ func (r *Recorder) DeletePath(path [][]byte) {
 	r.tree.add(level, diffChange{section: removed, name: path[last], value: removedValue})
 }
 
-// Append appends the recorded diff, without the entry around it (see [AppendEntry]).
+// Append appends the recorded diff.
 func (r *Recorder) Append(dst []byte) []byte { return r.tree.append(dst, rootLevel) }
+
+// AppendEntry appends the recorded diff as an update's entry, {$v: 2, diff: ..}.
+func (r *Recorder) AppendEntry(dst []byte) []byte {
+	dst, at := beginEntry(dst)
+	return bsonraw.EndDoc(r.Append(dst), at)
+}
 
 var removedValue = bsonraw.BoolValue(false)
 

@@ -230,7 +230,10 @@ func TestRecorder(t *testing.T) {
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if diff, ok := EntryDiff(AppendEntry(nil, r.Append(nil))); !ok || text(diff) != want {
+	if entry := r.AppendEntry(nil); !bytes.Equal(entry, AppendEntry(nil, r.Append(nil))) || bsonraw.Validate(entry, 10) != nil {
+		t.Errorf("AppendEntry gives %s", text(entry))
+	}
+	if diff, ok := EntryDiff(r.AppendEntry(nil)); !ok || text(diff) != want {
 		t.Errorf("EntryDiff gives %s, %t", text(diff), ok)
 	}
 	if _, ok := EntryDiff(parse(t, `{"_id":1,"diff":{}}`)); ok {
