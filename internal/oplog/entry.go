@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 )
@@ -163,9 +164,10 @@ const evicted = -1 << 62
 
 // Share marks e as one that many readers see: what they make of it is then kept with it. Its size counts in total until Evict.
 func (e *Entry) Share(total *atomic.Int64) {
+	size := int64(unsafe.Sizeof(*e)) + int64(len(e.Raw))
 	e.total = total
-	e.size.Store(int64(len(e.Raw)))
-	total.Add(int64(len(e.Raw)))
+	e.size.Store(size)
+	total.Add(size)
 }
 
 // Shared reports whether many readers see e, so that Memo keeps what it is given.

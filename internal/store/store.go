@@ -127,6 +127,7 @@ func (s *Store) openPebble(cfg Config) error {
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       64,
 		MaxOpenFiles:                1000,
+		EventListener:               &pebble.EventListener{BackgroundError: s.failed.set},
 	}
 	opts.Levels[0].FilterPolicy = bloom.FilterPolicy(10)
 	opts.Levels[0].BlockSize = 16 << 10
