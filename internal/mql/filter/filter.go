@@ -1,0 +1,72 @@
+package filter
+
+import (
+	"sync"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/expression"
+)
+
+// Options are what a filter needs beside its document.
+type Options struct {
+	// Scope holds the variables and constants that $expr may name. Nil has none but those that every expression has.
+	Scope *expression.Scope
+}
+
+// Filter is a compiled filter. It is immutable and may be used concurrently.
+type Filter struct {
+	clause *clause
+	run    node
+
+	// positional runs the conjuncts in the order in which MongoDB does, because the last one to find an array's element decides
+	// the position. It is built at first use: only updates with a positional operator ask for it.
+	positional func() node
+	usesExpr   bool
+}
+
+// Compile reads a filter document. Errors carry MongoDB's codes and texts, most of them BadValue. The filter keeps references
+// into doc, which must not change.
+func Compile(doc bsonraw.Doc, opts Options) (*Filter, error) {
+	p := newParser(opts)
+	c, err := p.document(doc)
+	if err != nil {
+		return nil, err
+	}
+	c = simplify(c)
+	return &Filter{
+		clause:     c,
+		run:        build(c, atDocument),
+		positional: sync.OnceValue(func() node { return buildOrdered(c) }),
+		usesExpr:   p.usesExpr,
+	}, nil
+}
+
+// Match reports whether the filter takes the document. Only $expr gives errors.
+func (f *Filter) Match(doc bsonraw.Doc) (bool, error) {
+	ok, _, err := f.run.match(nil, doc.Value())
+	return ok, err
+}
+
+// MatchWith is Match for filters whose scope has variables: ctx holds their values, and the memory that $expr takes, which the
+// caller gives back with Reset.
+func (f *Filter) MatchWith(ctx *expression.Context, doc bsonraw.Doc) (bool, error) {
+	ok, _, err := f.run.match(ctx, doc.Value())
+	return ok, err
+}
+
+// MatchAt is Match that also says which element of an array the document matched by: the index that the positional operator $
+// of an update or projection stands for, -1 where no array was spread. Where several clauses meet arrays, MongoDB sorts them by
+// operator and path, and the last one decides; within $or, $nor and $not none does.
+func (f *Filter) MatchAt(doc bsonraw.Doc) (matched bool, index int, err error) {
+	ok, at, err := f.positional().match(nil, doc.Value())
+	if !ok || err != nil {
+		return false, -1, err
+	}
+	return true, at, nil
+}
+
+// IsEmpty reports whether the filter takes every document without looking at it.
+func (f *Filter) IsEmpty() bool { return f.clause.op == opTrue }
+
+// IsNever reports whether the filter takes no document whatever it holds, as with {a: {$in: []}}.
+func (f *Filter) IsNever() bool { return f.clause.op == opFalse }

@@ -1,0 +1,124 @@
+package filter
+
+import (
+	"slices"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+)
+
+// maxLinear is up to how many values of $in are tried one after the other.
+const maxLinear = 4
+
+func parseIn(p *parser, c condition) (*clause, error) {
+	if c.arg.Type != bsonraw.TypeArray {
+		return nil, badValue("%s needs an array", c.name)
+	}
+	var values []bsonraw.Value
+	var patterns []*clause
+	for it := c.arg.Doc().Iter(); it.Next(); {
+		v := it.Value()
+		switch {
+		case isOperators(v, false):
+			return nil, badValue("cannot nest $ under $in")
+		case v.Type == bsonraw.TypeUndefined:
+			return nil, badValue("InMatchExpression equality cannot be undefined")
+		case v.Type == bsonraw.TypeRegex:
+			pattern, err := p.regexValue(c.path, v)
+			if err != nil {
+				return nil, err
+			}
+			patterns = append(patterns, pattern)
+		default:
+			values = append(values, v)
+		}
+	}
+	slices.SortStableFunc(values, bsonraw.Compare)
+	values = slices.CompactFunc(values, bsonraw.Equal)
+	switch {
+	case len(patterns) == 0:
+		return membership(c.path, values), nil
+	case len(patterns) == 1 && len(values) == 0:
+		return patterns[0], nil
+	}
+	any := anyTest{}
+	if len(values) > 0 {
+		any = append(any, newMembershipTest(values))
+	}
+	for _, pattern := range patterns {
+		any = append(any, pattern.test)
+	}
+	return &clause{op: In, path: c.path, value: c.arg, test: any}, nil
+}
+
+func parseNin(p *parser, c condition) (*clause, error) {
+	in, err := parseIn(p, c)
+	if err != nil {
+		return nil, err
+	}
+	return negation(in), nil
+}
+
+// membership is $in for sorted values without duplicates.
+func membership(path bsonraw.Path, values []bsonraw.Value) *clause {
+	switch len(values) {
+	case 0:
+		return &clause{op: opFalse}
+	case 1:
+		return &clause{op: Eq, path: path, value: values[0], test: newComparison(Eq, values[0])}
+	}
+	return &clause{op: In, path: path, values: values, test: newMembershipTest(values)}
+}
+
+func newMembershipTest(values []bsonraw.Value) test {
+	if len(values) <= maxLinear {
+		any := make(anyTest, 0, len(values))
+		for _, v := range values {
+			any = append(any, newComparison(Eq, v))
+		}
+		return any
+	}
+	x := memberTest{values: values}
+	for _, v := range values {
+		x.null = x.null || v.Type == bsonraw.TypeNull
+	}
+	return x
+}
+
+// anyTest holds where one of its tests does.
+type anyTest []test
+
+func (x anyTest) holds(v bsonraw.Value) bool {
+	for _, one := range x {
+		if one.holds(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// memberTest looks a value up among many.
+type memberTest struct {
+	values []bsonraw.Value // sorted
+	null   bool
+}
+
+func (x memberTest) holds(v bsonraw.Value) bool {
+	switch v.Type {
+	case bsonraw.TypeMissing, bsonraw.TypeNull, bsonraw.TypeUndefined:
+		return x.null
+	}
+	low, high := 0, len(x.values)
+	for low < high {
+		mid := int(uint(low+high) >> 1)
+		order := bsonraw.Compare(x.values[mid], v)
+		switch {
+		case order == 0:
+			return true
+		case order < 0:
+			low = mid + 1
+		default:
+			high = mid
+		}
+	}
+	return false
+}

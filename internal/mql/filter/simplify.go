@@ -1,0 +1,61 @@
+package filter
+
+// simplify brings a clause into the form that plans and nodes are made of: conjunctions and disjunctions without others inside
+// them and with two children at least, constants only at the top, no $nor. It keeps the meaning, the positions that are
+// reported, and the equalities that MongoDB sees.
+func simplify(c *clause) *clause {
+	switch c.op {
+	case opAnd:
+		return simplifyList(opAnd, opTrue, opFalse, c.children)
+	case opOr:
+		return simplifyList(opOr, opFalse, opTrue, c.children)
+	case opNor:
+		return simplifyNot(simplifyList(opOr, opFalse, opTrue, c.children))
+	case opNot:
+		return simplifyNot(simplify(c.children[0]))
+	case opElemMatchObject, opElemMatchValue:
+		inner := simplify(c.children[0])
+		if inner.op == opFalse {
+			return inner
+		}
+		out := *c
+		out.children = []*clause{inner}
+		return &out
+	}
+	return c
+}
+
+func simplifyNot(c *clause) *clause {
+	switch c.op {
+	case opTrue:
+		return &clause{op: opFalse}
+	case opFalse:
+		return &clause{op: opTrue}
+	}
+	return &clause{op: opNot, path: c.path, children: []*clause{c}}
+}
+
+// simplifyList joins the children of a conjunction or disjunction. neutral is the constant that changes nothing, final the one
+// that decides.
+func simplifyList(op, neutral, final Op, children []*clause) *clause {
+	out := &clause{op: op}
+	for _, child := range children {
+		child = simplify(child)
+		switch child.op {
+		case neutral:
+		case final:
+			return child
+		case op:
+			out.children = append(out.children, child.children...)
+		default:
+			out.children = append(out.children, child)
+		}
+	}
+	switch len(out.children) {
+	case 0:
+		return &clause{op: neutral}
+	case 1:
+		return out.children[0]
+	}
+	return out
+}
