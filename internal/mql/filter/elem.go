@@ -29,9 +29,9 @@ func (e *ElemFilter) MatchValue(v bsonraw.Value) (bool, error) {
 	return ok, err
 }
 
-// CompileElem reads the argument of $elemMatch, in a projection for example: operators are asked of the element as it is
+// CompileElemMatch reads the argument of $elemMatch, in a projection for example: operators are asked of the element as it is
 // ({$gt: 5}), anything else of the element as a document ({qty: 5}).
-func CompileElem(v bsonraw.Value, opts Options) (*ElemFilter, error) {
+func CompileElemMatch(v bsonraw.Value, opts Options) (*ElemFilter, error) {
 	c, err := parseElemMatch(newParser(opts), condition{path: elementPath, name: "$elemMatch", arg: v})
 	if err != nil {
 		return nil, err
@@ -43,10 +43,10 @@ func CompileElem(v bsonraw.Value, opts Options) (*ElemFilter, error) {
 	return &ElemFilter{run: build(inner, atElement)}, nil
 }
 
-// CompilePull reads the argument of $pull. A document of operators ({$gt: 5}) or a regular expression is asked of the element
+// CompileElem reads the argument of $pull. A document of operators ({$gt: 5}) or a regular expression is asked of the element
 // as of a field's value, so that an element that is an array is searched; another document ({qty: 5}) is asked of elements
 // that are documents; any other value must be equal to the element, and null to null alone.
-func CompilePull(v bsonraw.Value, opts Options) (*ElemFilter, error) {
+func CompileElem(v bsonraw.Value, opts Options) (*ElemFilter, error) {
 	p := newParser(opts)
 	switch {
 	case v.Type == bsonraw.TypeRegex || isOperators(v, false) && p.documents[firstName(v.Doc())] == nil:

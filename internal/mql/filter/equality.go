@@ -7,7 +7,7 @@ import (
 
 // Equality is a field that a filter demands to have one value.
 type Equality struct {
-	Path  bsonraw.Path
+	Path  string
 	Value bsonraw.Value
 }
 
@@ -26,16 +26,18 @@ func (f *Filter) Equalities() ([]Equality, error) {
 	if f.clause.op == opAnd {
 		list = f.clause.children
 	}
+	var paths []bsonraw.Path
 	for _, c := range list {
 		if c.op != Eq {
 			continue
 		}
-		for _, e := range all {
-			if err := checkDistinct(e.Path, c.path); err != nil {
+		for _, p := range paths {
+			if err := checkDistinct(p, c.path); err != nil {
 				return nil, err
 			}
 		}
-		all = append(all, Equality{Path: c.path, Value: c.value})
+		paths = append(paths, c.path)
+		all = append(all, Equality{Path: c.path.String(), Value: c.value})
 	}
 	return all, nil
 }
