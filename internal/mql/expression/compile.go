@@ -68,7 +68,7 @@ func (c *compiler) object(doc bsonraw.Doc) (node, error) {
 			return nil, err
 		}
 		if seen[name] {
-			return nil, mongoerr.New(16406, "duplicate field name specified in object literal: %s", Text(doc.Value()))
+			return nil, mongoerr.New(16406, "duplicate field name specified in object literal: %s", doc.Shell())
 		}
 		seen[name] = true
 		n, err := c.operand(it.Value())
@@ -84,11 +84,11 @@ func (c *compiler) object(doc bsonraw.Doc) (node, error) {
 func (c *compiler) operatorObject(doc bsonraw.Doc) (node, error) {
 	it := doc.Iter()
 	if !it.Next() || it.Key()[0] != '$' {
-		return nil, mongoerr.New(15983, "An object representing an expression must have exactly one field: %s", Text(doc.Value()))
+		return nil, mongoerr.New(15983, "An object representing an expression must have exactly one field: %s", doc.Shell())
 	}
 	name, argument := string(it.Key()), it.Value()
 	if it.Next() {
-		return nil, mongoerr.New(15983, "An object representing an expression must have exactly one field: %s", Text(doc.Value()))
+		return nil, mongoerr.New(15983, "An object representing an expression must have exactly one field: %s", doc.Shell())
 	}
 	op, ok := c.table[name]
 	if !ok {
@@ -115,18 +115,19 @@ func (c *compiler) path(text string) (node, error) {
 		}
 		return c.variable("CURRENT", fields)
 	}
-	name, rest, dotted := strings.Cut(text[2:], ".")
+	name, _, dotted := strings.Cut(text[2:], ".")
 	if err := checkVariable(name); err != nil {
 		return nil, err
 	}
-	var fields []string
 	n, err := c.variable(name, nil)
-	if err == nil && dotted {
-		if fields, err = ParsePath(rest); err == nil {
-			n, err = c.variable(name, fields)
-		}
+	if err != nil || !dotted {
+		return n, err
 	}
-	return n, err
+	fields, err := ParsePath(text[2:])
+	if err != nil {
+		return nil, err
+	}
+	return c.variable(name, fields[1:])
 }
 
 // variable returns the node that reads a path from a variable.
@@ -159,4 +160,10 @@ func (c *compiler) bind(name string) (slot Slot, restore func()) {
 	c.scope, slot = outer.WithVariable(name)
 	c.slots = max(c.slots, c.scope.slots)
 	return slot, func() { c.scope = outer }
+}
+
+// IsOperator reports whether name is an operator of the expression language, be it in the table or not yet.
+func IsOperator(name string) bool {
+	_, ok := operators[name]
+	return ok || planned[name]
 }

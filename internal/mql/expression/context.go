@@ -16,6 +16,7 @@ type Context struct {
 	vars    []bsonraw.Value
 	args    []bsonraw.Value // a stack of evaluated arguments
 	scratch [][]byte        // buffers that nobody builds in at the moment
+	held    [][]byte        // buffers with documents that stay until Reset
 	fields  fieldList
 	arena   arena
 }
@@ -26,10 +27,15 @@ const codeExceededMemoryLimit mongoerr.Code = 146
 // memoryLimit bounds what is computed for one document, in bytes.
 const memoryLimit = 100 << 20
 
-// Reset gives back the memory of everything computed so far: values returned by Eval and documents returned by Keep are no
+// Reset gives back the memory of everything computed so far: values returned by Eval and documents given to Hold are no
 // longer valid. Variables keep their values.
 func (c *Context) Reset() {
 	c.arena.reset()
+	for i, buf := range c.held {
+		c.Discard(buf)
+		c.held[i] = nil
+	}
+	c.held = c.held[:0]
 }
 
 // Set gives a variable its value, which must stay valid as long as expressions that name the variable run.
@@ -40,7 +46,7 @@ func (c *Context) Set(slot Slot, v bsonraw.Value) {
 	c.vars[slot] = v
 }
 
-// Scratch returns an empty buffer in which a document can be built. [Context.Keep] or [Context.Discard] gives it back.
+// Scratch returns an empty buffer in which a document can be built. [Context.Hold] or [Context.Discard] gives it back.
 func (c *Context) Scratch() []byte {
 	if n := len(c.scratch); n > 0 {
 		buf := c.scratch[n-1]
@@ -50,17 +56,28 @@ func (c *Context) Scratch() []byte {
 	return make([]byte, 0, 256)
 }
 
-// Keep copies what was built in a buffer from Scratch into the arena, where it stays until Reset, and takes the buffer back. It
-// fails with ExceededMemoryLimit when the arena outgrows its bound.
-func (c *Context) Keep(buf []byte) (bsonraw.Doc, error) {
+// Hold keeps a document that was built in a buffer from Scratch until Reset, which takes the buffer back. It fails with
+// ExceededMemoryLimit when what is computed for one document outgrows its bound.
+func (c *Context) Hold(buf []byte) (bsonraw.Doc, error) {
 	if c.arena.used+len(buf) > memoryLimit {
 		c.Discard(buf)
 		return nil, errMemory()
 	}
-	out := c.arena.alloc(len(buf))
-	copy(out, buf)
+	c.arena.used += len(buf)
+	c.held = append(c.held, buf)
+	return buf, nil
+}
+
+// keepValue copies what was built in a buffer from Scratch into the arena, and takes the buffer back.
+func (c *Context) keepValue(t bsonraw.Type, buf []byte) (bsonraw.Value, error) {
+	if c.arena.used+len(buf) > memoryLimit {
+		c.Discard(buf)
+		return bsonraw.Value{}, errMemory()
+	}
+	data := c.arena.alloc(len(buf))
+	copy(data, buf)
 	c.Discard(buf)
-	return out, nil
+	return bsonraw.Value{Type: t, Data: data}, nil
 }
 
 func errMemory() error {
@@ -76,15 +93,6 @@ func (c *Context) Discard(buf []byte) {
 
 // maxScratch is the largest buffer that is kept for the next document.
 const maxScratch = 1 << 20
-
-// keepValue is Keep for a value of any type.
-func (c *Context) keepValue(t bsonraw.Type, buf []byte) (bsonraw.Value, error) {
-	data, err := c.Keep(buf)
-	if err != nil {
-		return bsonraw.Value{}, err
-	}
-	return bsonraw.Value{Type: t, Data: data}, nil
-}
 
 func (c *Context) int32Value(n int32) bsonraw.Value {
 	b := c.arena.alloc(4)

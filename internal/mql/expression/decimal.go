@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"strconv"
+	"strings"
 
 	"github.com/cockroachdb/apd/v3"
 
@@ -13,7 +14,7 @@ import (
 
 // decimalContext is the arithmetic of IEEE 754 decimal128.
 var decimalContext = apd.Context{
-	Precision:   34,
+	Precision:   maxDigits,
 	MaxExponent: 6144,
 	MinExponent: -6143,
 	Rounding:    apd.RoundHalfEven,
@@ -36,19 +37,41 @@ func toDecimal(v bsonraw.Value) *apd.Decimal {
 
 func decimalOfDouble(f float64) *apd.Decimal { return parseDouble(f, 15) }
 
-// exactDecimal converts a double with all the digits that a decimal128 holds.
+// exactDecimal converts a double to the 34 digits that a decimal128 holds, or fewer where these are all of its digits.
 func exactDecimal(f float64) *apd.Decimal {
-	d := parseDouble(f, 34)
-	for d.Exponent < 0 && d.Form == apd.Finite {
-		if quotient, remainder := new(apd.BigInt).QuoRem(&d.Coeff, bigTen, new(apd.BigInt)); remainder.Sign() == 0 {
-			d.Coeff.Set(quotient)
-			d.Exponent++
-			continue
-		}
-		break
+	d := parseDouble(f, maxDigits)
+	// No double has more than 767 digits.
+	if d.Form == apd.Finite && parseDouble(f, 767).Cmp(d) == 0 {
+		dropZeros(d, 0)
 	}
 	return d
 }
+
+// dropZeros brings the exponent nearer to ideal by cutting zeros at the end of the coefficient.
+func dropZeros(d *apd.Decimal, ideal int32) {
+	var quotient, remainder apd.BigInt
+	for d.Form == apd.Finite && d.Exponent < ideal {
+		if d.Coeff.Sign() != 0 {
+			if quotient.QuoRem(&d.Coeff, bigTen, &remainder); remainder.Sign() != 0 {
+				return
+			}
+			d.Coeff.Set(&quotient)
+		}
+		d.Exponent++
+	}
+}
+
+// decimalQuotient divides. An exact quotient has the exponent nearest to that of the dividend less that of the divisor.
+func decimalQuotient(a, b *apd.Decimal) *apd.Decimal {
+	q := new(apd.Decimal)
+	if condition, err := decimalContext.Quo(q, a, b); err == nil && !condition.Inexact() {
+		dropZeros(q, a.Exponent-b.Exponent)
+	}
+	return q
+}
+
+// maxDigits is the number of digits of a decimal128.
+const maxDigits = 34
 
 var bigTen = apd.NewBigInt(10)
 
@@ -91,7 +114,7 @@ func readDecimal(v bsonraw.Value) *apd.Decimal {
 	binary.BigEndian.PutUint64(b[:8], high&(1<<49-1))
 	binary.BigEndian.PutUint64(b[8:], low)
 	d.Coeff.SetMathBigInt(new(big.Int).SetBytes(b[:]))
-	if d.NumDigits() > 34 {
+	if d.NumDigits() > maxDigits {
 		d.Coeff.SetInt64(0)
 	}
 	return d
@@ -151,8 +174,42 @@ func (c *Context) decimalValue(d *apd.Decimal) bsonraw.Value {
 	return bsonraw.Value{Type: bsonraw.TypeDecimal128, Data: b}
 }
 
+// appendDecimalText renders a decimal as IEEE 754 recommends: with an exponent where the number would need zeros to be written
+// out.
 func appendDecimalText(dst []byte, v bsonraw.Value) []byte {
-	return readDecimal(v).Append(dst, 'G')
+	d := readDecimal(v)
+	if d.Negative && d.Form != apd.NaN {
+		dst = append(dst, '-')
+	}
+	switch d.Form {
+	case apd.NaN, apd.NaNSignaling:
+		return append(dst, "NaN"...)
+	case apd.Infinite:
+		return append(dst, "Infinity"...)
+	}
+	digits := d.Coeff.String()
+	exponent := int(d.Exponent)
+	point := len(digits) + exponent // digits before the decimal point
+	if exponent > 0 || point <= -6 {
+		dst = append(dst, digits[0])
+		if len(digits) > 1 {
+			dst = append(append(dst, '.'), digits[1:]...)
+		}
+		dst = append(dst, 'E')
+		if point > 0 {
+			dst = append(dst, '+')
+		}
+		return strconv.AppendInt(dst, int64(point-1), 10)
+	}
+	if point <= 0 {
+		dst = append(append(dst, "0."...), strings.Repeat("0", -point)...)
+		return append(dst, digits...)
+	}
+	dst = append(dst, digits[:point]...)
+	if exponent < 0 {
+		dst = append(append(dst, '.'), digits[point:]...)
+	}
+	return dst
 }
 
 // decimalToInteger rounds to the nearest integer, halves to even. What has no integer gives the smallest one, as the processor's

@@ -88,8 +88,5 @@ func (e *Expression) FieldPath() []string {
 	return nil
 }
 
-// Depth returns how many levels of nesting the result can have beyond those of the values that it reads.
-func (e *Expression) Depth() int { return depth(e.root) }
-
 // usesDocument reports whether any part reads the document.
 func (e *Expression) usesDocument() bool { return readsDocument(e.root) }

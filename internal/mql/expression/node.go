@@ -164,6 +164,10 @@ func fold(ctx *Context, n node) (node, error) {
 		if err := n.dropNever(); err != nil {
 			return nil, err
 		}
+	case *naryCall:
+		if err := n.join(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if !constants {
 		return n, nil
@@ -173,26 +177,6 @@ func fold(ctx *Context, n node) (node, error) {
 		return nil, err
 	}
 	return &constant{value: v}, nil
-}
-
-func depth(n node) int {
-	deepest := 0
-	n.children(func(child *node) { deepest = max(deepest, depth(*child)) })
-	if c, ok := n.(*constant); ok {
-		return valueDepth(c.value)
-	}
-	return deepest + 1
-}
-
-func valueDepth(v bsonraw.Value) int {
-	if v.Type != bsonraw.TypeDocument && v.Type != bsonraw.TypeArray {
-		return 0
-	}
-	deepest := 0
-	for it := v.Doc().Iter(); it.Next(); {
-		deepest = max(deepest, valueDepth(it.Value()))
-	}
-	return deepest + 1
 }
 
 func readsDocument(n node) bool {

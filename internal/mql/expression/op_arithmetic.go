@@ -131,11 +131,7 @@ func evalSubtract(ctx *Context, a, b bsonraw.Value) (bsonraw.Value, error) {
 	case isNullish(a) || isNullish(b):
 		return bsonraw.NullValue, nil
 	case a.Type == bsonraw.TypeDate && b.Type == bsonraw.TypeDate:
-		millis, ok := subtractIntegers(a.Int64(), b.Int64())
-		if !ok {
-			return bsonraw.Value{}, mongoerr.New(codeDurationOverflow, "Overflow while subtracting dates")
-		}
-		return ctx.int64Value(millis), nil
+		return ctx.int64Value(a.Int64() - b.Int64()), nil // MongoDB lets it wrap around, too
 	case a.Type == bsonraw.TypeDate && b.Type.IsNumber():
 		return subtractFromDate(ctx, a.Int64(), b)
 	case a.Type == bsonraw.TypeDate:
@@ -191,7 +187,7 @@ func subtractFromDate(ctx *Context, date int64, v bsonraw.Value) (bsonraw.Value,
 	}
 	millis, ok := subtractIntegers(date, n)
 	if !ok {
-		return bsonraw.Value{}, mongoerr.New(codeDurationOverflow, "Overflow while adding %dms to %d", -n, date)
+		return bsonraw.Value{}, mongoerr.New(codeDurationOverflow, "Overflow while adding %dms to %dms", -n, date)
 	}
 	return ctx.dateValue(millis), nil
 }
@@ -208,9 +204,7 @@ func evalDivide(ctx *Context, a, b bsonraw.Value) (bsonraw.Value, error) {
 		if divisor.IsZero() {
 			return bsonraw.Value{}, mongoerr.New(mongoerr.BadValue, "can't $divide by zero")
 		}
-		var d apd.Decimal
-		_, _ = decimalContext.Quo(&d, toDecimal(a), divisor)
-		return ctx.decimalValue(&d), nil
+		return ctx.decimalValue(decimalQuotient(toDecimal(a), divisor)), nil
 	}
 	f, _ := a.AsFloat64()
 	g, _ := b.AsFloat64()
@@ -241,15 +235,26 @@ func evalMod(ctx *Context, a, b bsonraw.Value) (bsonraw.Value, error) {
 	// A divisor that is a whole number counts as an integer, whatever its type.
 	if a.Type == bsonraw.TypeDouble || b.Type == bsonraw.TypeDouble && g != float64(int32(g)) {
 		f, _ := a.AsFloat64()
-		return ctx.doubleValue(math.Mod(f, g)), nil
+		return ctx.doubleValue(remainder(f, g)), nil
 	}
 	n, _ := a.AsInt64()
 	m, _ := b.AsInt64()
-	remainder := int64(0)
+	rest := int64(0)
 	if m != -1 {
-		remainder = n % m
+		rest = n % m
 	}
-	return ctx.integerValue(remainder, wider(a.Type, b.Type) == bsonraw.TypeInt64 || a.Type == bsonraw.TypeInt64), nil
+	return ctx.integerValue(rest, a.Type == bsonraw.TypeInt64 || b.Type == bsonraw.TypeInt64), nil
+}
+
+// remainder is math.Mod with the NaN that the processor's operations give.
+func remainder(f, g float64) float64 {
+	switch {
+	case f != f || g != g:
+		return f + g
+	case math.IsInf(f, 0):
+		return f - f
+	}
+	return math.Mod(f, g)
 }
 
 func evalAbs(ctx *Context, a bsonraw.Value) (bsonraw.Value, error) {

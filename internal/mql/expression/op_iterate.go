@@ -185,7 +185,7 @@ func (n *filterArray) evalLimit(ctx *Context) (int, error) {
 	}
 	limit, ok := asInt32(v)
 	if !ok {
-		return 0, mongoerr.New(327391, "$filter: limit must be represented as a 32-bit integral value: %s", compactText(v))
+		return 0, mongoerr.New(327391, "$filter: limit must be represented as a 32-bit integral value: %s", Text(v))
 	}
 	if limit <= 0 {
 		return 0, mongoerr.New(327392, "$filter: limit must be greater than 0: %d", limit)

@@ -49,7 +49,7 @@ func (l *fieldList) putAll(v bsonraw.Value) error {
 		return nil
 	}
 	if v.Type != bsonraw.TypeDocument {
-		return mongoerr.New(40400, "$mergeObjects requires object inputs, but input %s is of type %s", compactText(v), v.Type.Name())
+		return mongoerr.New(40400, "$mergeObjects requires object inputs, but input %s is of type %s", Text(v), v.Type.Name())
 	}
 	for it := v.Doc().Iter(); it.Next(); {
 		l.put(it.Key(), it.Value())
@@ -177,7 +177,7 @@ func keyAndValueOfObject(item bsonraw.Value) (key []byte, v bsonraw.Value, err e
 	}
 	k, v := pair.Lookup("k"), pair.Lookup("v")
 	if k.IsMissing() || v.IsMissing() {
-		return nil, v, mongoerr.New(40393, "$arrayToObject requires an object with keys 'k' and 'v'. Missing either or both keys from: %s", compactText(item))
+		return nil, v, mongoerr.New(40393, "$arrayToObject requires an object with keys 'k' and 'v'. Missing either or both keys from: %s", Text(item))
 	}
 	if k.Type != bsonraw.TypeString {
 		return nil, v, mongoerr.New(40394, "$arrayToObject requires an object with keys 'k' and 'v', where the value of 'k' must be of type string. Found type: %s", k.Type.Name())

@@ -37,7 +37,7 @@ func compileLet(c *compiler, _ string, argument bsonraw.Value) (node, error) {
 	if in.IsMissing() {
 		return nil, mongoerr.New(16877, "Missing 'in' parameter to $let")
 	}
-	if vars.Type != bsonraw.TypeDocument {
+	if vars.Type != bsonraw.TypeDocument && vars.Type != bsonraw.TypeArray {
 		return nil, mongoerr.New(10065, "invalid parameter: expected an object (vars)")
 	}
 	return c.let(vars.Doc(), in)

@@ -12,6 +12,9 @@ type operator struct {
 	binary   func(ctx *Context, a, b bsonraw.Value) (bsonraw.Value, error)
 	// nary gets its arguments in a slice that is valid during the call only.
 	nary func(ctx *Context, args []bsonraw.Value) (bsonraw.Value, error)
+	// joins tells of a nary operator that its arguments may be joined in groups. Constants that stand together are joined once,
+	// and with joinsApart all constants are.
+	joins, joinsApart bool
 	// lazy makes a node that evaluates its arguments itself, or not at all.
 	lazy func(args []node) node
 	// special reads an argument that is not a list of operands.
@@ -37,7 +40,7 @@ func (op operator) compile(c *compiler, name string, argument bsonraw.Value) (no
 	case op.lazy != nil:
 		return op.lazy(args), nil
 	}
-	return &naryCall{call: op.nary, args: args}, nil
+	return &naryCall{name: name, operator: op, args: args}, nil
 }
 
 // arguments reads an operator's arguments: an array of them, or a single one as it is.
@@ -109,8 +112,9 @@ func (n *binaryCall) children(visit func(*node)) {
 }
 
 type naryCall struct {
-	call func(ctx *Context, args []bsonraw.Value) (bsonraw.Value, error)
-	args []node
+	name     string
+	operator operator
+	args     []node
 }
 
 func (n *naryCall) eval(ctx *Context) (bsonraw.Value, error) {
@@ -123,10 +127,64 @@ func (n *naryCall) eval(ctx *Context) (bsonraw.Value, error) {
 		}
 		ctx.args = append(ctx.args, v)
 	}
-	return n.call(ctx, ctx.args[base:])
+	return n.operator.nary(ctx, ctx.args[base:])
 }
 
 func (n *naryCall) children(visit func(*node)) { visitAll(n.args, visit) }
+
+// join evaluates groups of constant arguments, those of the same operator directly below included. It changes what a sum of
+// doubles is, and which wrong argument is an error before anything runs, so it follows MongoDB.
+func (n *naryCall) join(ctx *Context) error {
+	if !n.operator.joins {
+		return nil
+	}
+	var args, group, apart []node
+	closeGroup := func() error {
+		v, err := n.joined(ctx, group)
+		args, group = append(args, v...), nil
+		return err
+	}
+	for _, arg := range n.flat() {
+		_, isConstant := arg.(*constant)
+		switch {
+		case isConstant && n.operator.joinsApart:
+			apart = append(apart, arg)
+		case isConstant:
+			group = append(group, arg)
+		default:
+			if err := closeGroup(); err != nil {
+				return err
+			}
+			args = append(args, arg)
+		}
+	}
+	group = append(group, apart...)
+	err := closeGroup()
+	n.args = args
+	return err
+}
+
+// flat returns the arguments, with those of an argument of the same operator in its place.
+func (n *naryCall) flat() []node {
+	var all []node
+	for _, arg := range n.args {
+		if below, ok := arg.(*naryCall); ok && below.name == n.name {
+			all = append(all, below.args...)
+			continue
+		}
+		all = append(all, arg)
+	}
+	return all
+}
+
+// joined returns one constant for several.
+func (n *naryCall) joined(ctx *Context, constants []node) ([]node, error) {
+	if len(constants) < 2 {
+		return constants, nil
+	}
+	v, err := (&naryCall{operator: n.operator, args: constants}).eval(ctx)
+	return []node{&constant{value: v}}, err
+}
 
 func visitAll(nodes []node, visit func(*node)) {
 	for i := range nodes {

@@ -52,7 +52,7 @@ func (s *Scope) WithLet(let bsonraw.Doc) (*Scope, error) {
 	for it := let.Iter(); it.Next(); {
 		name := string(it.Key())
 		if err := checkUserVariable(name); err != nil {
-			return nil, err
+			return nil, mongoerr.From(err).Prefix("Invalid 'let' parameter :: caused by :: ")
 		}
 		e, err := Compile(it.Value(), s)
 		if err != nil {
@@ -62,7 +62,7 @@ func (s *Scope) WithLet(let bsonraw.Doc) (*Scope, error) {
 			return nil, err
 		}
 		if e.usesDocument() {
-			return nil, mongoerr.New(4890500, "Command let Expression tried to access a field, but this is not allowed because command let expressions run before the query examines any documents.")
+			return nil, mongoerr.New(4890500, "Command let Expression tried to access a field, but this is not allowed because Command let Expressions run before the query examines any documents.")
 		}
 		var ctx Context
 		v, err := e.Eval(&ctx, bsonraw.Empty)
