@@ -78,6 +78,9 @@ const (
 	ViewDepthLimitExceeded                   Code = 165
 	CommandNotSupportedOnView                Code = 166
 	OptionNotSupportedOnView                 Code = 167
+	CannotIndexParallelArrays                Code = 171
+	AmbiguousIndexKeyPattern                 Code = 181
+	ClientMetadataAppNameTooLarge            Code = 184
 	ClientMetadataCannotBeMutated            Code = 186
 	InvalidIndexSpecificationOption          Code = 197
 	PrimarySteppedDown                       Code = 189
@@ -93,6 +96,7 @@ const (
 	ExceededTimeLimit                        Code = 262
 	OperationNotSupportedInTransaction       Code = 263
 	TooManyFilesOpen                         Code = 264
+	FailPointSetFailed                       Code = 266
 	ChangeStreamFatalError                   Code = 280
 	ChangeStreamHistoryLost                  Code = 286
 	NoQueryExecutionPlans                    Code = 291
@@ -110,6 +114,7 @@ const (
 	NotWritablePrimary                       Code = 10107
 	BSONObjectTooLarge                       Code = 10334
 	DuplicateKey                             Code = 11000
+	DatabaseDifferCase                       Code = 13297
 	StaleConfig                              Code = 13388
 	NotPrimaryNoSecondaryOk                  Code = 13435
 	NotPrimaryOrSecondary                    Code = 13436
@@ -160,6 +165,9 @@ var names = map[Code]string{
 	DuplicateKey: "DuplicateKey", StaleConfig: "StaleConfig", NotPrimaryNoSecondaryOk: "NotPrimaryNoSecondaryOk",
 	NotPrimaryOrSecondary: "NotPrimaryOrSecondary", OutOfDiskSpace: "OutOfDiskSpace", IDLFailedToParse: "IDLFailedToParse",
 	IDLUnknownField: "IDLUnknownField", IDLDuplicateField: "IDLDuplicateField",
+	CannotIndexParallelArrays: "CannotIndexParallelArrays", AmbiguousIndexKeyPattern: "AmbiguousIndexKeyPattern",
+	ClientMetadataAppNameTooLarge: "ClientMetadataAppNameTooLarge", FailPointSetFailed: "FailPointSetFailed",
+	DatabaseDifferCase: "DatabaseDifferCase",
 }
 
 // Name returns the code's name as codeName shows it.
