@@ -1,0 +1,85 @@
+package changestream
+
+import (
+	"bytes"
+	"strconv"
+	"unique"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/expression"
+	"github.com/sluicestream/sluice/internal/oplog"
+)
+
+// OpenOptions are what a stream needs beside its stage.
+type OpenOptions struct {
+	// Now is the timestamp of the newest entry: a stream that is told no start begins after it.
+	Now oplog.Timestamp
+	// Scope holds the variables that the pipeline's expressions may name.
+	Scope *expression.Scope
+	// Let is the command's let argument, of which Scope was made; nil without.
+	Let bsonraw.Doc
+}
+
+// Open makes a stream of a stage and the pipeline that it begins. Pipeline is the whole array of stages, $changeStream included;
+// the stream keeps references into it. Nothing is read: that a start is no longer in the oplog shows at the first Fill.
+func Open(spec *Spec, pipeline bsonraw.Doc, o OpenOptions) (*Stream, error) {
+	s := &Stream{scope: spec.scope, form: spec.form, fullDocument: spec.fullDocument, beforeChange: spec.beforeChange}
+	var err error
+	if s.stages, err = compileStages(pipeline, o.Scope, spec.fullDocument != imageOff || spec.beforeChange != imageOff); err != nil {
+		return nil, err
+	}
+	if s.shares = !s.stages.empty() && !dependsOnCommand(pipeline); s.shares {
+		s.class = spec.class(pipeline, o.Let)
+	}
+	switch {
+	case spec.start != nil:
+		err = s.startAtToken(spec)
+	case spec.hasStartAt:
+		s.startAt(spec.startAt)
+	default:
+		s.startAt(o.Now + 1)
+	}
+	return s, err
+}
+
+func (s *Stream) startAt(ts oplog.Timestamp) {
+	mark := HighWaterMark(ts)
+	s.next, s.token, s.tokenTS = ts, mark.Append(nil), ts
+}
+
+func (s *Stream) startAtToken(spec *Spec) error {
+	t := spec.start
+	if t.Fragment != WholeEvent && !s.stages.split {
+		return mongoerr.New(mongoerr.ChangeStreamFatalError, "To resume from a split event, the $changeStream pipeline must include a "+
+			"$changeStreamSplitLargeEvent stage")
+	}
+	s.next, s.token, s.tokenTS = t.ClusterTime, bytes.Clone(spec.startDoc), t.ClusterTime
+	if !t.HighWaterMark {
+		s.resume = newResumePoint(t)
+	}
+	return nil
+}
+
+// class names all streams that make the same of an event: equal options, equal stages.
+func (s *Spec) class(pipeline, let bsonraw.Doc) unique.Handle[string] {
+	key := []byte{byte(s.form), byte(s.fullDocument), byte(s.beforeChange)}
+	it := pipeline.Iter()
+	it.Next() // the stage itself says where the stream begins; what matters of it is in the options
+	for it.Next() {
+		v := it.Value()
+		key = append(strconv.AppendInt(key, int64(len(v.Data)), 10), ' ')
+		key = append(key, v.Data...)
+	}
+	return unique.Make(string(append(key, let...)))
+}
+
+// dependsOnCommand reports whether expressions may give other results for another stream with the same stages.
+func dependsOnCommand(pipeline bsonraw.Doc) bool {
+	for _, name := range [...]string{"$$NOW", "$$CLUSTER_TIME", "$$USER_ROLES", "$rand", "$sampleRate"} {
+		if bytes.Contains(pipeline, []byte(name)) {
+			return true
+		}
+	}
+	return false
+}
