@@ -230,7 +230,7 @@ func (p *parser) elemMatch(f field, condition bsonraw.Value) error {
 	case len(f.path) > 1:
 		return mongoerr.New(31275, "Cannot use $elemMatch projection on a nested field.")
 	}
-	match, err := filter.CompileElem(condition, filter.Options{Scope: p.scope})
+	match, err := filter.CompileElemMatch(condition, filter.Options{Scope: p.scope})
 	if err != nil {
 		return err
 	}

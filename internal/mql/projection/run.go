@@ -12,6 +12,7 @@ type run struct {
 	keep     bool
 	position int
 	picked   bool // the positional path has met its array: what lies below is taken whole
+	nested   bool // below an array in an array, where $slice does nothing
 }
 
 // document appends what the projection leaves of doc.
@@ -37,11 +38,10 @@ func (r *run) document(dst []byte, n *node, doc bsonraw.Doc) ([]byte, error) {
 		}
 		hint = i + 1
 		e := &n.entries[i]
-		if r.later(e, it.Value()) {
-			continue
-		}
 		if e.action != compute && e.action != elemMatch {
 			left--
+		} else if !r.keep {
+			continue // an inclusion appends what it computes behind what it takes over
 		}
 		done[i/64] |= 1 << (i % 64)
 		if dst, err = r.field(dst, e, it.Elem(), it.Value()); err != nil {
@@ -61,21 +61,6 @@ func (r *run) document(dst []byte, n *node, doc bsonraw.Doc) ([]byte, error) {
 	return bsonraw.EndDoc(dst, at), nil
 }
 
-// later reports whether an inclusion computes the field's value, wherever in the document the field stands: such fields come
-// behind those that were taken over.
-func (r *run) later(e *entry, v bsonraw.Value) bool {
-	if r.keep {
-		return false
-	}
-	switch e.action {
-	case compute, elemMatch:
-		return true
-	case descend:
-		return e.child.adds && v.Type != bsonraw.TypeDocument && v.Type != bsonraw.TypeArray
-	}
-	return false
-}
-
 // field appends what the projection makes of a field that the document has.
 func (r *run) field(dst []byte, e *entry, elem []byte, v bsonraw.Value) ([]byte, error) {
 	switch e.action {
@@ -91,7 +76,7 @@ func (r *run) field(dst []byte, e *entry, elem []byte, v bsonraw.Value) ([]byte,
 	case elemMatch:
 		return r.matching(dst, e, v)
 	case slice:
-		if v.Type != bsonraw.TypeArray {
+		if v.Type != bsonraw.TypeArray || r.nested {
 			return append(dst, elem...), nil
 		}
 		return expression.AppendSlice(bsonraw.AppendHeader(dst, bsonraw.TypeArray, e.key), v.Doc(), e.from, e.limit), nil
@@ -140,8 +125,10 @@ func (r *run) item(out *bsonraw.ArrayBuilder, n *node, v bsonraw.Value) error {
 		return nil
 	}
 	if v.Type == bsonraw.TypeArray {
+		inner := *r
+		inner.nested = true
 		dst, at := out.Begin(v.Type)
-		dst, err := r.array(dst[:at], n, v.Doc())
+		dst, err := inner.array(dst[:at], n, v.Doc())
 		out.Resume(dst)
 		return err
 	}
@@ -164,26 +151,21 @@ func (r *run) leaves(n *node, v bsonraw.Value) bool {
 	return v.Type == bsonraw.TypeDocument || v.Type == bsonraw.TypeArray || n.adds || r.keep
 }
 
-// pickProjected is pick for an array to whose items the rest of the path applies. The position counts what remains of it.
+// pickProjected is pick for an array to whose items the rest of the path applies. The position counts the items of the document,
+// and what the projection drops cannot be picked.
 func (r *run) pickProjected(dst []byte, n *node, array bsonraw.Doc) ([]byte, error) {
 	if r.position < 0 {
 		return dst, errNoPosition
 	}
+	v := array.At(r.position)
+	if v.IsMissing() || !r.leaves(n, v) {
+		return dst, errPositionMismatch
+	}
 	inner := *r
 	inner.picked = true
 	out := bsonraw.BeginArray(dst)
-	left := 0
-	for it := array.Iter(); it.Next(); {
-		if !r.leaves(n, it.Value()) {
-			continue
-		}
-		if left == r.position {
-			err := inner.item(&out, n, it.Value())
-			return out.End(), err
-		}
-		left++
-	}
-	return dst, errPositionMismatch
+	err := inner.item(&out, n, v)
+	return out.End(), err
 }
 
 // matching appends the array of the first item that matches, and nothing when none does.

@@ -1,0 +1,101 @@
+package aggregation
+
+import "slices"
+
+// arrange joins and moves stages where the result stays the same: filters that take everything go, others come before sorts
+// and are joined, a limit tells the
+// sort before it how many documents are wanted.
+func (p *Pipeline) arrange(c *compiler) error {
+	p.stages = slices.DeleteFunc(p.stages, func(s stage) bool {
+		m, ok := s.(*match)
+		return ok && m.filter.IsEmpty()
+	})
+	p.filtersFirst()
+	if err := p.joinFilters(c); err != nil {
+		return err
+	}
+	p.joinCounts()
+	for i, s := range p.stages {
+		if s, ok := s.(*sortStage); ok {
+			s.limit = wanted(p.stages[i+1:])
+		}
+	}
+	return nil
+}
+
+// filtersFirst moves each $match before the $sort in front of it.
+func (p *Pipeline) filtersFirst() {
+	for i := 1; i < len(p.stages); i++ {
+		if _, ok := p.stages[i].(*match); !ok {
+			continue
+		}
+		for j := i; j > 0; j-- {
+			if _, ok := p.stages[j-1].(*sortStage); !ok {
+				break
+			}
+			p.stages[j-1], p.stages[j] = p.stages[j], p.stages[j-1]
+		}
+	}
+}
+
+func (p *Pipeline) joinFilters(c *compiler) error {
+	kept := p.stages[:0]
+	for _, s := range p.stages {
+		if m, ok := s.(*match); ok && len(kept) > 0 {
+			if before, ok := kept[len(kept)-1].(*match); ok {
+				joined, err := before.and(c, m)
+				if err != nil {
+					return err
+				}
+				kept[len(kept)-1] = joined
+				continue
+			}
+		}
+		kept = append(kept, s)
+	}
+	p.stages = kept
+	return nil
+}
+
+// joinCounts joins neighbouring $limit and neighbouring $skip stages.
+func (p *Pipeline) joinCounts() {
+	kept := p.stages[:0]
+	for _, s := range p.stages {
+		if len(kept) > 0 {
+			switch before := kept[len(kept)-1].(type) {
+			case *limit:
+				if s, ok := s.(*limit); ok {
+					before.n = min(before.n, s.n)
+					continue
+				}
+			case *skip:
+				if s, ok := s.(*skip); ok {
+					before.n = addCounts(before.n, s.n)
+					continue
+				}
+			}
+		}
+		kept = append(kept, s)
+	}
+	p.stages = kept
+}
+
+// wanted returns how many documents the stages can use at most, 0 for all.
+func wanted(stages []stage) int64 {
+	skipped := int64(0)
+	for _, s := range stages {
+		switch s := s.(type) {
+		case *limit:
+			return addCounts(skipped, s.n)
+		case *skip:
+			skipped = addCounts(skipped, s.n)
+		case transform:
+			if !s.oneToOne() {
+				return 0
+			}
+		default:
+			return 0
+		}
+	}
+	return 0
+}

@@ -1,0 +1,143 @@
+package aggregation
+
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/expression"
+)
+
+// Options are what a pipeline needs beside its stages.
+type Options struct {
+	// Scope holds the variables that expressions may name. Nil has none but those that every expression has.
+	Scope *expression.Scope
+	// Source is the name of the first stage when the caller runs that one itself, as with "$changeStream": Compile then takes
+	// the stages behind it, and only those that may follow it. Empty means that the documents come from a collection.
+	Source string
+	// Memory bounds what a stage that collects documents may hold, in bytes; 0 means 100 MB, as in MongoDB.
+	Memory int
+}
+
+const (
+	// maxStages is how many stages a pipeline may have.
+	maxStages = 1000
+	// defaultMemory is how much a stage that collects documents may hold, in bytes.
+	defaultMemory = 100 << 20
+)
+
+// compiler is what the stages' compile functions get.
+type compiler struct {
+	scope *expression.Scope
+}
+
+// FirstStage returns the first stage's name and argument, so that a caller can tell who gives the pipeline its documents. Both
+// are empty for an empty pipeline. Errors are those that Compile gives for the stage's form.
+func FirstStage(pipeline bsonraw.Doc) (name string, argument bsonraw.Value, err error) {
+	it := pipeline.Iter()
+	if !it.Next() {
+		return "", bsonraw.Value{}, nil
+	}
+	return splitStage(it.Value())
+}
+
+func splitStage(v bsonraw.Value) (name string, argument bsonraw.Value, err error) {
+	if v.Type != bsonraw.TypeDocument {
+		return "", argument, mongoerr.New(mongoerr.TypeMismatch, "Each element of the 'pipeline' array must be an object")
+	}
+	it := v.Doc().Iter()
+	if !it.Next() {
+		return "", argument, errOneField
+	}
+	name, argument = string(it.Key()), it.Value()
+	if it.Next() {
+		return "", argument, errOneField
+	}
+	return name, argument, nil
+}
+
+var errOneField = mongoerr.New(40323, "A pipeline stage specification object must contain exactly one field.")
+
+// Compile reads the stages of a pipeline, given as an array. Errors carry MongoDB's codes: 40324 for a stage that does not
+// exist, 40602 and 40601 for one in the wrong place, CommandNotSupported for one that MongoDB has and this server does not.
+func Compile(pipeline bsonraw.Doc, opts Options) (*Pipeline, error) {
+	if n := pipeline.Len(); n > maxStages {
+		return nil, mongoerr.New(mongoerr.FailedToParse, "Pipeline length must be no longer than %d stages", maxStages)
+	}
+	c := &compiler{scope: opts.Scope}
+	p := &Pipeline{limits: limits{memory: opts.Memory}}
+	if p.limits.memory <= 0 {
+		p.limits.memory = defaultMemory
+	}
+	var names []string
+	for it := pipeline.Iter(); it.Next(); {
+		name, argument, err := splitStage(it.Value())
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+		if len(names) == 1 && name == opts.Source {
+			continue
+		}
+		s, err := c.stage(name, argument, opts.Source)
+		if err != nil {
+			return nil, err
+		}
+		if s != nil {
+			p.stages = append(p.stages, s)
+		}
+	}
+	if err := checkPlaces(names, opts.Source); err != nil {
+		return nil, err
+	}
+	for _, s := range p.stages {
+		if err := s.optimize(); err != nil {
+			return nil, mongoerr.From(err).Prefix("Failed to optimize pipeline :: caused by :: ")
+		}
+	}
+	err := p.arrange(c)
+	return p, err
+}
+
+// stage compiles one stage; nil for one that is out of place, of which checkPlaces tells after all others are read.
+func (c *compiler) stage(name string, argument bsonraw.Value, source string) (stage, error) {
+	d, ok := stages[name]
+	switch {
+	case !ok:
+		return nil, mongoerr.New(40324, "Unrecognized pipeline stage name: '%s'", name)
+	case d.compile != nil:
+		return d.compile(c, name, argument)
+	case source == "$changeStream" || d.position == first:
+		return nil, nil
+	}
+	return nil, errNotSupported(name)
+}
+
+func errNotSupported(name string) error {
+	return mongoerr.New(mongoerr.CommandNotSupported, "Pipeline stage %s is not supported by this server", name)
+}
+
+const splitLargeEvent = "$changeStreamSplitLargeEvent"
+
+// checkPlaces holds the stages to the places that the table gives them.
+func checkPlaces(names []string, source string) error {
+	changeStream := source == "$changeStream"
+	for i, name := range names {
+		d := stages[name]
+		switch {
+		case i == 0 && name == source:
+			continue
+		case d.position == first && i > 0:
+			return mongoerr.New(40602, "%s is only valid as the first stage in a pipeline", name)
+		case changeStream && !d.changeStream:
+			return mongoerr.New(mongoerr.IllegalOperation, "%s is not permitted in a $changeStream pipeline", name)
+		case d.position == first:
+			return errNotSupported(name)
+		case d.position == last && i < len(names)-1:
+			return mongoerr.New(40601, "%s can only be the final stage in the pipeline", name)
+		case name == splitLargeEvent && !changeStream:
+			return mongoerr.New(mongoerr.IllegalOperation, "%s can only be used in a $changeStream pipeline", name)
+		case name == splitLargeEvent && i < len(names)-1:
+			return mongoerr.New(7182802, "%s must be the last stage in the pipeline", name)
+		}
+	}
+	return nil
+}

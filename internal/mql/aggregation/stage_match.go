@@ -1,0 +1,49 @@
+package aggregation
+
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/expression"
+	"github.com/sluicestream/sluice/internal/mql/filter"
+)
+
+// match is $match.
+type match struct {
+	filter *filter.Filter
+	spec   bsonraw.Doc
+}
+
+func compileMatch(c *compiler, _ string, spec bsonraw.Value) (stage, error) {
+	if spec.Type != bsonraw.TypeDocument {
+		return nil, mongoerr.New(15959, "the match filter must be an expression in an object")
+	}
+	f, err := filter.Compile(spec.Doc(), filter.Options{Scope: c.scope})
+	if err != nil {
+		return nil, err
+	}
+	return &match{filter: f, spec: spec.Doc()}, nil
+}
+
+func (s *match) name() string    { return "$match" }
+func (s *match) optimize() error { return nil }
+func (s *match) oneToOne() bool  { return false }
+
+func (s *match) apply(ctx *expression.Context, doc bsonraw.Doc) (bsonraw.Doc, bool, error) {
+	keep, err := s.filter.MatchWith(ctx, doc)
+	return doc, keep, err
+}
+
+// and returns the stage that both s and t let through.
+func (s *match) and(c *compiler, t *match) (*match, error) {
+	spec, at := bsonraw.BeginDoc(nil)
+	spec = bsonraw.AppendHeader(spec, bsonraw.TypeArray, "$and")
+	both := bsonraw.BeginArray(spec)
+	both.AppendDoc(s.spec)
+	both.AppendDoc(t.spec)
+	joined := bsonraw.Doc(bsonraw.EndDoc(both.End(), at))
+	f, err := filter.Compile(joined, filter.Options{Scope: c.scope})
+	if err != nil {
+		return nil, err
+	}
+	return &match{filter: f, spec: joined}, nil
+}
