@@ -25,13 +25,13 @@ type driverCursor struct {
 	batchSize *int32   // shared with the driver's options, so that its own resume uses it too
 	from      position // where it was opened
 
-	current bool        // stream.Current has not been taken yet
-	last    bson.Raw    // the last event taken of the current reply
-	seen    [2]bson.Raw // token documents that the driver showed before: the last one, and the last batch token
-	token   Token       // the reply's batch token
-	pos     Token       // position after all that was received
-	swaps   uint64      // the driver's own resumes
-	orphan  int64       // a server cursor that the driver has forgotten
+	current bool     // stream.Current has not been taken yet
+	last    bson.Raw // the last event taken of the current reply
+	seen    bson.Raw // the token document that the driver showed last
+	token   Token    // the reply's batch token
+	pos     Token    // position after all that was received
+	swaps   uint64   // the driver's own resumes
+	orphan  int64    // a server cursor that the driver has forgotten
 	wait    *patience
 }
 
@@ -41,14 +41,13 @@ type driverCursor struct {
 func (c *driverCursor) settle() {
 	shown := c.stream.ResumeToken()
 	c.token = Token{}
-	fresh := len(shown) > 0 && !sameMemory(shown, c.seen[0]) && !sameMemory(shown, c.seen[1])
+	fresh := len(shown) > 0 && !sameMemory(shown, c.seen)
 	if fresh && c.last != nil && sameMemory(shown, eventID(c.last)) {
 		fresh = false
-		c.seen[0] = shown
 	}
+	c.seen = shown
 	switch {
 	case fresh:
-		c.seen = [2]bson.Raw{shown, shown}
 		c.token = tokenOf(shown)
 		c.pos = c.token
 	case c.last != nil:

@@ -31,7 +31,7 @@ var (
 // Error is a failure of a stream. errors.Is finds its sentinel (such as ErrHistoryLost) and the driver's error,
 // errors.As the driver's mongo.CommandError and mongo.ServerError.
 type Error struct {
-	Op        string    // what failed: "watch" (arguments), "open", "resume", "getMore" or "read"
+	Op        string    // what failed: "watch" (arguments), "open", "resume" or "getMore"
 	Namespace Namespace // what is watched
 	Code      int32     // the server's error code; 0 if it was not the server that failed
 	Name      string    // the server's name for the code

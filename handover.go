@@ -105,7 +105,9 @@ func (h *handover) take(ctx context.Context, what want, into func([]bson.Raw)) (
 	switch {
 	case h.readyLocked(what):
 		if what == wantBatch {
-			into(h.takeAllLocked())
+			events := h.takeAllLocked()
+			into(events)
+			clear(events)
 		} else {
 			event = h.takeLocked(what)
 		}

@@ -198,7 +198,7 @@ func (m *machine) received(opening bool) {
 			break
 		}
 	}
-	clear(m.scratch)
+	clear(m.scratch[:cap(m.scratch)]) // nothing here may keep a reply alive
 }
 
 // completed finds out what follows the end of a batch.
@@ -236,7 +236,11 @@ func (m *machine) failed(err error) {
 	if ce != nil {
 		err = ce.err
 	}
-	m.judge(err, "getMore", passing(err, opening, m.pos))
+	op := "getMore"
+	if opening {
+		op = "resume"
+	}
+	m.judge(err, op, passing(err, opening, m.pos))
 }
 
 // judge ends a cursor that failed, and the stream too unless the failure passes or a policy covers it.
@@ -251,17 +255,15 @@ func (m *machine) judge(err error, op string, passes bool) {
 		if m.trouble.began(err) {
 			if !errors.Is(err, errElsewhere) {
 				m.opts.Logger.Warn("sluice: resuming", "namespace", m.ns.String(), "attempt", m.trouble.attempts, "error", err)
+				m.outage(err)
 			}
-			m.outage(err)
 			return
 		}
 	} else if m.restart(err) && m.trouble.began(err) {
 		m.outage(err)
 		return
 	}
-	final := newError(op, m.ns, m.pos, err)
-	m.opts.Logger.Error("sluice: the stream ends", "namespace", m.ns.String(), "error", final)
-	m.finish(final)
+	m.finish(newError(op, m.ns, m.pos, err))
 }
 
 // reopen makes one attempt to open the cursor at the position, after a wait if earlier ones failed.
