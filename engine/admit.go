@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/wire"
+)
+
+// tellLimit is how long a refused client has to ask something and read why it gets no answer.
+const tellLimit = time.Second
+
+// tooManyError is why a client is refused.
+type tooManyError int
+
+func (n tooManyError) Error() string {
+	return fmt.Sprintf("too many connections: %d are open, which is the limit (MaxConnections)", int(n))
+}
+
+// admit serves a client, or tells it why not.
+func (e *Engine) admit(socket net.Conn, advertised string) {
+	remote := socket.RemoteAddr().String()
+	err := e.start(socket, remote, advertised)
+	if err == nil {
+		return
+	}
+	var tooMany tooManyError
+	if !errors.As(err, &tooMany) || !e.tell(socket, tooMany) {
+		_ = socket.Close()
+	}
+}
+
+// start serves a client on a goroutine of its own. When it cannot, the socket stays the caller's.
+func (e *Engine) start(socket net.Conn, remote, advertised string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.mu.phase != phaseOpen {
+		return ErrClosed
+	}
+	if n := len(e.mu.conns); n >= e.cfg.MaxConnections {
+		e.log.Warn("client refused: too many connections", "client", remote, "limit", e.cfg.MaxConnections)
+		return tooManyError(n)
+	}
+	c := e.newConn(socket, remote, advertised)
+	e.mu.conns[c] = struct{}{}
+	e.tasks.Go(c.serve)
+	return nil
+}
+
+// forget is the last that a connection does.
+func (e *Engine) forget(c *conn) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.mu.conns, c)
+	e.tellDrainedLocked()
+}
+
+// tell answers a refused client's first message with the reason, so that it reaches whoever reads the driver's error. It reports
+// whether it took the socket: only so many clients are told at once.
+func (e *Engine) tell(socket net.Conn, why error) bool {
+	select {
+	case e.refusals <- struct{}{}:
+	default:
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.mu.phase != phaseOpen {
+		<-e.refusals
+		return false
+	}
+	e.tasks.Go(func() {
+		defer func() { <-e.refusals }()
+		defer socket.Close()
+		defer context.AfterFunc(e.ctx, func() { _ = socket.Close() })()
+		if socket.SetDeadline(time.Now().Add(tellLimit)) != nil {
+			return
+		}
+		request, err := wire.NewReader(socket, memoryReadAhead).Next()
+		if err != nil {
+			return
+		}
+		defer request.Release()
+		c := &conn{engine: e, socket: socket, log: e.log, writeBy: time.Now().Add(writeLimit)}
+		c.sendError(request.OpCode, request.RequestID, mongoerr.New(mongoerr.OperationFailed, "%s", why.Error()))
+	})
+	return true
+}
