@@ -50,12 +50,12 @@ func (r reader) Has(c *Collection, idKey []byte) (bool, error) {
 	return true, closer.Close()
 }
 
-// FindByKey returns the document of a namespace by its document key as it is at the timestamp or later, in a state that is
-// durable; nil when there is none.
-func (s *Store) FindByKey(ctx context.Context, ns []byte, key bsonraw.Doc, atLeast oplog.Timestamp) (bsonraw.Doc, error) {
+// FindByKey returns the document of a collection by its document key as it is at the timestamp or later, in a state that is
+// durable; nil when there is none, or when the namespace is another collection's by now.
+func (s *Store) FindByKey(ctx context.Context, ns []byte, uuid [16]byte, key bsonraw.Doc, atLeast oplog.Timestamp) (bsonraw.Doc, error) {
 	db, name := oplog.SplitNS(ns)
 	c := s.Catalog().Collection(string(db), string(name))
-	if c == nil {
+	if c == nil || c.UUID != uuid {
 		return nil, nil
 	}
 	doc, _, ok, err := s.Get(nil, c, bsonraw.AppendKey(nil, key.Lookup("_id")))
