@@ -64,7 +64,9 @@ PY
 }
 
 primary() { for p in $(seq "$port" "$last"); do admin "$p" hello 2>/dev/null | grep -qF 'isWritablePrimary\x00\x01' && return; done; return 1; }
-node_pid() { local f=$home/$1/pid; [ -s "$f" ] && kill -0 "$(cat "$f")" 2>/dev/null && cat "$f"; }
+# A killed process that nobody has reaped (a container without an init) still has its id.
+alive() { kill -0 "$1" 2>/dev/null && ! grep -qs '^State:[[:space:]]*Z' "/proc/$1/status"; }
+node_pid() { local f=$home/$1/pid; [ -s "$f" ] && alive "$(cat "$f")" && cat "$f"; }
 
 case ${1:-} in
 start)
@@ -82,7 +84,7 @@ start)
 stop)
   for p in $(seq "$port" "$last"); do
     if pid=$(node_pid "$p"); then
-      kill -9 "$pid"; while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+      kill -9 "$pid"; while alive "$pid"; do sleep 0.1; done
     fi
     rm -rf "${home:?}/$p"
   done ;;
