@@ -8,10 +8,10 @@ import (
 	"github.com/sluicestream/sluice/internal/mql/filter"
 )
 
-// interval is a range of the keys of one field's values, ascending: From included, To not.
+// interval is a range of keys: from included, to not. A point has one key, from, and to is behind all keys that begin with it.
 type interval struct {
 	from, to []byte
-	point    bool // only one value lies in it
+	point    bool
 }
 
 // predicates are the conditions of a filter by the path that they are on.
@@ -65,14 +65,27 @@ func predicateIntervals(p filter.Predicate) ([]interval, bool) {
 			list = append(list, pointInterval(v))
 		}
 		return normalize(list), true
-	case filter.Gt, filter.Gte:
-		_, end := bsonraw.KeyClassBounds(p.Value.Type)
-		return []interval{{from: bsonraw.AppendKey(nil, p.Value), to: end}}, true
-	case filter.Lt, filter.Lte:
-		start, _ := bsonraw.KeyClassBounds(p.Value.Type)
-		return []interval{{from: start, to: successor(bsonraw.AppendKey(nil, p.Value))}}, true
+	case filter.Gt, filter.Gte, filter.Lt, filter.Lte:
+		return []interval{rangeInterval(p)}, true
 	}
 	return nil, false
+}
+
+// rangeInterval holds the values of the bound's class on one side of it.
+func rangeInterval(p filter.Predicate) interval {
+	from, to := bsonraw.KeyClassBounds(p.Value.Type)
+	key := bsonraw.AppendKey(nil, p.Value)
+	switch p.Op {
+	case filter.Gt:
+		from = successor(key)
+	case filter.Gte:
+		from = key
+	case filter.Lt:
+		to = key
+	case filter.Lte:
+		to = successor(key)
+	}
+	return interval{from: from, to: to}
 }
 
 // pointInterval holds one value. Null also asks for what is missing or undefined; undefined sorts right before null.
@@ -135,6 +148,11 @@ func intersect(a, b []interval) []interval {
 func flip(list []interval) []interval {
 	out := make([]interval, 0, len(list))
 	for _, i := range slices.Backward(list) {
+		if i.point {
+			key := invert(i.from)
+			out = append(out, interval{from: key, to: successor(key), point: true})
+			continue
+		}
 		// [from, to) becomes (^to, ^from], where every key that begins with ^from belongs to it. The bound ^to itself stays in:
 		// the range grows by keys that the filter sorts out.
 		out = append(out, interval{from: invert(i.to), to: successor(invert(i.from)), point: i.point})

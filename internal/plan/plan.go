@@ -106,8 +106,7 @@ func extend(prefixes, list []interval) []interval {
 	out := make([]interval, 0, len(prefixes)*len(list))
 	for _, p := range prefixes {
 		for _, i := range list {
-			next := interval{from: concat(p.from, i.from), to: concat(p.from, i.to), point: i.point}
-			out = append(out, next)
+			out = append(out, interval{from: concat(p.from, i.from), to: concat(p.from, i.to), point: i.point})
 		}
 	}
 	return out
