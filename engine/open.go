@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sluicestream/sluice/internal/command"
+	"github.com/sluicestream/sluice/internal/wire"
+)
+
+// Open opens the database in cfg.Dir, creating it where there is none, or one in memory. It listens nowhere yet: see Listen and
+// DialContext. ctx bounds the opening only. Problems of cfg are all named in one error.
+func Open(ctx context.Context, cfg Config) (*Engine, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c := command.Config{ReplicaSet: cfg.ReplicaSet, TestCommands: cfg.TestCommands, MaxCursors: cfg.MaxCursors, Logger: cfg.Logger}
+	c.Store.Dir, c.Store.OplogMaxBytes, c.Store.OplogMinAge = cfg.Dir, cfg.OplogMaxBytes, cfg.OplogMinAge
+	// The newest oplog entries and Pebble's blocks share what is allowed.
+	c.Store.TailBytes, c.Store.CacheBytes = cfg.MaxMemoryBytes/2, cfg.MaxMemoryBytes/2
+	server, err := command.Open(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	return newEngine(cfg, &commands{server}), nil
+}
+
+// commands is the backend that answers MongoDB's commands.
+type commands struct{ server *command.Server }
+
+func (b *commands) connect(info connInfo) session {
+	return &commandSession{b.server, b.server.NewConn(command.ConnInfo{
+		ID: info.id, Remote: info.remote, Advertised: info.advertised, WatchDisconnect: info.watchDisconnect,
+	})}
+}
+
+func (b *commands) interrupt()              { b.server.Stop() }
+func (b *commands) failed() <-chan struct{} { return b.server.Failed() }
+func (b *commands) close() error            { return b.server.Close() }
+
+// commandSession answers the commands of one connection.
+type commandSession struct {
+	server *command.Server
+	conn   *command.Conn
+}
+
+// run hands the request's bytes over as they are. Commands run under the server's context, which tells why it ended.
+func (s *commandSession) run(_ context.Context, m *wire.Message, reply *wire.Reply) (hangUp bool) {
+	req := command.Request{Body: m.Body, Legacy: m.OpCode == wire.OpQuery}
+	for _, seq := range m.Sequences {
+		req.Sequences = append(req.Sequences, command.Sequence{Name: seq.Name, Docs: seq.Docs.Bytes()})
+	}
+	body, hangUp := s.conn.Run(s.server.Context(), &req, reply.Body())
+	if hangUp {
+		return true
+	}
+	reply.SetBody(body)
+	return false
+}
+
+func (s *commandSession) close() { s.conn.Close() }

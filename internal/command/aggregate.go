@@ -1,0 +1,152 @@
+package command
+
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/aggregation"
+	"github.com/sluicestream/sluice/internal/mql/filter"
+	"github.com/sluicestream/sluice/internal/plan"
+)
+
+// aggregateArgs are the arguments of aggregate.
+type aggregateArgs struct {
+	coll          string // empty for {aggregate: 1}
+	pipeline, let bsonraw.Doc
+	hint          bsonraw.Value
+	batchSize     int64 // negative: not given
+	hasCursor     bool
+	collectionID  bool // collectionUUID was given
+	ignored       bool
+}
+
+// aggregate {aggregate: <collection> or 1, pipeline, cursor: {batchSize}, hint, let, ...} opens a cursor over what the pipeline
+// gives: of a collection, or of a change stream. explain and collation are not supported yet.
+func aggregate(op *operation) error {
+	op.server.counters.other.Add(1)
+	op.body = op.body.Clone() // what is compiled from it lives as long as the cursor
+	args := aggregateArgs{batchSize: -1}
+	if err := op.arguments(args.parse); err != nil {
+		return err
+	}
+	if args.pipeline == nil {
+		return mongoerr.New(mongoerr.IDLFailedToParse, "BSON field 'aggregate.pipeline' is missing but a required field")
+	}
+	if !args.hasCursor {
+		return mongoerr.New(mongoerr.FailedToParse, "The 'cursor' option is required, except for aggregate with the explain argument")
+	}
+	first, argument, err := aggregation.FirstStage(args.pipeline)
+	if err != nil {
+		return err
+	}
+	if first == "$changeStream" {
+		return openStream(op, &args, argument)
+	}
+	if args.coll == "" {
+		return noCollection(first)
+	}
+	feed, err := openAggregate(op, &args)
+	if err != nil {
+		return err
+	}
+	return op.openCursor(&cursor{ns: op.db + "." + args.coll, feed: feed}, args.limit(), false)
+}
+
+// limit is the limit of the first batch.
+func (f *aggregateArgs) limit() batchLimit {
+	if f.batchSize < 0 {
+		return batchLimit{docs: defaultFirstBatch, bytes: maxBatchBytes}
+	}
+	return batchLimit{docs: int(f.batchSize), bytes: maxBatchBytes}
+}
+
+// noCollection is the error of a pipeline without a source.
+func noCollection(first string) error {
+	if first == "" {
+		return mongoerr.New(mongoerr.InvalidNamespace, "{aggregate: 1} is not valid for an empty pipeline.")
+	}
+	return mongoerr.New(mongoerr.InvalidNamespace, "{aggregate: 1} is not valid for '%s'; a collection is required.", first)
+}
+
+func (f *aggregateArgs) parse(name string, a argument) error {
+	switch name {
+	case "aggregate":
+		if n, ok := a.AsInt64(); ok && n == 1 {
+			return nil
+		}
+		if a.Type.IsNumber() {
+			return mongoerr.New(mongoerr.FailedToParse, "Invalid command format: the 'aggregate' field must specify a collection name or 1")
+		}
+		return a.collection(&f.coll)
+	case "pipeline":
+		return a.array(&f.pipeline)
+	case "cursor":
+		f.hasCursor = true
+		return f.parseCursor(a)
+	case "let":
+		return a.doc(&f.let)
+	case "hint":
+		f.hint = a.Value
+		return nil
+	case "allowDiskUse", "bypassDocumentValidation":
+		return a.flag(&f.ignored)
+	case "explain":
+		return a.unsupportedUnlessFalse()
+	case "collation":
+		return a.simpleCollation()
+	case "collectionUUID":
+		f.collectionID = true
+		return nil
+	case "fromMongos", "needsMerge", "isMapReduceCommand":
+		return a.unsupportedUnlessFalse()
+	}
+	return a.unknown()
+}
+
+func (f *aggregateArgs) parseCursor(a argument) error {
+	var c bsonraw.Doc
+	if err := a.doc(&c); err != nil {
+		return err
+	}
+	for it := c.Iter(); it.Next(); {
+		if string(it.Key()) != "batchSize" {
+			return mongoerr.New(mongoerr.IDLUnknownField, "BSON field 'aggregate.cursor.%s' is an unknown field.", it.Key())
+		}
+		if err := (argument{a.op, "batchSize", it.Value()}).count(&f.batchSize); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func openAggregate(op *operation, args *aggregateArgs) (feed, error) {
+	scope, err := op.scope(args.let)
+	if err != nil {
+		return nil, err
+	}
+	pipeline, err := aggregation.Compile(args.pipeline, aggregation.Options{Scope: scope})
+	if err != nil {
+		return nil, err
+	}
+	if err := op.prepareRead(); err != nil {
+		return nil, err
+	}
+	c := op.server.store.Catalog().Collection(op.db, args.coll)
+	if c == nil {
+		return &pipelineFeed{out: pipeline.Run(emptySource{}), left: -1}, nil
+	}
+	hint, err := hintedIndex(c, args.hint)
+	if err != nil {
+		return nil, err
+	}
+	f := pipeline.LeadingFilter()
+	if f == nil {
+		if f, err = filter.Compile(bsonraw.Empty, filter.Options{}); err != nil {
+			return nil, err
+		}
+	}
+	order, _ := pipeline.LeadingOrdering()
+	p := plan.Choose(c, f, order, hint)
+	walk := p.Open(op.server.store)
+	rest := pipeline.Without(true, order != nil && p.Sorted)
+	return &pipelineFeed{walk: walk, out: rest.Run(walkSource{walk}), left: -1}, nil
+}

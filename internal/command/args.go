@@ -1,0 +1,156 @@
+package command
+
+import (
+	"math"
+	"strings"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+)
+
+// argument is one argument of a command, with checked conversions. An argument that is null counts as absent, as in MongoDB;
+// the parsers skip it.
+type argument struct {
+	op   *operation
+	name string // within the command, for messages
+	bsonraw.Value
+}
+
+// arguments calls fn for each argument of the command that is not generic and not null, beginning with the command's own.
+func (op *operation) arguments(fn func(name string, a argument) error) error {
+	for it := op.body.Iter(); it.Next(); {
+		if isGeneric(it.Key()) || it.Value().Type == bsonraw.TypeNull {
+			continue
+		}
+		name := string(it.Key())
+		if err := fn(name, argument{op, name, it.Value()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unknown is the error of an argument that the command does not have.
+func (a argument) unknown() error {
+	return mongoerr.New(mongoerr.IDLUnknownField, "BSON field '%s.%s' is an unknown field.", a.op.cmd.name, a.name)
+}
+
+// unsupported is the error of an argument that MongoDB has and this server does not, yet.
+func (a argument) unsupported() error {
+	return mongoerr.New(mongoerr.CommandNotSupported, "%s: the argument '%s' is not supported by this server yet", a.op.cmd.name, a.name)
+}
+
+func (a argument) doc(to *bsonraw.Doc) error {
+	if a.Type != bsonraw.TypeDocument {
+		return a.op.wrongType(a.name, a.Value, "object")
+	}
+	*to = a.Value.Doc()
+	return nil
+}
+
+func (a argument) array(to *bsonraw.Doc) error {
+	if a.Type != bsonraw.TypeArray {
+		return a.op.wrongType(a.name, a.Value, "array")
+	}
+	*to = a.Value.Doc()
+	return nil
+}
+
+func (a argument) str(to *string) error {
+	if a.Type != bsonraw.TypeString {
+		return a.op.wrongType(a.name, a.Value, "string")
+	}
+	*to = a.Value.Str()
+	return nil
+}
+
+// flag accepts booleans and, as MongoDB does, numbers.
+func (a argument) flag(to *bool) error {
+	if a.Type != bsonraw.TypeBool && !a.Type.IsNumber() {
+		return mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s.%s' is the wrong type '%s', expected types '[bool, long, int, decimal, double']",
+			a.op.cmd.name, a.name, a.Type.Name())
+	}
+	*to = a.Truthy()
+	return nil
+}
+
+// strictFlag accepts booleans only.
+func (a argument) strictFlag(to *bool) error {
+	if a.Type != bsonraw.TypeBool {
+		return a.op.wrongType(a.name, a.Value, "bool")
+	}
+	*to = a.Bool()
+	return nil
+}
+
+// integer accepts every number and cuts off its fraction.
+func (a argument) integer(to *int64) error {
+	if !a.Type.IsNumber() {
+		return mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s.%s' is the wrong type '%s', expected types '[long, int, decimal, double']",
+			a.op.cmd.name, a.name, a.Type.Name())
+	}
+	n, ok := a.AsInt64()
+	if !ok {
+		n = math.MaxInt64
+		if f, _ := a.AsFloat64(); f < 0 {
+			n = math.MinInt64
+		}
+	}
+	*to = n
+	return nil
+}
+
+// count accepts numbers that are not negative.
+func (a argument) count(to *int64) error {
+	if err := a.integer(to); err != nil {
+		return err
+	}
+	if *to < 0 {
+		return mongoerr.New(51024, "BSON field '%s' value must be >= 0, actual value '%d'", a.name, *to)
+	}
+	return nil
+}
+
+// collection reads a collection's name, usually the value of the command itself.
+func (a argument) collection(to *string) error {
+	if a.Type != bsonraw.TypeString {
+		return mongoerr.New(mongoerr.InvalidNamespace, "collection name has invalid type %s", a.Type.Name())
+	}
+	*to = a.Value.Str()
+	return checkCollectionName(a.op.db, *to)
+}
+
+func checkDatabaseName(db string) error {
+	if db == "" || len(db) > 63 || strings.ContainsAny(db, "/\\. \"$\x00") && db != "$external" {
+		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid database name: '%s'", db)
+	}
+	return nil
+}
+
+// maxNamespace is the longest namespace, in bytes.
+const maxNamespace = 255
+
+func checkCollectionName(db, name string) error {
+	if name == "" || name[0] == '.' || strings.ContainsRune(name, 0) {
+		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid namespace specified '%s.%s'", db, name)
+	}
+	return nil
+}
+
+// checkNewCollection checks a name that is about to be created.
+func checkNewCollection(db, name string) error {
+	switch {
+	case strings.ContainsRune(name, '$'):
+		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid collection name: %s.%s", db, name)
+	case len(db)+1+len(name) > maxNamespace:
+		return mongoerr.New(mongoerr.InvalidNamespace, "Fully qualified namespace is too long. Namespace: %s.%s Max: %d", db, name, maxNamespace)
+	case strings.HasPrefix(name, "system.") && !systemCollections[name]:
+		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid system namespace: %s.%s", db, name)
+	case strings.HasSuffix(name, "."):
+		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid collection name: %s.%s", db, name)
+	}
+	return nil
+}
+
+// systemCollections are the names under "system." that clients may write to.
+var systemCollections = map[string]bool{"system.js": true}

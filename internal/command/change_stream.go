@@ -1,0 +1,80 @@
+package command
+
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/changestream"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/oplog"
+	"github.com/sluicestream/sluice/internal/store"
+)
+
+// streamFeed gives the events of a change stream.
+type streamFeed struct {
+	stream *changestream.Stream
+	store  *store.Store
+	server *Server
+	seen   oplog.Timestamp // the oplog was read up to here
+	closed bool
+}
+
+// openStream opens a change stream: an aggregate whose pipeline begins with $changeStream.
+func openStream(op *operation, args *aggregateArgs, argument bsonraw.Value) error {
+	op.stream = true
+	if args.collectionID {
+		return mongoerr.New(4928900, "collectionUUID is not supported for a change stream")
+	}
+	if level := op.readConcern.level; level != "" && level != "majority" {
+		return mongoerr.New(mongoerr.InvalidOptions, "Aggregation stage $changeStream cannot run with a readConcern other than 'majority'. "+
+			"Current readConcern: %s", level)
+	}
+	spec, err := changestream.Parse(argument, changestream.Target{DB: op.db, Coll: args.coll})
+	if err != nil {
+		return err
+	}
+	scope, err := op.scope(args.let)
+	if err != nil {
+		return err
+	}
+	st := op.server.store
+	stream, err := changestream.Open(spec, args.pipeline, changestream.OpenOptions{Now: st.Applied(), Scope: scope, Let: args.let})
+	if err != nil {
+		return err
+	}
+	feed := &streamFeed{stream: stream, store: st, server: op.server, seen: stream.Position()}
+	op.server.counters.streamsOpen.Add(1)
+	c := &cursor{ns: spec.Namespace(), feed: feed, stream: feed, awaits: true}
+	if err := op.openCursor(c, args.limit(), false); err != nil {
+		return mongoerr.From(err).Prefix("PlanExecutor error during aggregation :: caused by :: ")
+	}
+	return nil
+}
+
+// fill appends the events that are there.
+func (f *streamFeed) fill(op *operation, batch *bsonraw.ArrayBuilder, limit batchLimit) (bool, error) {
+	if limit.docs == 0 {
+		return false, nil
+	}
+	b := changestream.Batch{Docs: batch, MaxDocs: max(limit.docs, 0), MaxBytes: limit.bytes}
+	err := f.stream.Fill(op.ctx, f.store, f.store, &b)
+	f.seen = f.stream.Position()
+	if err != nil {
+		return false, readError(op, err)
+	}
+	return f.stream.Done(), nil
+}
+
+// appendState appends what the cursor of a change stream tells beside its batch.
+func (f *streamFeed) appendState(dst []byte) []byte {
+	dst = bsonraw.AppendDoc(dst, "postBatchResumeToken", f.stream.Token())
+	if f.stream.Done() {
+		dst = bsonraw.AppendBool(dst, "invalidated", true)
+	}
+	return dst
+}
+
+func (f *streamFeed) close() {
+	if !f.closed {
+		f.closed = true
+		f.server.counters.streamsOpen.Add(-1)
+	}
+}

@@ -1,0 +1,61 @@
+package command
+
+import (
+	"context"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+)
+
+// ConnInfo is what a connection is known by.
+type ConnInfo struct {
+	ID         int32
+	Remote     string // address of the client
+	Advertised string // host:port under which clients reach this server; hello names it
+	// WatchDisconnect calls cancel when the client goes away, until stop is called. A command that waits for long uses it.
+	WatchDisconnect func(cancel func()) (stop func())
+}
+
+// Conn is one client's connection. Its Run is called by one goroutine at a time.
+type Conn struct {
+	server  *Server
+	info    ConnInfo
+	appName string // what hello said; fail points look at it
+}
+
+// NewConn begins a connection; Close ends it.
+func (s *Server) NewConn(info ConnInfo) *Conn {
+	if info.WatchDisconnect == nil {
+		info.WatchDisconnect = func(func()) func() { return func() {} }
+	}
+	s.counters.connections.Add(1)
+	s.counters.created.Add(1)
+	return &Conn{server: s, info: info}
+}
+
+// Close ends the connection.
+func (c *Conn) Close() { c.server.counters.connections.Add(-1) }
+
+// Request is a command as it came. Its bytes have been validated.
+type Request struct {
+	Body      bsonraw.Doc
+	Sequences []Sequence
+	Legacy    bool // by OP_QUERY, which only greets
+}
+
+// Sequence is a document sequence of a message: documents one behind the other.
+type Sequence struct {
+	Name []byte
+	Docs []byte
+}
+
+// Run executes a command and appends the reply document to dst. hangUp says that the connection must be closed without a
+// reply. Bytes of the request are not kept.
+func (c *Conn) Run(ctx context.Context, req *Request, dst []byte) (reply []byte, hangUp bool) {
+	op := newOperation(ctx, c, req, dst)
+	defer op.release()
+	err := op.execute()
+	if op.hangUp {
+		return dst, true
+	}
+	return op.finish(err), false
+}

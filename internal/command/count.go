@@ -1,0 +1,94 @@
+package command
+
+import (
+	"errors"
+	"io"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/filter"
+	"github.com/sluicestream/sluice/internal/plan"
+)
+
+// count {count: <collection>, query, limit, skip, hint} counts documents. collation is not supported yet; fields is ignored, as
+// in MongoDB.
+func count(op *operation) error {
+	var coll string
+	var query bsonraw.Doc
+	var hint bsonraw.Value
+	var limit, skip int64
+	err := op.arguments(func(name string, a argument) error {
+		switch name {
+		case "count":
+			return a.collection(&coll)
+		case "query":
+			return a.doc(&query)
+		case "limit":
+			return a.integer(&limit)
+		case "skip":
+			return a.count(&skip)
+		case "hint":
+			hint = a.Value
+			return nil
+		case "fields":
+			return nil
+		case "collation":
+			return a.simpleCollation()
+		}
+		return a.unknown()
+	})
+	if err != nil {
+		return err
+	}
+	n, err := countDocuments(op, coll, query, hint)
+	if err != nil {
+		return err
+	}
+	n = max(n-skip, 0)
+	if limit < 0 {
+		limit = -limit
+	}
+	if limit > 0 {
+		n = min(n, limit)
+	}
+	if n > 1<<31-1 {
+		op.out = bsonraw.AppendInt64(op.out, "n", n)
+	} else {
+		op.out = bsonraw.AppendInt32(op.out, "n", int32(n))
+	}
+	return nil
+}
+
+func countDocuments(op *operation, coll string, query bsonraw.Doc, hint bsonraw.Value) (n int64, err error) {
+	if err := op.prepareRead(); err != nil {
+		return 0, err
+	}
+	scope, err := op.scope(nil)
+	if err != nil {
+		return 0, err
+	}
+	f, err := filter.Compile(query, filter.Options{Scope: scope})
+	if err != nil {
+		return 0, err
+	}
+	c := op.server.store.Catalog().Collection(op.db, coll)
+	if c == nil {
+		return 0, nil
+	}
+	index, err := hintedIndex(c, hint)
+	if err != nil {
+		return 0, err
+	}
+	if f.IsEmpty() && index == nil {
+		return op.server.store.Count(c)
+	}
+	walk := plan.Choose(c, f, nil, index).Open(op.server.store)
+	defer func() { err = errors.Join(err, walk.Close()) }()
+	for {
+		if _, err := walk.Next(op.ctx); errors.Is(err, io.EOF) {
+			return n, nil
+		} else if err != nil {
+			return 0, readError(op, err)
+		}
+		n++
+	}
+}

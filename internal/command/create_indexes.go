@@ -1,0 +1,244 @@
+package command
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/store"
+)
+
+// createIndexes {createIndexes: <collection>, indexes: [{key, name, unique, sparse, v}], commitQuorum, ignoreUnknownIndexOptions}
+// builds indexes, all or none, and creates the collection where there is none. The collection cannot be written meanwhile. An
+// index that exists already is no error. commitQuorum is checked and given back: one node needs no quorum. Not supported yet:
+// hidden, partialFilterExpression, expireAfterSeconds, collation, wildcard, text, hashed and geo indexes.
+func createIndexes(op *operation) error {
+	args := createIndexesArgs{quorum: bsonraw.StringValue("votingMembers")}
+	if err := op.arguments(args.parse); err != nil {
+		return err
+	}
+	if err := args.parseSpecs(op); err != nil {
+		return err
+	}
+	for {
+		done, err := args.run(op)
+		if err != nil {
+			return err
+		}
+		if done {
+			return op.acknowledge(args.commit)
+		}
+	}
+}
+
+// maxIndexes is how many indexes a collection may have.
+const maxIndexes = 64
+
+type createIndexesArgs struct {
+	coll    string
+	list    bsonraw.Doc
+	lenient bool
+	quorum  bsonraw.Value
+	specs   []*indexSpec
+
+	commit store.Commit
+}
+
+func (c *createIndexesArgs) parse(name string, a argument) error {
+	switch name {
+	case "createIndexes":
+		return a.collection(&c.coll)
+	case "indexes":
+		return a.array(&c.list)
+	case "ignoreUnknownIndexOptions":
+		return a.flag(&c.lenient)
+	case "commitQuorum":
+		c.quorum = a.Value
+		return a.commitQuorum()
+	}
+	return a.unknown()
+}
+
+// commitQuorum accepts the ways to count the members of a set.
+func (a argument) commitQuorum() error {
+	switch {
+	case a.Type.IsNumber():
+		if n, ok := a.AsInt64(); !ok || n < 0 {
+			return mongoerr.New(mongoerr.FailedToParse, "commitQuorum has to be a non-negative number or a string")
+		} else if n > 1 {
+			return mongoerr.New(mongoerr.UnsatisfiableWriteConcern, "Not enough data-bearing nodes")
+		}
+		return nil
+	case a.Type != bsonraw.TypeString:
+		return mongoerr.New(mongoerr.FailedToParse, "commitQuorum has to be a number or a string; found: %s", a.Type.Name())
+	}
+	if quorum := a.Str(); quorum != "votingMembers" && quorum != "majority" {
+		return mongoerr.New(mongoerr.UnknownReplWriteConcern, "No write concern mode named '%s' found in replica set configuration", quorum)
+	}
+	return nil
+}
+
+func (c *createIndexesArgs) parseSpecs(op *operation) error {
+	if c.list == nil {
+		return op.required("indexes")
+	}
+	for it := c.list.Iter(); it.Next(); {
+		if it.Value().Type != bsonraw.TypeDocument {
+			return op.wrongType("indexes."+string(it.Key()), it.Value(), "object")
+		}
+		spec, err := parseIndexSpec(it.Value().Doc(), c.lenient)
+		if err != nil {
+			return err
+		}
+		c.specs = append(c.specs, spec)
+	}
+	if len(c.specs) == 0 {
+		return mongoerr.New(mongoerr.BadValue, "Must specify at least one index to create")
+	}
+	return nil
+}
+
+// run builds the indexes. done is false when somebody else created the collection meanwhile: then it has to be tried again.
+func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
+	coll, unlock := op.lockedAlone(c.coll)
+	defer unlock()
+	var missing []*indexSpec
+	if coll != nil {
+		if missing, err = c.missing(coll.Indexes); err != nil {
+			return false, err
+		}
+		if len(missing) == 0 {
+			c.reply(op, coll, coll, false)
+			return true, nil
+		}
+	}
+	st := op.server.store
+	ch := st.Change()
+	created := coll == nil
+	if created {
+		if st.Catalog().Collection(op.db, c.coll) != nil {
+			ch.Discard()
+			return false, nil
+		}
+		if coll, err = addCollection(st, ch, op.db, c.coll, newCollection{idIndex: idIndexSpec}); err == nil {
+			missing, err = c.missing(coll.Indexes)
+		}
+	}
+	var built *store.Collection
+	if err == nil {
+		built, err = buildIndexes(st, ch, coll, missing, created)
+	}
+	if err != nil {
+		ch.Discard()
+		return false, err
+	}
+	if c.commit, err = ch.Commit(); err != nil {
+		return false, err
+	}
+	c.reply(op, coll, built, created)
+	return true, nil
+}
+
+// missing returns the specifications of the indexes that do not exist yet.
+func (c *createIndexesArgs) missing(indexes []*store.Index) ([]*indexSpec, error) {
+	var list []*indexSpec
+	for _, s := range c.specs {
+		exists, err := s.exists(indexes)
+		if err != nil {
+			return nil, err
+		}
+		if !exists {
+			list = append(list, s)
+		}
+	}
+	return list, nil
+}
+
+// buildIndexes adds indexes to a collection and returns it as it is then.
+func buildIndexes(st *store.Store, ch *store.Change, c *store.Collection, specs []*indexSpec, isNew bool) (*store.Collection, error) {
+	build := newUUID()
+	next := *c
+	next.Indexes = slices.Clone(c.Indexes)
+	var documents int64
+	if !isNew {
+		var err error
+		if documents, err = st.Count(c); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range specs {
+		x, err := addIndex(ch, c, next.Indexes, s, documents > 0)
+		if err != nil {
+			return nil, mongoerr.From(err).Prefix(fmt.Sprintf("Index build failed: %s: Collection %s ( %s ) :: caused by :: ",
+				uuidText(build), c.NS(), uuidText(c.UUID)))
+		}
+		next.Indexes = append(next.Indexes, x)
+	}
+	if len(specs) > 0 {
+		logIndexes(ch, c, next.Indexes[len(c.Indexes):], build, documents > 0)
+	}
+	return &next, ch.Put(&next)
+}
+
+// addIndex makes one index and, where there are documents, its entries.
+func addIndex(ch *store.Change, c *store.Collection, indexes []*store.Index, s *indexSpec, fill bool) (*store.Index, error) {
+	exists, err := s.exists(indexes)
+	switch {
+	case err != nil:
+		return nil, err
+	case exists:
+		return nil, mongoerr.New(mongoerr.IndexAlreadyExists, "Identical index already exists: %s", s.name)
+	case len(indexes) >= maxIndexes:
+		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "add index fails, too many indexes for %s key:%s", c.NS(), s.key.Shell())
+	}
+	x, err := store.NewIndex(s.doc())
+	if err != nil {
+		return nil, err
+	}
+	x.ID = ch.NewID()
+	if fill {
+		return x, ch.BuildIndex(c, x)
+	}
+	return x, nil
+}
+
+// logIndexes adds the oplog entries of new indexes, as MongoDB does: one for each where there was nothing to build, one for all
+// where there was.
+func logIndexes(ch *store.Change, c *store.Collection, indexes []*store.Index, build [16]byte, built bool) {
+	if !built {
+		for _, x := range indexes {
+			o, at := bsonraw.BeginDoc(nil)
+			o = bsonraw.AppendString(o, "createIndexes", c.Name)
+			logCommand(ch, c, bsonraw.EndDoc(append(o, elements(x.Spec)...), at), nil)
+		}
+		return
+	}
+	o, at := bsonraw.BeginDoc(nil)
+	o = bsonraw.AppendString(o, "commitIndexBuild", c.Name)
+	o = bsonraw.AppendBinary(o, "indexBuildUUID", bsonraw.SubtypeUUID, build[:])
+	o = bsonraw.AppendHeader(o, bsonraw.TypeArray, "indexes")
+	list := bsonraw.BeginArray(o)
+	for _, x := range indexes {
+		list.AppendDoc(x.Spec)
+	}
+	logCommand(ch, c, bsonraw.EndDoc(list.End(), at), nil)
+}
+
+func (c *createIndexesArgs) reply(op *operation, before, after *store.Collection, created bool) {
+	built := len(after.Indexes) - len(before.Indexes)
+	op.out = bsonraw.AppendInt32(op.out, "numIndexesBefore", int32(len(before.Indexes)))
+	op.out = bsonraw.AppendInt32(op.out, "numIndexesAfter", int32(len(after.Indexes)))
+	if built > 0 || created {
+		op.out = bsonraw.AppendBool(op.out, "createdCollectionAutomatically", created)
+	}
+	if built > 0 {
+		op.out = bsonraw.AppendValue(op.out, "commitQuorum", c.quorum)
+	}
+	switch {
+	case built == 0:
+		op.out = bsonraw.AppendString(op.out, "note", "all indexes already exist")
+	case built < len(c.specs):
+		op.out = bsonraw.AppendString(op.out, "note", "index already exists")
+	}
+}

@@ -1,0 +1,197 @@
+package command
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"sync"
+	"time"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+)
+
+// cursorTimeout is how long a cursor without a session lives after its last use.
+const cursorTimeout = 10 * time.Minute
+
+// batchLimit says how much one reply may bring.
+type batchLimit struct {
+	docs  int // negative: no limit but bytes
+	bytes int
+}
+
+// maxBatchBytes is the goal for a batch: one document that does not fit is kept for the next.
+const maxBatchBytes = 16 << 20
+
+// defaultFirstBatch is how many documents a first batch brings when the client does not say.
+const defaultFirstBatch = 101
+
+// feed is where a cursor's documents come from.
+type feed interface {
+	// fill appends documents to the batch within its limit and reports whether the feed has ended. It holds no lock and no
+	// snapshot of the store when it returns.
+	fill(op *operation, batch *bsonraw.ArrayBuilder, limit batchLimit) (done bool, err error)
+	close()
+}
+
+// cursor is an open cursor between two getMores.
+type cursor struct {
+	id      int64
+	ns      string
+	session string // key of the session that opened it; empty without
+	feed    feed
+	killed  context.Context // ends when the cursor is killed
+	kill    context.CancelCauseFunc
+	noIdle  bool // noCursorTimeout
+	awaits  bool // tailable and awaitData: getMore waits for documents
+	stream  *streamFeed
+
+	// Guarded by cursors.mu.
+	inUse bool
+	used  time.Time
+}
+
+// cursors are the open cursors of all clients.
+type cursors struct {
+	limit int
+	mu    sync.Mutex
+	byID  map[int64]*cursor
+}
+
+func (cs *cursors) init(limit int) {
+	cs.limit = limit
+	cs.byID = make(map[int64]*cursor)
+}
+
+var errCursorKilled = mongoerr.New(mongoerr.CursorKilled, "the cursor was killed")
+
+// add registers a cursor, in use or idle, and gives it an id.
+func (cs *cursors) add(c *cursor) error {
+	c.killed, c.kill = context.WithCancelCause(context.Background())
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if len(cs.byID) >= cs.limit {
+		return mongoerr.New(mongoerr.OperationFailed, "too many open cursors: the limit is %d; close some or raise MaxCursors", cs.limit)
+	}
+	for c.id == 0 || cs.byID[c.id] != nil {
+		var b [8]byte
+		_, _ = rand.Read(b[:]) // it never fails
+		c.id = int64(binary.LittleEndian.Uint64(b[:]) >> 1)
+	}
+	c.used = time.Now()
+	cs.byID[c.id] = c
+	return nil
+}
+
+// take hands a cursor to a getMore, until give or remove.
+func (cs *cursors) take(id int64) (*cursor, error) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	c := cs.byID[id]
+	if c == nil {
+		return nil, mongoerr.New(mongoerr.CursorNotFound, "cursor id %d not found", id)
+	}
+	if c.inUse {
+		return nil, mongoerr.New(mongoerr.CursorInUse, "cursor id %d is already in use", id)
+	}
+	c.inUse = true
+	return c, nil
+}
+
+// give takes a cursor back. One that was killed meanwhile ends here.
+func (cs *cursors) give(c *cursor) {
+	cs.mu.Lock()
+	c.inUse = false
+	c.used = time.Now()
+	gone := cs.byID[c.id] != c
+	cs.mu.Unlock()
+	if gone {
+		c.feed.close()
+	}
+}
+
+// finish ends a cursor that its caller has in use.
+func (cs *cursors) finish(c *cursor) {
+	cs.mu.Lock()
+	delete(cs.byID, c.id)
+	cs.mu.Unlock()
+	c.kill(errCursorKilled)
+	c.feed.close()
+}
+
+// remove kills a cursor. A getMore that has it in use is woken and ends it.
+func (cs *cursors) remove(id int64, allowed func(*cursor) bool) bool {
+	cs.mu.Lock()
+	c := cs.byID[id]
+	if c == nil || !allowed(c) {
+		cs.mu.Unlock()
+		return false
+	}
+	delete(cs.byID, id)
+	idle := !c.inUse
+	cs.mu.Unlock()
+	c.kill(errCursorKilled)
+	if idle {
+		c.feed.close()
+	}
+	return true
+}
+
+func (cs *cursors) removeWhere(which func(*cursor) bool) int {
+	cs.mu.Lock()
+	var ids []int64
+	for id, c := range cs.byID {
+		if which(c) {
+			ids = append(ids, id)
+		}
+	}
+	cs.mu.Unlock()
+	for _, id := range ids {
+		cs.remove(id, which)
+	}
+	return len(ids)
+}
+
+// expire kills the cursors that nobody used for long. Those of a session live as long as it.
+func (cs *cursors) expire(now time.Time) int {
+	return cs.removeWhere(func(c *cursor) bool {
+		return c.session == "" && !c.noIdle && !c.inUse && now.Sub(c.used) > cursorTimeout
+	})
+}
+
+// killSession kills the cursors of a session.
+func (cs *cursors) killSession(key string) {
+	cs.removeWhere(func(c *cursor) bool { return c.session == key })
+}
+
+func (cs *cursors) closeAll() { cs.removeWhere(func(*cursor) bool { return true }) }
+
+func (cs *cursors) len() int {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return len(cs.byID)
+}
+
+// openCursor fills the first batch from the feed and appends the cursor to the reply; what is left becomes an open cursor.
+func (op *operation) openCursor(c *cursor, limit batchLimit, single bool) error {
+	if op.lsid != nil {
+		c.session = op.sessionKey()
+	}
+	at, batch := op.beginCursor("firstBatch")
+	done, err := c.feed.fill(op, &batch, limit)
+	if err != nil {
+		c.feed.close()
+		return err
+	}
+	if done || single {
+		c.feed.close()
+		op.endCursor(at, batch, c, 0)
+		return nil
+	}
+	if err := op.server.cursors.add(c); err != nil {
+		c.feed.close()
+		return err
+	}
+	op.endCursor(at, batch, c, c.id)
+	return nil
+}

@@ -1,0 +1,117 @@
+package command
+
+import (
+	"errors"
+	"io"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/filter"
+	"github.com/sluicestream/sluice/internal/plan"
+)
+
+// distinct {distinct: <collection>, key, query, hint} lists the different values of a field, those within arrays one by one.
+// collation is not supported yet.
+func distinct(op *operation) error {
+	var coll, key string
+	var query bsonraw.Doc
+	var hint bsonraw.Value
+	err := op.arguments(func(name string, a argument) error {
+		switch name {
+		case "distinct":
+			return a.collection(&coll)
+		case "key":
+			return a.str(&key)
+		case "query":
+			return a.doc(&query)
+		case "hint":
+			hint = a.Value
+			return nil
+		case "collation":
+			return a.simpleCollation()
+		}
+		return a.unknown()
+	})
+	if err != nil {
+		return err
+	}
+	if key == "" {
+		return mongoerr.New(mongoerr.IDLFailedToParse, "BSON field 'distinct.key' is missing but a required field")
+	}
+	scope, err := op.scope(nil)
+	if err != nil {
+		return err
+	}
+	f, err := filter.Compile(query, filter.Options{Scope: scope})
+	if err != nil {
+		return err
+	}
+	return distinctValues(op, coll, bsonraw.NewPath(key), f, hint)
+}
+
+func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Filter, hint bsonraw.Value) (err error) {
+	if err := op.prepareRead(); err != nil {
+		return err
+	}
+	op.out = bsonraw.AppendHeader(op.out, bsonraw.TypeArray, "values")
+	d := distinctList{list: bsonraw.BeginArray(op.out), seen: map[string]struct{}{}}
+	if c := op.server.store.Catalog().Collection(op.db, coll); c != nil {
+		index, err := hintedIndex(c, hint)
+		if err != nil {
+			return err
+		}
+		if err := d.collect(op, plan.Choose(c, f, nil, index).Open(op.server.store), path); err != nil {
+			return err
+		}
+	}
+	op.out = d.list.End()
+	return nil
+}
+
+// distinctList collects values, each once.
+type distinctList struct {
+	list bsonraw.ArrayBuilder
+	seen map[string]struct{}
+	key  []byte
+}
+
+func (d *distinctList) collect(op *operation, walk *plan.Walk, path bsonraw.Path) (err error) {
+	defer func() { err = errors.Join(err, walk.Close()) }()
+	add := func(v bsonraw.Value, _ int) bool { d.add(v); return true }
+	for {
+		doc, err := walk.Next(op.ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return readError(op, err)
+		}
+		path.Walk(doc, bsonraw.LeafWhole, add)
+		if d.list.Size() > bsonraw.MaxDocumentSize {
+			return mongoerr.New(17217, "distinct too big, 16mb cap")
+		}
+	}
+}
+
+// add adds a value, or the elements of an array one by one.
+func (d *distinctList) add(v bsonraw.Value) {
+	if v.IsMissing() {
+		return
+	}
+	if v.Type == bsonraw.TypeArray {
+		for it := v.Doc().Iter(); it.Next(); {
+			d.addOne(it.Value())
+		}
+		return
+	}
+	d.addOne(v)
+}
+
+func (d *distinctList) addOne(v bsonraw.Value) {
+	d.key = bsonraw.AppendKey(d.key[:0], v)
+	if _, ok := d.seen[string(d.key)]; ok {
+		return
+	}
+	d.seen[string(d.key)] = struct{}{}
+	d.list.Append(v)
+}

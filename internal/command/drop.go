@@ -1,0 +1,61 @@
+package command
+
+import (
+	"strings"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/store"
+)
+
+// drop {drop: <collection>} drops a collection. One that does not exist is no error. collectionUUID is not supported yet.
+func drop(op *operation) error {
+	var coll string
+	err := op.arguments(func(name string, a argument) error {
+		switch name {
+		case "drop":
+			return a.collection(&coll)
+		case "collectionUUID":
+			return a.unsupported()
+		}
+		return a.unknown()
+	})
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(coll, "system.") && op.server.store.Catalog().Collection(op.db, coll) != nil {
+		return mongoerr.New(mongoerr.IllegalOperation, "can't drop system collection %s.%s", op.db, coll)
+	}
+	c, commit, err := op.dropCollection(coll)
+	if err != nil {
+		return err
+	}
+	if c != nil {
+		op.out = bsonraw.AppendInt32(op.out, "nIndexesWas", int32(len(c.Indexes)))
+		op.out = bsonraw.AppendString(op.out, "ns", c.NS())
+	}
+	return op.acknowledge(commit)
+}
+
+// dropCollection drops a collection and returns it as it was; nil when there is none.
+func (op *operation) dropCollection(name string) (*store.Collection, store.Commit, error) {
+	c, unlock := op.lockedAlone(name)
+	defer unlock()
+	if c == nil {
+		return nil, store.Commit{}, nil
+	}
+	n, err := op.server.store.Count(c)
+	if err != nil {
+		return nil, store.Commit{}, err
+	}
+	ch := op.server.store.Change()
+	o, at := bsonraw.BeginDoc(nil)
+	o = bsonraw.EndDoc(bsonraw.AppendString(o, "drop", name), at)
+	logCommand(ch, c, o, numRecords(n))
+	if err := ch.Drop(c); err != nil {
+		ch.Discard()
+		return nil, store.Commit{}, err
+	}
+	commit, err := ch.Commit()
+	return c, commit, err
+}

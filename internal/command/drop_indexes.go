@@ -1,0 +1,154 @@
+package command
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/store"
+)
+
+// dropIndexes {dropIndexes: <collection>, index: <name> | [names] | <key pattern> | "*"} drops indexes, all or none; "*" means
+// all but the one on _id, which cannot be dropped. collectionUUID is not supported yet.
+func dropIndexes(op *operation) error {
+	var coll string
+	var which bsonraw.Value
+	err := op.arguments(func(name string, a argument) error {
+		switch name {
+		case "dropIndexes":
+			return a.collection(&coll)
+		case "index":
+			which = a.Value
+			return a.indexChoice()
+		case "collectionUUID":
+			return a.unsupported()
+		}
+		return a.unknown()
+	})
+	if err != nil {
+		return err
+	}
+	if which.IsMissing() {
+		return op.required("index")
+	}
+	c, commit, err := op.dropIndexesOf(coll, which)
+	if err != nil {
+		return err
+	}
+	op.out = bsonraw.AppendInt32(op.out, "nIndexesWas", int32(len(c.Indexes)))
+	if isEveryIndex(which) {
+		op.out = bsonraw.AppendString(op.out, "msg", "non-_id indexes dropped for collection")
+	}
+	return op.acknowledge(commit)
+}
+
+// indexChoice checks the types of the index argument.
+func (a argument) indexChoice() error {
+	switch a.Type {
+	case bsonraw.TypeString, bsonraw.TypeDocument:
+		return nil
+	case bsonraw.TypeArray:
+		for it := a.Doc().Iter(); it.Next(); {
+			if it.Value().Type != bsonraw.TypeString {
+				return mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s.%s' is the wrong type 'array', expected types '[string']", a.op.cmd.name, a.name)
+			}
+		}
+		return nil
+	}
+	return mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s.%s' is the wrong type '%s', expected types '[string, object']",
+		a.op.cmd.name, a.name, a.Type.Name())
+}
+
+// isEveryIndex reports whether "*" is asked for, by itself or in a list.
+func isEveryIndex(which bsonraw.Value) bool {
+	return which.Str() == "*" || slices.Contains(stringsOf(which), "*")
+}
+
+// dropIndexesOf drops the indexes and returns the collection as it was.
+func (op *operation) dropIndexesOf(coll string, which bsonraw.Value) (*store.Collection, store.Commit, error) {
+	c, unlock := op.lockedAlone(coll)
+	defer unlock()
+	if c == nil {
+		return nil, store.Commit{}, mongoerr.New(mongoerr.NamespaceNotFound, "ns not found %s.%s", op.db, coll)
+	}
+	indexes, err := chooseIndexes(c, which)
+	if err != nil || len(indexes) == 0 {
+		return c, store.Commit{}, err
+	}
+	ch := op.server.store.Change()
+	next := *c
+	next.Indexes = slices.DeleteFunc(slices.Clone(c.Indexes), func(x *store.Index) bool { return slices.Contains(indexes, x) })
+	for _, x := range indexes {
+		if err == nil {
+			err = ch.DropIndex(x)
+		}
+		o, at := bsonraw.BeginDoc(nil)
+		o = bsonraw.AppendString(o, "dropIndexes", c.Name)
+		o = bsonraw.AppendString(o, "index", x.Name)
+		logCommand(ch, c, bsonraw.EndDoc(o, at), x.Spec)
+	}
+	if err == nil {
+		err = ch.Put(&next)
+	}
+	if err != nil {
+		ch.Discard()
+		return nil, store.Commit{}, err
+	}
+	commit, err := ch.Commit()
+	return c, commit, err
+}
+
+// chooseIndexes finds the indexes that are to be dropped.
+func chooseIndexes(c *store.Collection, which bsonraw.Value) ([]*store.Index, error) {
+	if isEveryIndex(which) {
+		return slices.DeleteFunc(slices.Clone(c.Indexes), (*store.Index).IsID), nil
+	}
+	if which.Type == bsonraw.TypeDocument {
+		x, err := indexByKey(c, which.Doc())
+		return []*store.Index{x}, err
+	}
+	names := stringsOf(which)
+	if which.Type == bsonraw.TypeString {
+		names = []string{which.Str()}
+	}
+	var list []*store.Index
+	for _, name := range names {
+		x := c.Index(name)
+		if x == nil {
+			return nil, mongoerr.New(mongoerr.IndexNotFound, "index not found with name [%s]", name)
+		}
+		if x.IsID() {
+			return nil, errDropID
+		}
+		if !slices.Contains(list, x) {
+			list = append(list, x)
+		}
+	}
+	return list, nil
+}
+
+var errDropID = mongoerr.New(mongoerr.InvalidOptions, "cannot drop _id index")
+
+func indexByKey(c *store.Collection, key bsonraw.Doc) (*store.Index, error) {
+	var found []*store.Index
+	for _, x := range c.Indexes {
+		if sameKey(x.Key, key) {
+			found = append(found, x)
+		}
+	}
+	switch {
+	case len(found) == 0:
+		return nil, mongoerr.New(mongoerr.IndexNotFound, "can't find index with key: %s", key.Shell())
+	case len(found) > 1:
+		specs := make([]string, len(found))
+		for i, x := range found {
+			specs[i] = x.Spec.Shell()
+		}
+		return nil, mongoerr.New(mongoerr.AmbiguousIndexKeyPattern, "%d indexes found for key: %s, identify by name instead. Conflicting indexes: %s",
+			len(found), key.Shell(), strings.Join(specs, ", "))
+	case found[0].IsID():
+		return nil, errDropID
+	}
+	return found[0], nil
+}

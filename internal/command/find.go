@@ -1,0 +1,176 @@
+package command
+
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/aggregation"
+	"github.com/sluicestream/sluice/internal/mql/filter"
+	"github.com/sluicestream/sluice/internal/mql/ordering"
+	"github.com/sluicestream/sluice/internal/mql/projection"
+	"github.com/sluicestream/sluice/internal/plan"
+)
+
+// findArgs are the arguments of find.
+type findArgs struct {
+	coll                           string
+	filter, sort, projection, let  bsonraw.Doc
+	hint                           bsonraw.Value
+	skip, limit                    int64
+	batchSize                      int64 // negative: not given
+	singleBatch, noTimeout, ignore bool
+}
+
+// find {find: <collection>, filter, sort, projection, skip, limit, batchSize, singleBatch, hint, let, ...} opens a cursor over the
+// documents that match. min, max, returnKey, showRecordId, tailable, awaitData and collation are not supported yet.
+func find(op *operation) error {
+	op.server.counters.query.Add(1)
+	op.body = op.body.Clone() // what is compiled from it lives as long as the cursor
+	args := findArgs{batchSize: -1}
+	if err := op.arguments(args.parse); err != nil {
+		return err
+	}
+	feed, err := openFind(op, &args)
+	if err != nil {
+		return err
+	}
+	limit := batchLimit{docs: int(args.batchSize), bytes: maxBatchBytes}
+	if args.batchSize < 0 {
+		limit.docs = defaultFirstBatch
+	}
+	c := &cursor{ns: op.db + "." + args.coll, feed: feed, noIdle: args.noTimeout}
+	return op.openCursor(c, limit, args.singleBatch)
+}
+
+func (f *findArgs) parse(name string, a argument) error {
+	switch name {
+	case "find":
+		return a.collection(&f.coll)
+	case "filter":
+		return a.doc(&f.filter)
+	case "sort":
+		return a.doc(&f.sort)
+	case "projection":
+		return a.doc(&f.projection)
+	case "let":
+		return a.doc(&f.let)
+	case "hint":
+		f.hint = a.Value
+		return nil
+	case "skip":
+		return a.count(&f.skip)
+	case "limit":
+		return a.count(&f.limit)
+	case "batchSize":
+		return a.count(&f.batchSize)
+	case "singleBatch":
+		return a.flag(&f.singleBatch)
+	case "noCursorTimeout":
+		return a.flag(&f.noTimeout)
+	case "allowDiskUse", "allowPartialResults", "oplogReplay":
+		return a.flag(&f.ignore)
+	case "collation":
+		return a.simpleCollation()
+	case "returnKey", "showRecordId", "tailable", "awaitData":
+		return a.unsupportedUnlessFalse()
+	case "min", "max":
+		return a.unsupportedUnlessEmpty()
+	}
+	return a.unknown()
+}
+
+// simpleCollation accepts the collation that is none; others are not supported yet.
+func (a argument) simpleCollation() error {
+	var c bsonraw.Doc
+	if err := a.doc(&c); err != nil {
+		return err
+	}
+	if c.IsEmpty() || c.Lookup("locale").Str() == "simple" {
+		return nil
+	}
+	return a.unsupported()
+}
+
+func (a argument) unsupportedUnlessFalse() error {
+	var set bool
+	if err := a.flag(&set); err != nil {
+		return err
+	}
+	if set {
+		return a.unsupported()
+	}
+	return nil
+}
+
+func (a argument) unsupportedUnlessEmpty() error {
+	var d bsonraw.Doc
+	if err := a.doc(&d); err != nil {
+		return err
+	}
+	if !d.IsEmpty() {
+		return a.unsupported()
+	}
+	return nil
+}
+
+func openFind(op *operation, args *findArgs) (feed, error) {
+	scope, err := op.scope(args.let)
+	if err != nil {
+		return nil, err
+	}
+	f, err := filter.Compile(args.filter, filter.Options{Scope: scope})
+	if err != nil {
+		return nil, err
+	}
+	spec := aggregation.Find{Skip: args.skip, Limit: args.limit}
+	if !args.sort.IsEmpty() && args.sort.Lookup("$natural").IsMissing() {
+		if spec.Ordering, err = ordering.Compile(args.sort); err != nil {
+			return nil, err
+		}
+	}
+	if !args.projection.IsEmpty() {
+		if spec.Projection, err = projection.Compile(args.projection, projection.Find, scope); err != nil {
+			return nil, err
+		}
+		if spec.Projection.Positional() {
+			spec.Filter = f // it tells which element matched
+		}
+	}
+	if err := op.prepareRead(); err != nil {
+		return nil, err
+	}
+	left := args.limit
+	if left == 0 {
+		left = -1
+	}
+	c := op.server.store.Catalog().Collection(op.db, args.coll)
+	if c == nil {
+		return &pipelineFeed{out: emptySource{}, left: left}, nil
+	}
+	hint, err := hintedIndex(c, args.hint)
+	if err != nil {
+		return nil, err
+	}
+	p := plan.Choose(c, f, spec.Ordering, hint)
+	p.Reverse = p.Reverse || naturalReverse(args)
+	if p.Sorted {
+		spec.Ordering = nil
+	}
+	walk := p.Open(op.server.store)
+	return &pipelineFeed{walk: walk, out: aggregation.FromFind(spec).Run(walkSource{walk}), left: left}, nil
+}
+
+// naturalReverse reports whether {$natural: -1} is asked for, as a hint or as the order.
+func naturalReverse(args *findArgs) bool {
+	for _, d := range []bsonraw.Doc{args.sort, docOf(args.hint)} {
+		if n, ok := d.Lookup("$natural").AsInt64(); ok && n < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func docOf(v bsonraw.Value) bsonraw.Doc {
+	if v.Type == bsonraw.TypeDocument {
+		return v.Doc()
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package command
+
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/expression"
+	"github.com/sluicestream/sluice/internal/mql/filter"
+	"github.com/sluicestream/sluice/internal/mql/ordering"
+	"github.com/sluicestream/sluice/internal/mql/projection"
+	"github.com/sluicestream/sluice/internal/mql/update"
+)
+
+// findAndModifyArgs are the arguments of findAndModify.
+type findAndModifyArgs struct {
+	coll                     string
+	query, sort, fields, let bsonraw.Doc
+	update, hint             bsonraw.Value
+	arrayFilters             bsonraw.Doc
+	remove, returnNew        bool
+	upsert, ignored          bool
+}
+
+// findAndModify {findAndModify: <collection>, query, sort, update, remove, new, upsert, fields, arrayFilters, hint, let} changes one
+// document and answers with it, as it was or as it is now. collation is not supported yet.
+func findAndModify(op *operation) error {
+	var args findAndModifyArgs
+	w := newWriter(op)
+	err := op.arguments(func(name string, a argument) error {
+		if name == "bypassDocumentValidation" || name == "stmtId" {
+			_, err := w.argument(name, a)
+			return err
+		}
+		return args.parse(name, a)
+	})
+	if err != nil {
+		return err
+	}
+	if err := args.check(); err != nil {
+		return err
+	}
+	op.server.counters.update.Add(1)
+	scope, err := op.scope(args.let)
+	if err != nil {
+		return err
+	}
+	m, fields, err := args.compile(w, scope)
+	if err != nil {
+		return err
+	}
+	if r, ok := op.executed(m.stmtID); ok {
+		op.out = append(op.out, elements(r.Result)...)
+		w.retried = append(w.retried, m.stmtID)
+		w.appendRetried()
+		return op.acknowledge(w.last)
+	}
+	answer := famAnswer{args: &args, fields: fields, filter: m.filter}
+	m.result = answer.build
+	done, err := m.run()
+	if err != nil {
+		return err
+	}
+	op.out = append(op.out, elements(answer.build(done))...)
+	if answer.err != nil {
+		return answer.err
+	}
+	return op.acknowledge(w.last)
+}
+
+func (f *findAndModifyArgs) parse(name string, a argument) error {
+	switch name {
+	case "findAndModify", "findandmodify":
+		return a.collection(&f.coll)
+	case "query":
+		return a.doc(&f.query)
+	case "sort":
+		return a.doc(&f.sort)
+	case "fields":
+		return a.doc(&f.fields)
+	case "let":
+		return a.doc(&f.let)
+	case "update":
+		f.update = a.Value
+	case "hint":
+		f.hint = a.Value
+	case "arrayFilters":
+		return a.array(&f.arrayFilters)
+	case "remove":
+		return a.flag(&f.remove)
+	case "new":
+		return a.flag(&f.returnNew)
+	case "upsert":
+		return a.flag(&f.upsert)
+	case "collation":
+		return a.simpleCollation()
+	case "runtimeConstants", "sampleId":
+		return nil
+	default:
+		return a.unknown()
+	}
+	return nil
+}
+
+func (f *findAndModifyArgs) check() error {
+	switch {
+	case f.remove && !f.update.IsMissing():
+		return mongoerr.New(mongoerr.FailedToParse, "Cannot specify both an update and remove=true")
+	case f.remove && f.upsert:
+		return mongoerr.New(mongoerr.FailedToParse, "Cannot specify both upsert=true and remove=true")
+	case f.remove && f.returnNew:
+		return mongoerr.New(mongoerr.FailedToParse, "Cannot specify both new=true and remove=true; 'remove' always returns the deleted document")
+	case !f.remove && f.update.IsMissing():
+		return mongoerr.New(mongoerr.FailedToParse, "Either an update or remove=true must be specified")
+	case f.remove && f.arrayFilters != nil:
+		return mongoerr.New(mongoerr.FailedToParse, "Cannot specify arrayFilters and remove=true")
+	}
+	return nil
+}
+
+func (f *findAndModifyArgs) compile(w *writer, scope *expression.Scope) (m *modification, fields *projection.Projection, err error) {
+	m = &modification{writer: w, coll: f.coll, stmtID: w.statement(0), hint: f.hint, upsert: f.upsert}
+	if m.filter, err = filter.Compile(f.query, filter.Options{Scope: scope}); err != nil {
+		return nil, nil, err
+	}
+	if !f.sort.IsEmpty() {
+		if m.sort, err = ordering.Compile(f.sort); err != nil {
+			return nil, nil, err
+		}
+	}
+	if !f.remove {
+		if m.update, err = update.Compile(f.update, update.Options{ArrayFilters: f.arrayFilters, Scope: scope}); err != nil {
+			return nil, nil, err
+		}
+	}
+	if !f.fields.IsEmpty() {
+		if fields, err = projection.Compile(f.fields, projection.Find, scope); err != nil {
+			return nil, nil, err
+		}
+	}
+	return m, fields, nil
+}
+
+// famAnswer makes the answer, which is also what a repeated command gives.
+type famAnswer struct {
+	args   *findAndModifyArgs
+	fields *projection.Projection
+	filter *filter.Filter
+	err    error // of the projection; the modification has taken place all the same
+}
+
+func (f *famAnswer) build(done modified) bsonraw.Doc {
+	out, at := bsonraw.BeginDoc(nil)
+	var last int
+	out, last = bsonraw.BeginElem(out, bsonraw.TypeDocument, "lastErrorObject")
+	upserted := !done.upsertedID.IsMissing()
+	out = bsonraw.AppendInt32(out, "n", max(done.matched, b2i(upserted)))
+	if !f.args.remove {
+		out = bsonraw.AppendBool(out, "updatedExisting", done.matched > 0)
+		out = bsonraw.AppendValue(out, "upserted", done.upsertedID)
+	}
+	out = bsonraw.EndDoc(out, last)
+	value := done.old
+	if f.args.returnNew {
+		value = done.new
+	}
+	if value == nil {
+		out = bsonraw.AppendNull(out, "value")
+	} else {
+		out = bsonraw.AppendHeader(out, bsonraw.TypeDocument, "value")
+		out = f.project(out, value)
+	}
+	return bsonraw.EndDoc(out, at)
+}
+
+func (f *famAnswer) project(out []byte, doc bsonraw.Doc) []byte {
+	if f.fields == nil {
+		return append(out, doc...)
+	}
+	position := -1
+	if f.fields.Positional() {
+		_, position, _ = f.filter.MatchAt(doc) // a document that no longer matches has no position
+	}
+	var ctx expression.Context
+	projected, err := f.fields.AppendAt(out, &ctx, doc, position)
+	if err != nil {
+		f.err = err
+		return append(out, bsonraw.Empty...)
+	}
+	return projected
+}

@@ -1,0 +1,124 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/sluicestream/sluice/internal/mongoerr"
+)
+
+// getMore {getMore: <id>, collection, batchSize, maxTimeMS} brings a cursor's next batch. On a cursor that awaits data it waits
+// until there is some, for maxTimeMS or one second; term and lastKnownCommittedOpTime, which members of a set send, are
+// accepted and not used.
+func getMore(op *operation) error {
+	var id, size int64
+	var coll string
+	err := op.arguments(func(name string, a argument) error {
+		switch name {
+		case "getMore":
+			id = a.Int64()
+			if n, ok := a.AsInt64(); ok {
+				id = n
+				return nil
+			}
+			return op.wrongType(name, a.Value, "long")
+		case "collection":
+			return a.str(&coll)
+		case "batchSize":
+			return a.count(&size)
+		case "term", "lastKnownCommittedOpTime":
+			return nil
+		}
+		return a.unknown()
+	})
+	if err != nil {
+		return err
+	}
+	op.server.counters.getMore.Add(1)
+	c, err := op.server.cursors.take(id)
+	if err != nil {
+		return err
+	}
+	if err := checkCursor(op, c, coll); err != nil {
+		op.server.cursors.give(c)
+		return err
+	}
+	op.stream = c.stream != nil
+	return nextBatch(op, c, nextLimit(size))
+}
+
+// checkCursor refuses a getMore that does not come from where the cursor was opened.
+func checkCursor(op *operation, c *cursor, coll string) error {
+	if ns := op.db + "." + coll; ns != c.ns {
+		return mongoerr.New(mongoerr.Unauthorized, "Requested getMore on namespace '%s', but cursor belongs to a different namespace %s", ns, c.ns)
+	}
+	session := ""
+	if op.lsid != nil {
+		session = op.sessionKey()
+	}
+	switch {
+	case c.session == session:
+	case c.session == "":
+		return mongoerr.New(50736, "Cannot run getMore on cursor %d, which was not created in a session, in a session", c.id)
+	case session == "":
+		return mongoerr.New(50737, "Cannot run getMore on cursor %d, which was created in a session, without an lsid", c.id)
+	default:
+		return mongoerr.New(50738, "Cannot run getMore on cursor %d, which was created in another session", c.id)
+	}
+	if !c.awaits && op.maxTime > 0 {
+		return mongoerr.New(mongoerr.BadValue, "cannot set maxTimeMS on getMore command for a non-awaitData cursor")
+	}
+	return nil
+}
+
+func nextBatch(op *operation, c *cursor, limit batchLimit) error {
+	if err := op.failGetMore(); err != nil || op.hangUp {
+		op.server.cursors.finish(c)
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(op.ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(c.killed, func() { cancel(context.Cause(c.killed)) })
+	defer stop()
+	op.ctx = ctx
+	at, batch := op.beginCursor("nextBatch")
+	done, err := c.feed.fill(op, &batch, limit)
+	if err == nil && c.awaits && !done && batch.Len() == 0 {
+		done, err = await(op, c, &batch, limit)
+	}
+	if err != nil || done {
+		op.server.cursors.finish(c)
+		if err != nil {
+			return executorError(err)
+		}
+		op.endCursor(at, batch, c, 0)
+		return nil
+	}
+	op.endCursor(at, batch, c, c.id)
+	op.server.cursors.give(c)
+	return nil
+}
+
+// executorError prefixes what went wrong in a cursor's feed, as mongod does.
+func executorError(err error) error {
+	e := mongoerr.From(err)
+	switch e.Code {
+	case mongoerr.CursorKilled, mongoerr.Interrupted, mongoerr.InterruptedAtShutdown:
+		return e
+	}
+	return e.Prefix("Executor error during getMore :: caused by :: ")
+}
+
+// defaultAwait is how long a getMore waits for data when the client does not say.
+const defaultAwait = time.Second
+
+// watchAfter is how long a getMore waits before it watches whether its client is still there. Most waits are shorter.
+const watchAfter = 500 * time.Millisecond
+
+// nextLimit is the limit of a getMore, whose batchSize of 0 means none.
+func nextLimit(size int64) batchLimit {
+	if size == 0 {
+		size = -1
+	}
+	return batchLimit{docs: int(size), bytes: maxBatchBytes}
+}

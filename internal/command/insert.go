@@ -1,0 +1,228 @@
+package command
+
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/oplog"
+	"github.com/sluicestream/sluice/internal/store"
+)
+
+// insert {insert: <collection>, documents: [...], ordered, stmtId, stmtIds, bypassDocumentValidation} stores new documents.
+// Documents go in groups of one commit each, with a timestamp a document.
+func insert(op *operation) error {
+	var coll string
+	var inBody bsonraw.Doc
+	w := newWriter(op)
+	err := op.arguments(func(name string, a argument) error {
+		if ok, err := w.argument(name, a); ok {
+			return err
+		}
+		switch name {
+		case "insert":
+			return a.collection(&coll)
+		case "documents":
+			return a.array(&inBody)
+		}
+		return a.unknown()
+	})
+	if err != nil {
+		return err
+	}
+	docs, err := op.sequence("documents", inBody)
+	if err != nil {
+		return err
+	}
+	op.server.counters.insert.Add(int64(len(docs)))
+	for next := 0; next < len(docs); {
+		var goOn bool
+		if next, goOn, err = w.insertGroup(coll, docs, next); err != nil {
+			return err
+		}
+		if !goOn {
+			break
+		}
+	}
+	return w.reply(false)
+}
+
+// The size of a group: large enough that a commit's cost is shared, small enough that others get their turn.
+const (
+	groupDocs  = 500
+	groupBytes = 4 << 20
+)
+
+// insertGroup inserts documents from index next on in one commit, and returns the index of the first one after them.
+func (w *writer) insertGroup(coll string, docs []bsonraw.Doc, next int) (int, bool, error) {
+	op := w.op
+	c, unlock, err := op.lockedOrNew(coll)
+	if err != nil {
+		return next, false, err
+	}
+	defer unlock()
+	g := insertGroup{writer: w, c: c, first: next}
+	if err := g.prepare(docs[next:]); err != nil {
+		return next, false, err
+	}
+	st := op.server.store
+	held, err := st.LatchDocs(op.ctx, c, g.idKeys...)
+	if err != nil {
+		return next, false, err
+	}
+	defer held.Release()
+	unique, err := st.LatchUnique(op.ctx, c, g.docs...)
+	if err != nil && len(g.docs) > 0 {
+		// A document that cannot be indexed; its group has no other.
+		goOn, fatal := w.fail(next, err)
+		return next + 1, goOn, fatal
+	}
+	defer unique.Release()
+	goOn, err := g.write()
+	return next + g.taken, goOn, err
+}
+
+// insertGroup is the documents of one commit.
+type insertGroup struct {
+	*writer
+	c      *store.Collection
+	first  int // index of the first document within the command
+	taken  int // documents looked at
+	docs   []bsonraw.Doc
+	index  []int
+	idKeys [][]byte
+	stop   bool // an error ended an ordered command
+}
+
+// prepare takes documents until the group is full, or one of them might collide with another of the group.
+func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
+	limit := groupDocs
+	if hasUnique(g.c) {
+		// Within a group documents are checked against the store alone, so they must not share a unique entry.
+		limit = 1
+	}
+	seen := make(map[string]struct{}, min(len(docs), limit))
+	size := 0
+	for i, d := range docs {
+		if len(g.docs) == limit || size > groupBytes {
+			break
+		}
+		if g.skipExecuted(g.first + i) {
+			g.taken++
+			continue
+		}
+		d, err := storable(d)
+		if err != nil {
+			goOn, fatal := g.fail(g.first+i, err)
+			g.taken++
+			if fatal != nil || !goOn {
+				g.stop = true
+				return fatal
+			}
+			continue
+		}
+		key := bsonraw.AppendKey(make([]byte, 0, 24), d.Lookup("_id"))
+		if _, twice := seen[string(key)]; twice {
+			break
+		}
+		seen[string(key)] = struct{}{}
+		size += len(d)
+		g.taken++
+		g.docs, g.idKeys, g.index = append(g.docs, d), append(g.idKeys, key), append(g.index, g.first+i)
+	}
+	return nil
+}
+
+func (g *insertGroup) skipExecuted(i int) bool {
+	stmt := g.statement(i)
+	if _, ok := g.op.executed(stmt); !ok {
+		return false
+	}
+	g.n++
+	g.retried = append(g.retried, stmt)
+	return true
+}
+
+func hasUnique(c *store.Collection) bool {
+	for _, x := range c.Indexes {
+		if x.Unique && !x.IsID() {
+			return true
+		}
+	}
+	return false
+}
+
+// write commits the group and reports whether the command goes on.
+func (g *insertGroup) write() (bool, error) {
+	st := g.op.server.store
+	tx := st.NewWrite()
+	var records []store.RetryRecord
+	run := retryRun{}
+	goOn := !g.stop
+	for i, d := range g.docs {
+		err := g.add(tx, i, d)
+		if err == nil {
+			g.n++
+			run.extend(g.statement(g.index[i]), g.op, tx, &records)
+			continue
+		}
+		var fatal error
+		goOn, fatal = g.fail(g.index[i], err)
+		if fatal != nil {
+			tx.Discard()
+			return false, fatal
+		}
+		if !goOn {
+			break
+		}
+	}
+	run.end(g.op, tx, &records)
+	commit, err := tx.Commit()
+	if err != nil {
+		return false, err
+	}
+	for _, r := range records {
+		g.op.session.remember(r)
+	}
+	if commit.Last != 0 {
+		g.last = commit
+	}
+	return goOn, nil
+}
+
+func (g *insertGroup) add(tx *store.Write, i int, d bsonraw.Doc) error {
+	st := g.op.server.store
+	exists, err := st.Has(g.c, g.idKeys[i])
+	if err != nil {
+		return err
+	}
+	if exists {
+		return store.DuplicateKey(g.c, g.c.Indexes[0], d)
+	}
+	if err := st.CheckUnique(g.c, g.idKeys[i], d); err != nil {
+		return err
+	}
+	return tx.Insert(g.c, g.idKeys[i], d, g.entry(oplog.Insert, g.c, d, d.Lookup("_id"), g.statement(g.index[i])))
+}
+
+// retryRun gathers consecutive statements into one record.
+type retryRun struct {
+	first, count int32
+}
+
+func (r *retryRun) extend(stmt int32, op *operation, tx *store.Write, records *[]store.RetryRecord) {
+	if r.count > 0 && stmt != r.first+r.count {
+		r.end(op, tx, records)
+	}
+	if r.count == 0 {
+		r.first = stmt
+	}
+	r.count++
+}
+
+func (r *retryRun) end(op *operation, tx *store.Write, records *[]store.RetryRecord) {
+	if r.count == 0 {
+		return
+	}
+	if record, ok := op.retryRecord(tx, r.first, r.count, bsonraw.Empty); ok {
+		*records = append(*records, record)
+	}
+	r.count = 0
+}

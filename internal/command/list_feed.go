@@ -1,0 +1,44 @@
+package command
+
+import "github.com/sluicestream/sluice/internal/bsonraw"
+
+// listFeed gives documents that were made beforehand, as the commands that list the schema do.
+type listFeed struct{ docs []bsonraw.Doc }
+
+func (f *listFeed) fill(_ *operation, batch *bsonraw.ArrayBuilder, limit batchLimit) (bool, error) {
+	for len(f.docs) > 0 {
+		if limit.docs >= 0 && batch.Len() >= limit.docs || batch.Len() > 0 && batch.Size()+len(f.docs[0]) > limit.bytes {
+			return false, nil
+		}
+		batch.AppendDoc(f.docs[0])
+		f.docs = f.docs[1:]
+	}
+	return true, nil
+}
+
+func (f *listFeed) close() { f.docs = nil }
+
+// listBatch reads the cursor argument of a listing: {batchSize}. Without a size the first batch takes all that fits.
+func (a argument) listBatch(to *batchLimit) error {
+	var cursor bsonraw.Doc
+	if err := a.doc(&cursor); err != nil {
+		return err
+	}
+	for it := cursor.Iter(); it.Next(); {
+		if string(it.Key()) != "batchSize" {
+			return argument{a.op, a.name + "." + string(it.Key()), it.Value()}.unknown()
+		}
+		var n int64
+		if err := (argument{a.op, "batchSize", it.Value()}).count(&n); err != nil {
+			return err
+		}
+		to.docs = int(min(n, maxListBatch))
+	}
+	return nil
+}
+
+// maxListBatch is more than any listing has.
+const maxListBatch = 1 << 30
+
+// wholeList is the limit of a listing's first batch when the client does not say.
+var wholeList = batchLimit{docs: maxListBatch, bytes: maxBatchBytes}

@@ -1,0 +1,48 @@
+package command
+
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/store"
+)
+
+// listIndexes {listIndexes: <collection>, cursor: {batchSize}} lists a collection's indexes.
+func listIndexes(op *operation) error {
+	var coll string
+	limit := wholeList
+	err := op.arguments(func(name string, a argument) error {
+		switch name {
+		case "listIndexes":
+			return a.collection(&coll)
+		case "cursor":
+			return a.listBatch(&limit)
+		}
+		return a.unknown()
+	})
+	if err != nil {
+		return err
+	}
+	c := op.server.store.Catalog().Collection(op.db, coll)
+	if c == nil {
+		return mongoerr.New(mongoerr.NamespaceNotFound, "ns does not exist: %s.%s", op.db, coll)
+	}
+	feed := &listFeed{}
+	for _, x := range c.Indexes {
+		feed.docs = append(feed.docs, indexEntry(x))
+	}
+	return op.openCursor(&cursor{ns: c.NS(), feed: feed}, limit, false)
+}
+
+// indexEntry is an index's specification in the order and with the types of a listing, which are not those of the oplog.
+func indexEntry(x *store.Index) bsonraw.Doc {
+	entry, at := bsonraw.BeginDoc(nil)
+	for _, name := range []string{"v", "key", "name"} {
+		entry = bsonraw.AppendValue(entry, name, x.Spec.Lookup(name))
+	}
+	for _, name := range []string{"background", "unique", "sparse"} {
+		if v := x.Spec.Lookup(name); !v.IsMissing() {
+			entry = bsonraw.AppendBool(entry, name, v.Truthy())
+		}
+	}
+	return bsonraw.EndDoc(entry, at)
+}

@@ -1,0 +1,373 @@
+package command
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/filter"
+	"github.com/sluicestream/sluice/internal/mql/ordering"
+	"github.com/sluicestream/sluice/internal/mql/update"
+	"github.com/sluicestream/sluice/internal/oplog"
+	"github.com/sluicestream/sluice/internal/plan"
+	"github.com/sluicestream/sluice/internal/store"
+)
+
+// modification changes or removes the documents that match a filter: what update, delete and findAndModify have in common.
+// Every document is a commit of its own.
+type modification struct {
+	*writer
+	coll   string
+	stmtID int32
+	filter *filter.Filter
+	sort   *ordering.Ordering // which of several documents is the one; nil: any
+	hint   bsonraw.Value
+	multi  bool
+	upsert bool
+	update *update.Update // nil: documents are removed
+
+	// result makes what a repeated statement will answer, from the outcome; nil: the counts.
+	result func(modified) bsonraw.Doc
+	buf    []byte
+}
+
+// modified is what a modification did. Its documents are copies.
+type modified struct {
+	matched, modified int32
+	upsertedID        bsonraw.Value
+	old, new          bsonraw.Doc // of the one document, when it is not a multi modification
+}
+
+// maxAttempts bounds how often a modification starts again because others were faster.
+const maxAttempts = 1000
+
+func (m *modification) run() (modified, error) {
+	for range maxAttempts {
+		done, again, err := m.attempt()
+		if err != nil || !again {
+			return done, err
+		}
+		if m.op.ctx.Err() != nil {
+			return modified{}, contextError(m.op.ctx)
+		}
+	}
+	return modified{}, mongoerr.New(mongoerr.WriteConflict, "the document was changed by others %d times while this operation tried to change it: try again", maxAttempts)
+}
+
+// attempt looks for the documents and changes them. again says that what was found has been changed by others meanwhile.
+func (m *modification) attempt() (done modified, again bool, err error) {
+	c, unlock := m.op.locked(m.coll)
+	if c == nil && m.upsert {
+		if c, unlock, err = m.op.lockedOrNew(m.coll); err != nil {
+			return modified{}, false, err
+		}
+	}
+	defer unlock()
+	if c == nil {
+		return modified{}, false, nil
+	}
+	hint, err := hintedIndex(c, m.hint)
+	if err != nil {
+		return modified{}, false, err
+	}
+	if m.multi {
+		done, err = m.changeAll(c, hint)
+	} else {
+		done, again, err = m.changeOne(c, hint)
+	}
+	if err != nil || again || done.matched > 0 || !m.upsert {
+		return done, again, err
+	}
+	return m.insert(c)
+}
+
+// changeAll changes every matching document.
+func (m *modification) changeAll(c *store.Collection, hint *store.Index) (total modified, err error) {
+	walk := plan.Choose(c, m.filter, nil, hint).Open(m.op.server.store)
+	defer func() { err = errors.Join(err, walk.Close()) }()
+	for {
+		candidate, err := walk.Next(m.op.ctx)
+		if errors.Is(err, io.EOF) {
+			return total, nil
+		}
+		if err != nil {
+			return total, readError(m.op, err)
+		}
+		done, _, err := m.change(c, walk.IDKey(), candidate)
+		total.matched += done.matched
+		total.modified += done.modified
+		if err != nil {
+			return total, err
+		}
+	}
+}
+
+// changeOne changes the first matching document in the order asked for.
+func (m *modification) changeOne(c *store.Collection, hint *store.Index) (done modified, again bool, err error) {
+	p := plan.Choose(c, m.filter, m.sort, hint)
+	walk := p.Open(m.op.server.store)
+	defer func() { err = errors.Join(err, walk.Close()) }()
+	if !p.Sorted {
+		return m.changeLeast(c, walk)
+	}
+	for {
+		candidate, err := walk.Next(m.op.ctx)
+		if errors.Is(err, io.EOF) {
+			return modified{}, false, nil
+		}
+		if err != nil {
+			return modified{}, false, readError(m.op, err)
+		}
+		done, ok, err := m.change(c, walk.IDKey(), candidate)
+		if err != nil || ok {
+			return done, false, err
+		}
+	}
+}
+
+// changeLeast looks at all matching documents for the first one in the order.
+func (m *modification) changeLeast(c *store.Collection, walk *plan.Walk) (done modified, again bool, err error) {
+	var least, key, idKey []byte
+	var candidate bsonraw.Doc
+	for {
+		doc, err := walk.Next(m.op.ctx)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return modified{}, false, readError(m.op, err)
+		}
+		if key, err = m.sort.AppendKey(key[:0], doc); err != nil {
+			return modified{}, false, err
+		}
+		if candidate == nil || bytes.Compare(key, least) < 0 {
+			least = append(least[:0], key...)
+			idKey = append(idKey[:0], walk.IDKey()...)
+			candidate = append(candidate[:0], doc...)
+		}
+	}
+	if candidate == nil {
+		return modified{}, false, nil
+	}
+	done, ok, err := m.change(c, idKey, candidate)
+	return done, !ok, err
+}
+
+// change modifies one document under its latch. ok is false when it no longer matches: others were faster.
+func (m *modification) change(c *store.Collection, idKey []byte, candidate bsonraw.Doc) (done modified, ok bool, err error) {
+	st := m.op.server.store
+	held, err := st.LatchDocs(m.op.ctx, c, idKey)
+	if err != nil {
+		return modified{}, false, err
+	}
+	defer held.Release()
+	doc, _, there, err := st.Get(m.buf[:0], c, idKey)
+	if err != nil || !there {
+		return modified{}, false, err
+	}
+	m.buf = doc
+	matched, position := true, -1
+	if m.update != nil && m.update.NeedsPosition() {
+		matched, position, err = m.filter.MatchAt(doc)
+	} else if !bytes.Equal(doc, candidate) {
+		matched, err = m.filter.Match(doc)
+	}
+	if err != nil || !matched {
+		return modified{}, false, err
+	}
+	if m.update == nil {
+		done, err = m.remove(c, idKey, doc)
+	} else {
+		done, err = m.replace(c, idKey, doc, position)
+	}
+	return done, true, err
+}
+
+func (m *modification) remove(c *store.Collection, idKey []byte, doc bsonraw.Doc) (modified, error) {
+	tx := m.op.server.store.NewWrite()
+	if err := tx.Delete(c, idKey, doc, m.entry(oplog.Delete, c, nil, doc.Lookup("_id"), m.stmtID)); err != nil {
+		tx.Discard()
+		return modified{}, err
+	}
+	return m.commit(tx, modified{matched: 1, old: doc})
+}
+
+func (m *modification) replace(c *store.Collection, idKey []byte, doc bsonraw.Doc, position int) (modified, error) {
+	st := m.op.server.store
+	out, err := m.update.Apply(m.input(doc, position, false))
+	if err != nil {
+		return modified{}, err
+	}
+	if out.NoOp {
+		return m.images(modified{matched: 1, old: doc, new: doc}), nil
+	}
+	unique, err := st.LatchUnique(m.op.ctx, c, out.Doc)
+	if err != nil {
+		return modified{}, err
+	}
+	defer unique.Release()
+	if err := st.CheckUnique(c, idKey, out.Doc); err != nil {
+		return modified{}, err
+	}
+	tx := st.NewWrite()
+	if err := tx.Update(c, idKey, doc, out.Doc, m.entry(oplog.Update, c, out.Entry, doc.Lookup("_id"), m.stmtID)); err != nil {
+		tx.Discard()
+		return modified{}, err
+	}
+	return m.commit(tx, modified{matched: 1, modified: 1, old: doc, new: out.Doc})
+}
+
+func (m *modification) input(doc bsonraw.Doc, position int, insert bool) update.Input {
+	return update.Input{Doc: doc, Position: position, Insert: insert, Now: time.Now().UnixMilli(), ClusterTime: m.op.server.store.Applied()}
+}
+
+// insert stores the document of an upsert that matched nothing. again says that somebody else inserted it meanwhile.
+func (m *modification) insert(c *store.Collection) (done modified, again bool, err error) {
+	st := m.op.server.store
+	doc, err := m.newDocument()
+	if err != nil {
+		return modified{}, false, err
+	}
+	idKey := bsonraw.AppendKey(nil, doc.Lookup("_id"))
+	held, err := st.LatchDocs(m.op.ctx, c, idKey)
+	if err != nil {
+		return modified{}, false, err
+	}
+	defer held.Release()
+	unique, err := st.LatchUnique(m.op.ctx, c, doc)
+	if err != nil {
+		return modified{}, false, err
+	}
+	defer unique.Release()
+	exists, err := st.Has(c, idKey)
+	if err != nil {
+		return modified{}, false, err
+	}
+	if exists {
+		return m.retryDuplicate(c, store.DuplicateKey(c, c.Indexes[0], doc))
+	}
+	if err := st.CheckUnique(c, idKey, doc); err != nil {
+		return m.retryDuplicate(c, err)
+	}
+	tx := st.NewWrite()
+	id := doc.Lookup("_id")
+	if err := tx.Insert(c, idKey, doc, m.entry(oplog.Insert, c, doc, id, m.stmtID)); err != nil {
+		tx.Discard()
+		return modified{}, false, err
+	}
+	done, err = m.commit(tx, modified{upsertedID: bsonraw.Value{Type: id.Type, Data: bytes.Clone(id.Data)}, new: doc})
+	return done, false, err
+}
+
+// retryDuplicate starts an upsert again when the document in its way is one that the filter matches by now.
+func (m *modification) retryDuplicate(c *store.Collection, duplicate error) (modified, bool, error) {
+	walk := plan.Choose(c, m.filter, nil, nil).Open(m.op.server.store)
+	_, err := walk.Next(m.op.ctx)
+	if closed := walk.Close(); closed != nil {
+		return modified{}, false, closed
+	}
+	if err == nil {
+		return modified{}, true, nil
+	}
+	return modified{}, false, duplicate
+}
+
+// newDocument makes the document of an upsert from the filter and the update.
+func (m *modification) newDocument() (bsonraw.Doc, error) {
+	equalities, err := m.filter.Equalities()
+	if err != nil {
+		return nil, err
+	}
+	base, err := update.UpsertDocument(m.update, equalities)
+	if err != nil {
+		return nil, err
+	}
+	out, err := m.update.Apply(m.input(base, -1, true))
+	if err != nil {
+		return nil, err
+	}
+	return storable(out.Doc)
+}
+
+// commit ends a statement's write with the record for a retry.
+func (m *modification) commit(tx *store.Write, done modified) (modified, error) {
+	done = m.images(done)
+	result := bsonraw.Empty
+	if m.op.session != nil {
+		result = m.outcome(done)
+	}
+	record, retryable := m.op.retryRecord(tx, m.stmtID, 1, result)
+	commit, err := tx.Commit()
+	if err != nil {
+		return modified{}, err
+	}
+	if retryable {
+		m.op.session.remember(record)
+	}
+	m.last = commit
+	return done, nil
+}
+
+// images copies the documents of a single modification, which its caller may want to answer with.
+func (m *modification) images(done modified) modified {
+	if m.result == nil {
+		done.old, done.new = nil, nil
+		return done
+	}
+	done.old, done.new = done.old.Clone(), done.new.Clone()
+	return done
+}
+
+// outcome is what a repeated statement will answer.
+func (m *modification) outcome(done modified) bsonraw.Doc {
+	if m.result != nil {
+		return m.result(done)
+	}
+	out, at := bsonraw.BeginDoc(nil)
+	out = bsonraw.AppendInt32(out, "n", max(done.matched, b2i(!done.upsertedID.IsMissing())))
+	out = bsonraw.AppendInt32(out, "nModified", done.modified)
+	out = bsonraw.AppendValue(out, "upserted", done.upsertedID)
+	return bsonraw.EndDoc(out, at)
+}
+
+func b2i(b bool) int32 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// hintedIndex finds the index that a hint names, by name or by key pattern; nil without a hint and for {$natural: 1}.
+func hintedIndex(c *store.Collection, hint bsonraw.Value) (*store.Index, error) {
+	switch hint.Type {
+	case bsonraw.TypeMissing:
+		return nil, nil
+	case bsonraw.TypeString:
+		if x := c.Index(hint.Str()); x != nil {
+			return x, nil
+		}
+	case bsonraw.TypeDocument:
+		if hint.Doc().IsEmpty() || !hint.Doc().Lookup("$natural").IsMissing() {
+			return nil, nil
+		}
+		for _, x := range c.Indexes {
+			if bsonraw.CompareDocs(x.Key, hint.Doc()) == 0 {
+				return x, nil
+			}
+		}
+	default:
+		return nil, mongoerr.New(mongoerr.FailedToParse, "hint must be a string or an object")
+	}
+	return nil, mongoerr.New(mongoerr.BadValue, "error processing query: hint provided does not correspond to an existing index")
+}
+
+// readError gives what went wrong in a walk, with the reason where the command's context ended.
+func readError(op *operation, err error) error {
+	if op.ctx.Err() != nil {
+		return contextError(op.ctx)
+	}
+	return err
+}

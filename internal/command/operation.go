@@ -1,0 +1,171 @@
+package command
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/oplog"
+)
+
+// operation is one command under way.
+type operation struct {
+	ctx    context.Context
+	server *Server
+	conn   *Conn
+	req    *Request
+	cmd    *command
+	body   bsonraw.Doc
+	generic
+	session *session // checked out for a retryable write; nil otherwise
+
+	reply
+	wrote   oplog.Timestamp
+	labels  []string // labels for an error, whatever it is
+	fault   *fault   // a fail point that this command runs into
+	hangUp  bool
+	stream  bool // it reads a change stream: errors get that kind of label
+	cleanup []func()
+}
+
+var operations = sync.Pool{New: func() any { return new(operation) }}
+
+func newOperation(ctx context.Context, c *Conn, req *Request, dst []byte) *operation {
+	op := operations.Get().(*operation)
+	*op = operation{ctx: ctx, server: c.server, conn: c, req: req, body: req.Body, cleanup: op.cleanup[:0]}
+	op.out, op.start = bsonraw.BeginDoc(dst)
+	return op
+}
+
+func (op *operation) release() {
+	for i := len(op.cleanup) - 1; i >= 0; i-- {
+		op.cleanup[i]()
+	}
+	clear(op.cleanup)
+	operations.Put(op)
+}
+
+// atEnd runs fn when the operation is over.
+func (op *operation) atEnd(fn func()) { op.cleanup = append(op.cleanup, fn) }
+
+// execute finds the command and runs it.
+func (op *operation) execute() error {
+	it := op.body.Iter()
+	if !it.Next() {
+		return mongoerr.New(mongoerr.CommandNotFound, "no such command: ''")
+	}
+	cmd := lookup(it.Key())
+	if cmd == nil || op.req.Legacy && !cmd.greets {
+		return op.unknownCommand(it.Key())
+	}
+	op.cmd = cmd
+	if err := op.parseGeneric(); err != nil {
+		return err
+	}
+	if err := op.runInto(op.server.failPoints.find(op)); err != nil || op.hangUp {
+		return err
+	}
+	if cmd.admin && op.db != "admin" {
+		return mongoerr.New(mongoerr.Unauthorized, "%s may only be run against the admin database.", cmd.name)
+	}
+	if err := op.server.store.Err(); err != nil {
+		return mongoerr.New(mongoerr.InternalError, "storage failed, the server is stopping: %v", err)
+	}
+	if err := op.begin(); err != nil {
+		return err
+	}
+	return cmd.run(op)
+}
+
+func (op *operation) unknownCommand(name []byte) error {
+	if op.req.Legacy {
+		return mongoerr.New(352, "Unsupported OP_QUERY command: %s. The client driver may require an upgrade.", name)
+	}
+	return mongoerr.New(mongoerr.CommandNotFound, "no such command: '%s'", name)
+}
+
+// begin applies the generic arguments: the time limit, the session, the transaction number.
+func (op *operation) begin() error {
+	if op.maxTime > 0 && !op.cmd.awaits {
+		ctx, cancel := context.WithTimeout(op.ctx, op.maxTime)
+		op.ctx = ctx
+		op.atEnd(cancel)
+	}
+	if op.lsid == nil {
+		if op.hasTxnNumber {
+			return mongoerr.New(mongoerr.InvalidOptions, "Transaction number is only allowed with a logical session: lsid is missing")
+		}
+		return nil
+	}
+	op.server.sessions.touch(op.sessionKey(), time.Now())
+	return op.beginRetryable()
+}
+
+// finish completes the reply, or replaces it by the error.
+func (op *operation) finish(err error) []byte {
+	var e *mongoerr.Error
+	if err != nil {
+		e = mongoerr.From(err)
+		if e.Code == mongoerr.InternalError {
+			op.server.cfg.Logger.Error("command failed", "command", op.name(), "error", err)
+		}
+		op.out = bsonraw.AppendDouble(op.out[:op.start+4], "ok", 0)
+		op.out = bsonraw.AppendString(op.out, "errmsg", e.Msg)
+		op.out = bsonraw.AppendInt32(op.out, "code", int32(e.Code))
+		op.out = bsonraw.AppendString(op.out, "codeName", e.Code.Name())
+		op.out = append(op.out, e.Extra...)
+	} else {
+		op.appendInjectedConcern()
+		op.out = bsonraw.AppendDouble(op.out, "ok", 1)
+	}
+	op.appendLabels(e)
+	op.appendTimes(op.server.store.Applied(), op.time())
+	return bsonraw.EndDoc(op.out, op.start)
+}
+
+// time is the operation's time: of its commit, or of the state that it has read.
+func (op *operation) time() oplog.Timestamp {
+	switch {
+	case op.wrote != 0:
+		return op.wrote
+	case op.stream || op.readConcern.level == "majority":
+		return op.server.store.Durable()
+	}
+	return op.server.store.Applied()
+}
+
+func (op *operation) name() string {
+	if op.cmd == nil {
+		return "unknown"
+	}
+	return op.cmd.name
+}
+
+// appendLabels appends errorLabels where the error, or the write concern error in its place, has some.
+func (op *operation) appendLabels(e *mongoerr.Error) {
+	labels := op.labels
+	if op.fault != nil && op.fault.labels != nil {
+		labels = op.fault.labels // what a fail point names replaces what the server would say
+	} else if e != nil {
+		labels = append(append([]string(nil), e.Labels...), op.labels...)
+		switch {
+		case op.stream && e.Code.ResumableChangeStream():
+			labels = append(labels, mongoerr.LabelResumableChangeStream)
+		case op.stream && (e.Code == mongoerr.ChangeStreamFatalError || e.Code == mongoerr.ChangeStreamHistoryLost):
+			labels = append(labels, mongoerr.LabelNonResumableStream)
+		case op.hasTxnNumber && e.Code.RetryableWrite():
+			labels = append(labels, mongoerr.LabelRetryableWrite)
+		}
+	}
+	if len(labels) == 0 {
+		return
+	}
+	op.out = bsonraw.AppendHeader(op.out, bsonraw.TypeArray, "errorLabels")
+	list := bsonraw.BeginArray(op.out)
+	for _, l := range labels {
+		list.Append(bsonraw.StringValue(l))
+	}
+	op.out = list.End()
+}

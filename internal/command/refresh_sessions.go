@@ -1,0 +1,16 @@
+package command
+
+import "time"
+
+// refreshSessions {refreshSessions: [ids]} notes that sessions are still in use.
+func refreshSessions(op *operation) error {
+	keys, err := op.sessionKeys()
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	for _, key := range keys {
+		op.server.sessions.touch(key, now)
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package command
+
+import (
+	"strings"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/store"
+)
+
+// renameCollection {renameCollection: "db.a", to: "db.b", dropTarget} renames a collection; dropTarget drops one that has the
+// name already. Across databases, and with a UUID as dropTarget, it is not supported yet.
+func renameCollection(op *operation) error {
+	var r rename
+	if err := op.arguments(r.parse); err != nil {
+		return err
+	}
+	if op.body.Lookup("to").IsMissing() {
+		return op.required("to")
+	}
+	if err := r.check(); err != nil {
+		return err
+	}
+	for {
+		commit, done, err := r.run(op)
+		if err != nil {
+			return err
+		}
+		if done {
+			return op.acknowledge(commit)
+		}
+	}
+}
+
+// rename is a rename in the making.
+type rename struct {
+	from, to             string
+	db, source           string // of from
+	toDB, target         string // of to
+	dropTarget, stayTemp bool
+}
+
+func (r *rename) parse(name string, a argument) error {
+	switch name {
+	case "renameCollection":
+		if a.Type != bsonraw.TypeString {
+			return mongoerr.New(mongoerr.InvalidNamespace, "collection name has invalid type %s", a.Type.Name())
+		}
+		r.from = a.Str()
+		var ok bool
+		if r.db, r.source, ok = cutNamespace(r.from); !ok {
+			return mongoerr.New(mongoerr.InvalidNamespace, "Invalid namespace specified '%s'", r.from)
+		}
+		return nil
+	case "to":
+		if err := a.str(&r.to); err != nil {
+			return err
+		}
+		var ok bool
+		if r.toDB, r.target, ok = cutNamespace(r.to); !ok {
+			return mongoerr.New(mongoerr.InvalidNamespace, "Invalid target namespace: %s", r.to)
+		}
+		return nil
+	case "dropTarget":
+		if a.Type == bsonraw.TypeBinary {
+			return a.unsupported()
+		}
+		if a.Type != bsonraw.TypeBool {
+			return mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s.%s' is the wrong type '%s', expected types '[bool, binData']",
+				a.op.cmd.name, a.name, a.Type.Name())
+		}
+		return a.flag(&r.dropTarget)
+	case "stayTemp":
+		return a.flag(&r.stayTemp)
+	case "collectionUUID":
+		return a.unsupported()
+	}
+	return a.unknown()
+}
+
+// cutNamespace splits "db.collection"; ok is false where one of them is missing or the database's name is not valid.
+func cutNamespace(ns string) (db, coll string, ok bool) {
+	db, coll, _ = strings.Cut(ns, ".")
+	return db, coll, coll != "" && checkDatabaseName(db) == nil
+}
+
+// check refuses what does not depend on which collections exist.
+func (r *rename) check() error {
+	if r.from == r.to {
+		return mongoerr.New(mongoerr.IllegalOperation, "Can't rename a collection to itself")
+	}
+	for _, side := range []struct{ what, db, coll string }{{"source", r.db, r.source}, {"target", r.toDB, r.target}} {
+		err := checkCollectionName(side.db, side.coll)
+		if err == nil {
+			err = checkNewCollection(side.db, side.coll)
+		}
+		if err != nil {
+			return mongoerr.New(mongoerr.IllegalOperation, "error with %s namespace: %s", side.what, mongoerr.From(err).Msg)
+		}
+	}
+	if r.db != r.toDB {
+		return mongoerr.New(mongoerr.CommandNotSupported,
+			"renameCollection: renaming across databases (from '%s' to '%s') is not supported by this server yet", r.db, r.toDB)
+	}
+	return nil
+}
+
+// run renames. done is false when another change came between: then it has to be tried again.
+func (r *rename) run(op *operation) (commit store.Commit, done bool, err error) {
+	st := op.server.store
+	catalog := st.Catalog()
+	source, target := catalog.Collection(r.db, r.source), catalog.Collection(r.db, r.target)
+	switch {
+	case source == nil && len(catalog.Collections(r.db)) == 0:
+		return commit, false, mongoerr.New(mongoerr.NamespaceNotFound, "Database %s does not exist or is drop pending", r.db)
+	case source == nil:
+		return commit, false, mongoerr.New(mongoerr.NamespaceNotFound, "Source collection %s does not exist", r.from)
+	case target != nil && !r.dropTarget:
+		return commit, false, mongoerr.New(mongoerr.NamespaceExists, "target namespace exists")
+	}
+	defer lockAlone(source, target)()
+	ch := st.Change()
+	now := st.Catalog()
+	if now.Collection(r.db, r.source) != source || now.Collection(r.db, r.target) != target {
+		ch.Discard()
+		return commit, false, nil
+	}
+	if err := r.fill(st, ch, source, target); err != nil {
+		ch.Discard()
+		return commit, false, err
+	}
+	commit, err = ch.Commit()
+	return commit, true, err
+}
+
+func (r *rename) fill(st *store.Store, ch *store.Change, source, target *store.Collection) error {
+	o, at := bsonraw.BeginDoc(nil)
+	o = bsonraw.AppendString(o, "renameCollection", r.from)
+	o = bsonraw.AppendString(o, "to", r.to)
+	o = bsonraw.AppendBool(o, "stayTemp", r.stayTemp)
+	var o2 bsonraw.Doc
+	if target != nil {
+		o = bsonraw.AppendBinary(o, "dropTarget", bsonraw.SubtypeUUID, target.UUID[:])
+		n, err := st.Count(target)
+		if err != nil {
+			return err
+		}
+		o2 = numRecords(n)
+		if err := ch.Drop(target); err != nil {
+			return err
+		}
+	}
+	logCommand(ch, source, bsonraw.EndDoc(o, at), o2)
+	renamed := *source
+	renamed.Name = r.target
+	ch.Remove(source)
+	return ch.Put(&renamed)
+}

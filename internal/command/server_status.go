@@ -1,0 +1,117 @@
+package command
+
+import (
+	"os"
+	"runtime/metrics"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+)
+
+// serverStatus {serverStatus: 1, <section>: 0 | 1} tells how the server does: the sections that clients read. A section given as
+// 0 is left out.
+func serverStatus(op *operation) error {
+	now := time.Now()
+	up := now.Sub(op.server.started)
+	op.out = bsonraw.AppendString(op.out, "host", op.conn.info.Advertised)
+	op.out = bsonraw.AppendString(op.out, "version", serverVersion)
+	op.out = bsonraw.AppendString(op.out, "process", processName)
+	op.out = bsonraw.AppendInt64(op.out, "pid", int64(os.Getpid()))
+	op.out = bsonraw.AppendDouble(op.out, "uptime", float64(int64(up/time.Second)))
+	op.out = bsonraw.AppendInt64(op.out, "uptimeMillis", up.Milliseconds())
+	op.out = bsonraw.AppendInt64(op.out, "uptimeEstimate", int64(up/time.Second))
+	op.out = bsonraw.AppendDate(op.out, "localTime", now.UnixMilli())
+	for _, section := range statusSections {
+		if v := op.body.Lookup(section.name); !v.IsMissing() && !v.Truthy() {
+			continue
+		}
+		var at int
+		op.out, at = bsonraw.BeginElem(op.out, bsonraw.TypeDocument, section.name)
+		section.append(op)
+		op.out = bsonraw.EndDoc(op.out, at)
+	}
+	return nil
+}
+
+// statusSections are the parts of the reply, in its order.
+var statusSections = []struct {
+	name   string
+	append func(*operation)
+}{
+	{"connections", (*operation).appendConnections},
+	{"logicalSessionRecordCache", (*operation).appendSessionCache},
+	{"opcounters", (*operation).appendOpCounters},
+	{"repl", (*operation).appendReplication},
+	{"storageEngine", (*operation).appendStorageEngine},
+	{"mem", (*operation).appendMemory},
+	{"metrics", (*operation).appendMetrics},
+}
+
+func (op *operation) appendConnections() {
+	c := &op.server.counters
+	op.out = bsonraw.AppendInt32(op.out, "current", int32(c.connections.Load()))
+	op.out = bsonraw.AppendInt64(op.out, "totalCreated", c.created.Load())
+}
+
+func (op *operation) appendSessionCache() {
+	op.out = bsonraw.AppendInt32(op.out, "activeSessionsCount", int32(op.server.sessions.len()))
+}
+
+func (op *operation) appendOpCounters() {
+	c := &op.server.counters
+	for _, counter := range []struct {
+		name string
+		n    *atomic.Int64
+	}{
+		{"insert", &c.insert}, {"query", &c.query}, {"update", &c.update},
+		{"delete", &c.deleted}, {"getmore", &c.getMore}, {"command", &c.other},
+	} {
+		op.out = bsonraw.AppendInt64(op.out, counter.name, counter.n.Load())
+	}
+}
+
+func (op *operation) appendReplication() {
+	self := op.conn.info.Advertised
+	op.appendList("hosts", []bsonraw.Value{bsonraw.StringValue(self)})
+	op.out = bsonraw.AppendString(op.out, "setName", op.server.cfg.ReplicaSet)
+	op.out = bsonraw.AppendInt32(op.out, "setVersion", 1)
+	op.out = bsonraw.AppendBool(op.out, "isWritablePrimary", true)
+	op.out = bsonraw.AppendBool(op.out, "secondary", false)
+	op.out = bsonraw.AppendString(op.out, "primary", self)
+	op.out = bsonraw.AppendString(op.out, "me", self)
+	op.out = bsonraw.AppendObjectID(op.out, "electionId", electionID(op.server.store.Term()))
+	op.appendLastWrite()
+}
+
+func (op *operation) appendStorageEngine() {
+	op.out = bsonraw.AppendString(op.out, "name", storageEngine)
+	op.out = bsonraw.AppendBool(op.out, "supportsCommittedReads", true)
+	op.out = bsonraw.AppendBool(op.out, "supportsSnapshotReadConcern", false)
+	op.out = bsonraw.AppendBool(op.out, "readOnly", false)
+}
+
+func (op *operation) appendMemory() {
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(samples)
+	virtual := samples[0].Value.Uint64()
+	resident := virtual - samples[1].Value.Uint64()
+	op.out = bsonraw.AppendInt32(op.out, "bits", strconv.IntSize)
+	op.out = bsonraw.AppendInt32(op.out, "resident", int32(resident>>20))
+	op.out = bsonraw.AppendInt32(op.out, "virtual", int32(virtual>>20))
+	op.out = bsonraw.AppendBool(op.out, "supported", true)
+}
+
+func (op *operation) appendMetrics() {
+	var streams, cursor, open int
+	op.out, streams = bsonraw.BeginElem(op.out, bsonraw.TypeDocument, "changeStreams")
+	op.out = bsonraw.AppendInt64(op.out, "open", op.server.counters.streamsOpen.Load())
+	op.out = bsonraw.EndDoc(op.out, streams)
+	op.out, cursor = bsonraw.BeginElem(op.out, bsonraw.TypeDocument, "cursor")
+	op.out = bsonraw.AppendInt64(op.out, "timedOut", op.server.counters.cursorsTimedOut.Load())
+	op.out, open = bsonraw.BeginElem(op.out, bsonraw.TypeDocument, "open")
+	op.out = bsonraw.AppendInt64(op.out, "total", int64(op.server.cursors.len()))
+	op.out = bsonraw.EndDoc(op.out, open)
+	op.out = bsonraw.EndDoc(op.out, cursor)
+}

@@ -1,0 +1,193 @@
+package command
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/store"
+)
+
+// sessionTimeout is how long a session lives after its last use (hello's logicalSessionTimeoutMinutes).
+const sessionTimeout = 30 * time.Minute
+
+// sessions are the logical sessions in use. What a retryable write has to remember is in the store; a session is its cache.
+type sessions struct {
+	store *store.Store
+	mu    sync.Mutex
+	byKey map[string]*session
+}
+
+// session is one logical session.
+type session struct {
+	key  string
+	used time.Time // guarded by sessions.mu
+
+	turn chan struct{} // holds one token: a session's retryable writes run one after the other
+
+	// What follows belongs to whoever holds the turn.
+	loaded    bool
+	txnNumber int64
+	done      map[int32]store.RetryRecord // statements of txnNumber that were executed, by number
+}
+
+func (s *sessions) init(st *store.Store) {
+	s.store = st
+	s.byKey = make(map[string]*session)
+}
+
+// sessionKey returns the key of the command's session: its UUID and, where there is one, the digest of its user.
+func (g *generic) sessionKey() string {
+	_, id := g.lsid.Lookup("id").Binary()
+	_, uid := g.lsid.Lookup("uid").Binary()
+	return string(id) + string(uid)
+}
+
+// touch notes that a session is in use, beginning it if need be.
+func (s *sessions) touch(key string, now time.Time) *session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.byKey[key]
+	if x == nil {
+		x = &session{key: key, turn: make(chan struct{}, 1), txnNumber: -1}
+		s.byKey[key] = x
+	}
+	x.used = now
+	return x
+}
+
+// end forgets a session.
+func (s *sessions) end(key string) {
+	s.mu.Lock()
+	delete(s.byKey, key)
+	s.mu.Unlock()
+}
+
+// expire forgets the sessions that nobody used for long and returns their keys.
+func (s *sessions) expire(now time.Time) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var gone []string
+	for key, x := range s.byKey {
+		if now.Sub(x.used) > sessionTimeout {
+			delete(s.byKey, key)
+			gone = append(gone, key)
+		}
+	}
+	return gone
+}
+
+// killAll forgets all sessions and returns their keys.
+func (s *sessions) killAll() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keys := make([]string, 0, len(s.byKey))
+	for key := range s.byKey {
+		keys = append(keys, key)
+	}
+	clear(s.byKey)
+	return keys
+}
+
+// len returns the number of sessions.
+func (s *sessions) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.byKey)
+}
+
+// beginRetryable checks a session out for a retryable write, until the operation ends.
+func (op *operation) beginRetryable() error {
+	if !op.hasTxnNumber {
+		return nil
+	}
+	if !op.cmd.writes {
+		return mongoerr.New(50768, "txnNumber may only be provided for multi-document transactions and retryable write commands. autocommit:false was not provided, "+
+			"and %s is not a retryable write command.", op.cmd.name)
+	}
+	x := op.server.sessions.touch(op.sessionKey(), time.Now())
+	if err := x.take(op.ctx); err != nil {
+		return err
+	}
+	op.atEnd(func() { <-x.turn })
+	if err := x.load(op.server.store); err != nil {
+		return err
+	}
+	if op.txnNumber < x.txnNumber {
+		return mongoerr.New(mongoerr.TransactionTooOld, "Retryable write with txnNumber %d is prohibited on session because a newer retryable write with "+
+			"txnNumber %d has already started on this session.", op.txnNumber, x.txnNumber)
+	}
+	if op.txnNumber > x.txnNumber {
+		x.txnNumber = op.txnNumber
+		clear(x.done)
+	}
+	op.session = x
+	return nil
+}
+
+func (x *session) take(ctx context.Context) error {
+	select {
+	case x.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return contextError(ctx)
+	}
+}
+
+// load reads what the store remembers of the session, once: it may have been used before the server was started.
+func (x *session) load(st *store.Store) error {
+	if x.loaded {
+		return nil
+	}
+	records, err := st.RetryRecords([]byte(x.key))
+	if err != nil {
+		return err
+	}
+	x.done = make(map[int32]store.RetryRecord)
+	for _, r := range records {
+		x.txnNumber = r.TxnNumber
+		x.remember(r)
+	}
+	x.loaded = true
+	return nil
+}
+
+func (x *session) remember(r store.RetryRecord) {
+	for i := range max(r.Count, 1) {
+		x.done[r.StmtID+i] = r
+	}
+}
+
+// executed returns the record of a statement that an earlier attempt of this command has executed.
+func (op *operation) executed(stmtID int32) (store.RetryRecord, bool) {
+	if op.session == nil {
+		return store.RetryRecord{}, false
+	}
+	r, ok := op.session.done[stmtID]
+	return r, ok
+}
+
+// retryRecord adds the record of a statement, or of count consecutive ones, to the write that executes it. The caller calls
+// remember once the write is in.
+func (op *operation) retryRecord(w *store.Write, stmtID, count int32, result bsonraw.Doc) (store.RetryRecord, bool) {
+	if op.session == nil {
+		return store.RetryRecord{}, false
+	}
+	r := store.RetryRecord{TxnNumber: op.txnNumber, StmtID: stmtID, Count: count, Result: result}
+	w.Retryable([]byte(op.session.key), r)
+	return r, true
+}
+
+// contextError gives the error of a command whose context ended: why it ended, with its code.
+func contextError(ctx context.Context) error {
+	switch cause := context.Cause(ctx); cause {
+	case context.DeadlineExceeded:
+		return mongoerr.New(mongoerr.MaxTimeMSExpired, "operation exceeded time limit")
+	case context.Canceled:
+		return mongoerr.New(mongoerr.Interrupted, "operation was interrupted")
+	default:
+		return cause
+	}
+}

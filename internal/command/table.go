@@ -1,0 +1,108 @@
+package command
+
+import "strings"
+
+// command is a row of the table.
+type command struct {
+	name      string
+	privilege privilege
+	flags
+	run func(*operation) error
+}
+
+// privilege is what a user must be allowed to run a command. No field of a row can be left out, so neither can this one.
+type privilege int
+
+const (
+	public    privilege = iota + 1 // anybody, before authentication too
+	loggedIn                       // any user
+	readData                       // find on the namespace
+	writeData                      // insert, update or remove on the namespace
+	schema                         // create, drop and such on the namespace
+	monitor                        // clusterMonitor
+	operate                        // hostManager, killAnySession and such
+)
+
+// flags are a command's peculiarities.
+type flags struct {
+	greets bool // allowed by OP_QUERY
+	admin  bool // only against the admin database
+	awaits bool // its maxTimeMS is how long it waits for data, not a limit on its run
+	writes bool // takes a writeConcern and may be a retryable write
+}
+
+var (
+	plain    = flags{}
+	greeting = flags{greets: true}
+	onAdmin  = flags{admin: true}
+	awaiting = flags{awaits: true}
+	writing  = flags{writes: true}
+	defining = flags{writes: true}
+)
+
+// commands is every command that the engine knows, sorted by name. It is set in init because rows and what they run refer to
+// each other.
+var commands map[string]*command
+
+// aliases are other spellings that clients use.
+var aliases = map[string]string{
+	"ismaster": "isMaster", "buildinfo": "buildInfo", "findandmodify": "findAndModify",
+}
+
+// lookup finds a command by name, or nil.
+func lookup(name []byte) *command {
+	if c := commands[string(name)]; c != nil {
+		return c
+	}
+	return commands[aliases[string(name)]]
+}
+
+func init() {
+	rows := []command{
+		{"aggregate", readData, plain, aggregate},
+		{"buildInfo", public, plain, buildInfo},
+		{"configureFailPoint", operate, onAdmin, configureFailPoint},
+		{"connectionStatus", public, plain, connectionStatus},
+		{"count", readData, plain, count},
+		{"create", schema, defining, create},
+		{"createIndexes", schema, defining, createIndexes},
+		{"delete", writeData, writing, deleteCommand},
+		{"distinct", readData, plain, distinct},
+		{"drop", schema, defining, drop},
+		{"dropDatabase", schema, defining, dropDatabase},
+		{"dropIndexes", schema, defining, dropIndexes},
+		{"endSessions", loggedIn, plain, endSessions},
+		{"find", readData, plain, find},
+		{"findAndModify", writeData, writing, findAndModify},
+		{"getCmdLineOpts", monitor, onAdmin, getCmdLineOpts},
+		{"getLog", monitor, onAdmin, getLog},
+		{"getMore", readData, awaiting, getMore},
+		{"getParameter", monitor, onAdmin, getParameter},
+		{"hello", public, greeting, hello},
+		{"hostInfo", monitor, onAdmin, hostInfo},
+		{"insert", writeData, writing, insert},
+		{"isMaster", public, greeting, isMaster},
+		{"killAllSessions", operate, plain, killAllSessions},
+		{"killCursors", readData, plain, killCursors},
+		{"killSessions", loggedIn, plain, killSessions},
+		{"listCollections", readData, plain, listCollections},
+		{"listDatabases", readData, onAdmin, listDatabases},
+		{"listIndexes", readData, plain, listIndexes},
+		{"ping", public, plain, ping},
+		{"refreshSessions", loggedIn, plain, refreshSessions},
+		{"renameCollection", schema, flags{admin: true, writes: true}, renameCollection},
+		{"serverStatus", monitor, plain, serverStatus},
+		{"startSession", loggedIn, plain, startSession},
+		{"update", writeData, writing, updateCommand},
+		{"whatsmyuri", public, plain, whatsMyURI},
+	}
+	commands = make(map[string]*command, len(rows))
+	for i := range rows {
+		commands[rows[i].name] = &rows[i]
+	}
+	for alias, name := range aliases {
+		if !strings.EqualFold(alias, name) {
+			panic("command alias " + alias + " is not a spelling of " + name)
+		}
+	}
+}

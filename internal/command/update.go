@@ -1,0 +1,166 @@
+package command
+
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/filter"
+	"github.com/sluicestream/sluice/internal/mql/update"
+)
+
+// updateCommand {update: <collection>, updates: [{q, u, upsert, multi, arrayFilters, hint, collation}], ordered, let} changes
+// documents, each in a commit of its own. collation is not supported yet.
+func updateCommand(op *operation) error {
+	var coll string
+	var inBody, let bsonraw.Doc
+	w := newWriter(op)
+	err := op.arguments(func(name string, a argument) error {
+		if ok, err := w.argument(name, a); ok {
+			return err
+		}
+		switch name {
+		case "update":
+			return a.collection(&coll)
+		case "updates":
+			return a.array(&inBody)
+		case "let":
+			return a.doc(&let)
+		}
+		return a.unknown()
+	})
+	if err != nil {
+		return err
+	}
+	statements, err := op.sequence("updates", inBody)
+	if err != nil {
+		return err
+	}
+	op.server.counters.update.Add(int64(len(statements)))
+	for i, s := range statements {
+		stmt := updateStatement{writer: w, index: i, stmtID: w.statement(i), coll: coll}
+		err := stmt.parse(s, let)
+		if err == nil {
+			err = stmt.run()
+		}
+		if err == nil {
+			continue
+		}
+		goOn, fatal := w.fail(i, err)
+		if fatal != nil {
+			return fatal
+		}
+		if !goOn {
+			break
+		}
+	}
+	return w.reply(true)
+}
+
+// updateStatement is one statement of an update command.
+type updateStatement struct {
+	*writer
+	index  int
+	stmtID int32
+	coll   string
+
+	q            bsonraw.Doc
+	u            bsonraw.Value
+	multi        bool
+	upsert       bool
+	hint         bsonraw.Value
+	arrayFilters bsonraw.Doc
+	filter       *filter.Filter
+	update       *update.Update
+}
+
+func (s *updateStatement) parse(d, let bsonraw.Doc) error {
+	for it := d.Iter(); it.Next(); {
+		v := it.Value()
+		if v.Type == bsonraw.TypeNull {
+			continue
+		}
+		a := argument{s.op, "updates." + string(it.Key()), v}
+		if err := s.parseField(string(it.Key()), a); err != nil {
+			return err
+		}
+	}
+	if s.q == nil || s.u.IsMissing() {
+		return mongoerr.New(mongoerr.IDLFailedToParse, "BSON field 'update.updates.q' or 'update.updates.u' is missing but a required field")
+	}
+	return s.compile(let)
+}
+
+func (s *updateStatement) parseField(name string, a argument) error {
+	switch name {
+	case "q":
+		return a.doc(&s.q)
+	case "u":
+		if a.Type != bsonraw.TypeDocument && a.Type != bsonraw.TypeArray {
+			return mongoerr.New(mongoerr.FailedToParse, "Update argument must be either an object or an array")
+		}
+		s.u = a.Value
+		return nil
+	case "multi":
+		return a.flag(&s.multi)
+	case "upsert":
+		return a.flag(&s.upsert)
+	case "hint":
+		s.hint = a.Value
+		return nil
+	case "arrayFilters":
+		return a.array(&s.arrayFilters)
+	case "sampleId", "upsertSupplied":
+		return nil
+	case "collation", "c", "sort":
+		return a.unsupported()
+	}
+	return a.unknown()
+}
+
+func (s *updateStatement) compile(let bsonraw.Doc) (err error) {
+	scope, err := s.op.scope(let)
+	if err != nil {
+		return err
+	}
+	if s.filter, err = filter.Compile(s.q, filter.Options{Scope: scope}); err != nil {
+		return err
+	}
+	s.update, err = update.Compile(s.u, update.Options{ArrayFilters: s.arrayFilters, Scope: scope})
+	if err != nil {
+		return err
+	}
+	if s.multi && s.update.IsReplacement() {
+		return mongoerr.New(mongoerr.FailedToParse, "multi update is not supported for replacement-style update")
+	}
+	if s.multi && s.op.session != nil {
+		return mongoerr.New(mongoerr.InvalidOptions, "Cannot use retryable writes with multi=true")
+	}
+	return nil
+}
+
+// run executes the statement, or counts what an earlier attempt of it did.
+func (s *updateStatement) run() error {
+	if r, ok := s.op.executed(s.stmtID); ok {
+		s.countRetried(r.Result)
+		return nil
+	}
+	m := modification{writer: s.writer, coll: s.coll, filter: s.filter, hint: s.hint, stmtID: s.stmtID, multi: s.multi, upsert: s.upsert, update: s.update}
+	result, err := m.run()
+	s.n += result.matched
+	s.modified += result.modified
+	if !result.upsertedID.IsMissing() {
+		s.n++
+		s.upserted = append(s.upserted, upserted{s.index, result.upsertedID})
+	}
+	return err
+}
+
+// countRetried adds what the record of an executed statement says.
+func (s *updateStatement) countRetried(result bsonraw.Doc) {
+	n, modified := result.Lookup("n").Int32(), result.Lookup("nModified").Int32()
+	s.n += n
+	s.modified += modified
+	if id := result.Lookup("upserted"); !id.IsMissing() {
+		s.upserted = append(s.upserted, upserted{s.index, id})
+	}
+	s.retried = append(s.retried, s.stmtID)
+}

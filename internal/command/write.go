@@ -1,0 +1,204 @@
+package command
+
+import (
+	"crypto/sha256"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/oplog"
+	"github.com/sluicestream/sluice/internal/store"
+)
+
+// writer collects what the statements of one write command did.
+type writer struct {
+	op      *operation
+	ordered bool
+	stmtIDs bsonraw.Doc // given one by one, or nil
+	stmtID  int32       // of the first statement, when they are not
+
+	n        int32
+	modified int32
+	last     store.Commit
+	errs     []writeError
+	retried  []int32
+	upserted []upserted
+	lsid     bsonraw.Doc // as the oplog has it
+	key      []byte      // scratch for document keys
+}
+
+type writeError struct {
+	index int
+	err   *mongoerr.Error
+}
+
+type upserted struct {
+	index int
+	id    bsonraw.Value
+}
+
+func newWriter(op *operation) *writer { return &writer{op: op, ordered: true} }
+
+// argument reads the arguments that all write commands have; ok is false for others.
+func (w *writer) argument(name string, a argument) (ok bool, err error) {
+	switch name {
+	case "ordered":
+		return true, a.flag(&w.ordered)
+	case "stmtId":
+		var n int64
+		err := a.integer(&n)
+		w.stmtID = int32(n)
+		return true, err
+	case "stmtIds":
+		return true, a.array(&w.stmtIDs)
+	case "bypassDocumentValidation":
+		return true, nil
+	}
+	return false, nil
+}
+
+// statement returns the number of the i-th statement within the transaction number.
+func (w *writer) statement(i int) int32 {
+	if w.stmtIDs == nil {
+		return w.stmtID + int32(i)
+	}
+	n := 0
+	for it := w.stmtIDs.Iter(); it.Next(); n++ {
+		if n == i {
+			id, _ := it.Value().AsInt64()
+			return int32(id)
+		}
+	}
+	return int32(i)
+}
+
+// fail records a statement's error and reports whether the command goes on. An error that is not the statement's own ends the
+// command.
+func (w *writer) fail(index int, err error) (goOn bool, fatal error) {
+	e := mongoerr.From(err)
+	switch e.Code {
+	case mongoerr.InternalError, mongoerr.InterruptedAtShutdown, mongoerr.Interrupted, mongoerr.MaxTimeMSExpired:
+		return false, err
+	}
+	w.errs = append(w.errs, writeError{index, e})
+	return !w.ordered, nil
+}
+
+// entry begins an oplog entry for a document of the collection.
+func (w *writer) entry(kind oplog.Op, c *store.Collection, o bsonraw.Doc, id bsonraw.Value, stmt int32) *oplog.Entry {
+	var at int
+	w.key, at = bsonraw.BeginDoc(w.key[:0])
+	w.key = bsonraw.EndDoc(bsonraw.AppendValue(w.key, "_id", id), at)
+	e := &oplog.Entry{Op: kind, NS: []byte(c.NS()), UUID: c.UUID, HasUUID: true, O: o, O2: w.key}
+	if kind == oplog.Delete {
+		e.O, e.O2 = w.key, nil
+	}
+	if w.op.session != nil {
+		if w.lsid == nil {
+			w.lsid = loggedLSID(w.op.lsid)
+		}
+		e.LSID, e.TxnNumber, e.StmtID, e.HasStmtID = w.lsid, w.op.txnNumber, stmt, true
+	}
+	return e
+}
+
+// loggedLSID is a session's id as the oplog has it: with the digest of the user, which without authentication is that of no
+// name at all.
+func loggedLSID(lsid bsonraw.Doc) bsonraw.Doc {
+	nobody := sha256.Sum256(nil)
+	out, at := bsonraw.BeginDoc(nil)
+	out = bsonraw.AppendValue(out, "id", lsid.Lookup("id"))
+	if uid := lsid.Lookup("uid"); !uid.IsMissing() {
+		out = bsonraw.AppendValue(out, "uid", uid)
+	} else {
+		out = bsonraw.AppendBinary(out, "uid", 0, nobody[:])
+	}
+	return bsonraw.EndDoc(out, at)
+}
+
+// reply appends what was done and waits for it to be as durable as asked.
+func (w *writer) reply(withModified bool) error {
+	op := w.op
+	op.out = bsonraw.AppendInt32(op.out, "n", w.n)
+	if withModified {
+		op.out = bsonraw.AppendInt32(op.out, "nModified", w.modified)
+		w.appendUpserted()
+	}
+	w.appendErrors()
+	w.appendRetried()
+	return op.acknowledge(w.last)
+}
+
+func (w *writer) appendUpserted() {
+	if len(w.upserted) == 0 {
+		return
+	}
+	op := w.op
+	op.out = bsonraw.AppendHeader(op.out, bsonraw.TypeArray, "upserted")
+	list := bsonraw.BeginArray(op.out)
+	for _, u := range w.upserted {
+		entry, at := list.Begin(bsonraw.TypeDocument)
+		entry = bsonraw.AppendInt32(entry, "index", int32(u.index))
+		entry = bsonraw.AppendValue(entry, "_id", u.id)
+		list.Resume(bsonraw.EndDoc(entry, at))
+	}
+	op.out = list.End()
+}
+
+func (w *writer) appendErrors() {
+	if len(w.errs) == 0 {
+		return
+	}
+	op := w.op
+	op.out = bsonraw.AppendHeader(op.out, bsonraw.TypeArray, "writeErrors")
+	list := bsonraw.BeginArray(op.out)
+	for _, e := range w.errs {
+		entry, at := list.Begin(bsonraw.TypeDocument)
+		entry = bsonraw.AppendInt32(entry, "index", int32(e.index))
+		entry = bsonraw.AppendInt32(entry, "code", int32(e.err.Code))
+		entry = append(entry, e.err.Extra...)
+		entry = bsonraw.AppendString(entry, "errmsg", e.err.Msg)
+		list.Resume(bsonraw.EndDoc(entry, at))
+	}
+	op.out = list.End()
+}
+
+func (w *writer) appendRetried() {
+	if len(w.retried) == 0 {
+		return
+	}
+	op := w.op
+	op.out = bsonraw.AppendHeader(op.out, bsonraw.TypeArray, "retriedStmtIds")
+	list := bsonraw.BeginArray(op.out)
+	for _, id := range w.retried {
+		list.Append(bsonraw.Int32Value(id))
+	}
+	op.out = list.End()
+}
+
+// locked looks a collection up and takes its lock, shared; unlock gives it back. It is nil when there is none.
+func (op *operation) locked(name string) (c *store.Collection, unlock func()) {
+	for {
+		c = op.server.store.Catalog().Collection(op.db, name)
+		if c == nil {
+			return nil, func() {}
+		}
+		c.Lock.RLock()
+		if !c.Dropped() && op.server.store.Catalog().Collection(op.db, name) == c {
+			return c, c.Lock.RUnlock
+		}
+		// It changed between the look and the lock: look again.
+		c.Lock.RUnlock()
+	}
+}
+
+// lockedOrNew is locked for a write that creates the collection where there is none.
+func (op *operation) lockedOrNew(name string) (*store.Collection, func(), error) {
+	for {
+		if c, unlock := op.locked(name); c != nil {
+			return c, unlock, nil
+		}
+		if _, err := op.ensureCollection(op.db, name); err != nil {
+			return nil, nil, err
+		}
+	}
+}
