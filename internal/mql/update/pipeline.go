@@ -1,0 +1,83 @@
+package update
+
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/aggregation"
+	"github.com/sluicestream/sluice/internal/mql/expression"
+	"github.com/sluicestream/sluice/internal/oplog"
+)
+
+// pipeline is an update by aggregation stages.
+type pipeline struct {
+	stages  *aggregation.Pipeline
+	context expression.Context
+}
+
+// pipelineStages are the stages that an update may have: those that make one document of one.
+var pipelineStages = map[string]bool{
+	"$addFields": true, "$set": true, "$project": true, "$unset": true, "$replaceRoot": true, "$replaceWith": true,
+}
+
+func compilePipeline(stages bsonraw.Doc, opts Options) (*Update, error) {
+	if opts.ArrayFilters != nil {
+		return nil, mongoerr.New(mongoerr.FailedToParse, "arrayFilters may not be specified for pipeline-style updates")
+	}
+	for it := stages.Iter(); it.Next(); {
+		if it.Value().Type != bsonraw.TypeDocument {
+			return nil, mongoerr.New(mongoerr.TypeMismatch, "Each element of the 'pipeline' array must be an object")
+		}
+	}
+	compiled, err := aggregation.Compile(stages, aggregation.Options{Scope: opts.Scope})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range compiled.Stages() {
+		if !pipelineStages[name] {
+			return nil, mongoerr.New(mongoerr.InvalidOptions, "%s is not allowed to be used within an update", name)
+		}
+	}
+	return &Update{pipeline: &pipeline{stages: compiled}}, nil
+}
+
+// transform runs the pipeline. What it changed is found by comparing the documents; where that does not pay, the new document
+// is recorded as a replacement.
+func (u *Update) transform(in Input) (Outcome, error) {
+	p := u.pipeline
+	p.context.Reset()
+	doc, keep, err := p.stages.Apply(&p.context, in.Doc)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if !keep {
+		return Outcome{}, mongoerr.New(mongoerr.InternalError, "update by a pipeline: a stage dropped the document")
+	}
+	old := in.Doc.Lookup(idField)
+	now := doc.Lookup(idField)
+	if !old.IsMissing() {
+		if err := checkSameID(old, now); err != nil {
+			return Outcome{}, err
+		}
+	}
+	full := doc
+	if now.IsMissing() && !old.IsMissing() {
+		u.out = withID(u.out[:0], old, doc)
+		full = u.out
+	}
+	if err := checkResult(full, true); err != nil {
+		return Outcome{}, err
+	}
+	if in.Insert {
+		return u.inserted(full)
+	}
+	if string(doc) == string(in.Doc) {
+		return Outcome{Doc: in.Doc, NoOp: true}, nil
+	}
+	// The diff leads to what the stages made, which may have lost its _id: MongoDB records it as removed, though it stays.
+	var ok bool
+	if u.diff, ok = oplog.Diff(u.diff[:0], in.Doc, doc); !ok {
+		return Outcome{Doc: idFirst(full), Entry: full}, nil
+	}
+	u.entry = oplog.AppendEntry(u.entry[:0], u.diff)
+	return Outcome{Doc: idFirst(full), Entry: u.entry}, nil
+}
