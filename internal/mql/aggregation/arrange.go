@@ -3,8 +3,8 @@ package aggregation
 import "slices"
 
 // arrange joins and moves stages where the result stays the same: filters that take everything go, others come before sorts
-// and are joined, a limit tells the
-// sort before it how many documents are wanted.
+// and are joined, limits come before
+// projections and tell the sort before them how many documents are wanted.
 func (p *Pipeline) arrange(c *compiler) error {
 	p.stages = slices.DeleteFunc(p.stages, func(s stage) bool {
 		m, ok := s.(*match)
@@ -14,6 +14,7 @@ func (p *Pipeline) arrange(c *compiler) error {
 	if err := p.joinFilters(c); err != nil {
 		return err
 	}
+	p.countsFirst()
 	p.joinCounts()
 	for i, s := range p.stages {
 		if s, ok := s.(*sortStage); ok {
@@ -57,6 +58,24 @@ func (p *Pipeline) joinFilters(c *compiler) error {
 	return nil
 }
 
+// countsFirst moves each $limit and $skip before the stages in front of it that give one document for each, so that these run
+// for no more documents than they have to.
+func (p *Pipeline) countsFirst() {
+	for i := range p.stages {
+		switch p.stages[i].(type) {
+		case *limit, *skip:
+		default:
+			continue
+		}
+		for j := i; j > 0; j-- {
+			if t, ok := p.stages[j-1].(transform); !ok || !t.oneToOne() {
+				break
+			}
+			p.stages[j-1], p.stages[j] = p.stages[j], p.stages[j-1]
+		}
+	}
+}
+
 // joinCounts joins neighbouring $limit and neighbouring $skip stages.
 func (p *Pipeline) joinCounts() {
 	kept := p.stages[:0]
@@ -89,10 +108,6 @@ func wanted(stages []stage) int64 {
 			return addCounts(skipped, s.n)
 		case *skip:
 			skipped = addCounts(skipped, s.n)
-		case transform:
-			if !s.oneToOne() {
-				return 0
-			}
 		default:
 			return 0
 		}

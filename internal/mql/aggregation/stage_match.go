@@ -1,6 +1,8 @@
 package aggregation
 
 import (
+	"strings"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/expression"
@@ -11,6 +13,7 @@ import (
 type match struct {
 	filter *filter.Filter
 	spec   bsonraw.Doc
+	failed error // what evaluating the constant parts of $expr gave
 }
 
 func compileMatch(c *compiler, _ string, spec bsonraw.Value) (stage, error) {
@@ -18,14 +21,14 @@ func compileMatch(c *compiler, _ string, spec bsonraw.Value) (stage, error) {
 		return nil, mongoerr.New(15959, "the match filter must be an expression in an object")
 	}
 	f, err := filter.Compile(spec.Doc(), filter.Options{Scope: c.scope})
-	if err != nil {
-		return nil, err
+	if err != nil && strings.HasPrefix(mongoerr.From(err).Msg, "Failed to optimize") {
+		return &match{failed: err}, nil // errors in the form of later stages come first
 	}
-	return &match{filter: f, spec: spec.Doc()}, nil
+	return &match{filter: f, spec: spec.Doc()}, err
 }
 
 func (s *match) name() string    { return "$match" }
-func (s *match) optimize() error { return nil }
+func (s *match) optimize() error { return s.failed }
 func (s *match) oneToOne() bool  { return false }
 
 func (s *match) apply(ctx *expression.Context, doc bsonraw.Doc) (bsonraw.Doc, bool, error) {

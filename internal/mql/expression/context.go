@@ -14,10 +14,10 @@ import (
 type Context struct {
 	root    bsonraw.Doc
 	vars    []bsonraw.Value
-	args    []bsonraw.Value // a stack of evaluated arguments
+	args    []bsonraw.Value // a stack of values that are about to become variables
 	scratch [][]byte        // buffers that nobody builds in at the moment
 	held    [][]byte        // buffers with documents that stay until Reset
-	fields  fieldList
+	fields  []*fieldList    // lists that nobody fills at the moment
 	arena   arena
 }
 

@@ -141,6 +141,12 @@ func appendItem(out *bsonraw.ArrayBuilder, item node, ctx *Context) error {
 
 // fold replaces what does not depend on the document by its value.
 func fold(ctx *Context, n node) (node, error) {
+	switch n := n.(type) {
+	case *getField:
+		return n, nil // MongoDB evaluates all of it when it runs, so that is when it fails
+	case *switchCase:
+		return n.fold(ctx)
+	}
 	var failed error
 	constants := true
 	n.children(func(child *node) {
@@ -160,9 +166,9 @@ func fold(ctx *Context, n node) (node, error) {
 	switch n := n.(type) {
 	case *constant, *fieldPath, *variablePath, *let, *mapArray, *filterArray:
 		return n, nil // MongoDB evaluates the last three when it runs them, so that is when they fail
-	case *switchCase:
-		if err := n.dropNever(); err != nil {
-			return nil, err
+	case *junction:
+		if !constants {
+			return n.decide(), nil
 		}
 	case *naryCall:
 		if err := n.join(ctx); err != nil {

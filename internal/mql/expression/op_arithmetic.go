@@ -12,11 +12,14 @@ import (
 )
 
 // evalAdd is $add: a sum of numbers, and of one date at most.
-func evalAdd(ctx *Context, args []bsonraw.Value) (bsonraw.Value, error) {
+func evalAdd(ctx *Context, args []node) (bsonraw.Value, error) {
 	var total sum
 	hasDate := false
-	for _, v := range args {
+	for _, arg := range args {
+		v, err := arg.eval(ctx)
 		switch {
+		case err != nil:
+			return bsonraw.Value{}, err
 		case v.Type.IsNumber():
 			total.add(v)
 		case v.Type == bsonraw.TypeDate:
@@ -45,11 +48,15 @@ func evalAdd(ctx *Context, args []bsonraw.Value) (bsonraw.Value, error) {
 }
 
 // evalMultiply is $multiply: integers stay integers as long as the product fits.
-func evalMultiply(ctx *Context, args []bsonraw.Value) (bsonraw.Value, error) {
+func evalMultiply(ctx *Context, args []node) (bsonraw.Value, error) {
 	integer, real := int64(1), 1.0
 	var decimal *apd.Decimal
 	widest := bsonraw.TypeInt32
-	for _, v := range args {
+	for _, arg := range args {
+		v, err := arg.eval(ctx)
+		if err != nil {
+			return bsonraw.Value{}, err
+		}
 		if isNullish(v) {
 			return bsonraw.NullValue, nil
 		}

@@ -87,17 +87,21 @@ func evalIn(_ *Context, v, array bsonraw.Value) (bsonraw.Value, error) {
 	return bsonraw.BoolValue(false), nil
 }
 
-func evalConcatArrays(ctx *Context, args []bsonraw.Value) (bsonraw.Value, error) {
-	for _, v := range args {
-		if isNullish(v) {
-			return bsonraw.NullValue, nil
+func evalConcatArrays(ctx *Context, args []node) (bsonraw.Value, error) {
+	out := bsonraw.BeginArray(ctx.Scratch())
+	for _, arg := range args {
+		v, err := arg.eval(ctx)
+		if err == nil && v.Type != bsonraw.TypeArray && !isNullish(v) {
+			err = mongoerr.New(28664, "$concatArrays only supports arrays, not %s", v.Type.Name())
+		}
+		if err != nil {
+			ctx.Discard(out.End())
+			return bsonraw.Value{}, err
 		}
 		if v.Type != bsonraw.TypeArray {
-			return bsonraw.Value{}, mongoerr.New(28664, "$concatArrays only supports arrays, not %s", v.Type.Name())
+			ctx.Discard(out.End())
+			return bsonraw.NullValue, nil
 		}
-	}
-	out := bsonraw.BeginArray(ctx.Scratch())
-	for _, v := range args {
 		for it := v.Doc().Iter(); it.Next(); {
 			out.Append(it.Value())
 		}
@@ -106,44 +110,58 @@ func evalConcatArrays(ctx *Context, args []bsonraw.Value) (bsonraw.Value, error)
 }
 
 // evalSlice is $slice: [array, n] or [array, position, n].
-func evalSlice(ctx *Context, args []bsonraw.Value) (bsonraw.Value, error) {
-	if isNullish(args[0]) || isNullish(args[1]) {
+func evalSlice(ctx *Context, args []node) (bsonraw.Value, error) {
+	array, err := args[0].eval(ctx)
+	if err != nil {
+		return bsonraw.Value{}, err
+	}
+	second, err := args[1].eval(ctx)
+	if err != nil {
+		return bsonraw.Value{}, err
+	}
+	if isNullish(array) || isNullish(second) {
 		return bsonraw.NullValue, nil
 	}
-	array := args[0]
 	if array.Type != bsonraw.TypeArray {
 		return bsonraw.Value{}, mongoerr.New(28724, "First argument to $slice must be an array, but is of type: %s", array.Type.Name())
 	}
-	if !args[1].Type.IsNumber() {
-		return bsonraw.Value{}, mongoerr.New(28725, "Second argument to $slice must be a numeric value, but is of type: %s", args[1].Type.Name())
+	if !second.Type.IsNumber() {
+		return bsonraw.Value{}, mongoerr.New(28725, "Second argument to $slice must be a numeric value, but is of type: %s", second.Type.Name())
 	}
-	n, ok := asInt32(args[1])
+	n, ok := asInt32(second)
 	if !ok {
-		f, _ := args[1].AsFloat64()
+		f, _ := second.AsFloat64()
 		return bsonraw.Value{}, mongoerr.New(28726, "Second argument to $slice can't be represented as a 32-bit integer: %s", shortDouble(f))
 	}
-	if len(args) == 2 {
-		if n < 0 {
-			return sliceArray(ctx, array.Doc(), n, math.MaxInt)
-		}
-		return sliceArray(ctx, array.Doc(), 0, n)
+	switch {
+	case len(args) == 3:
+		return slicePosition(ctx, array.Doc(), n, args[2])
+	case n < 0:
+		return sliceArray(ctx, array.Doc(), n, math.MaxInt)
 	}
-	count := args[2]
-	if isNullish(count) {
+	return sliceArray(ctx, array.Doc(), 0, n)
+}
+
+func slicePosition(ctx *Context, array bsonraw.Doc, from int, limit node) (bsonraw.Value, error) {
+	v, err := limit.eval(ctx)
+	if err != nil {
+		return bsonraw.Value{}, err
+	}
+	if isNullish(v) {
 		return bsonraw.NullValue, nil
 	}
-	if !count.Type.IsNumber() {
-		return bsonraw.Value{}, mongoerr.New(28727, "Third argument to $slice must be numeric, but is of type: %s", count.Type.Name())
+	if !v.Type.IsNumber() {
+		return bsonraw.Value{}, mongoerr.New(28727, "Third argument to $slice must be numeric, but is of type: %s", v.Type.Name())
 	}
-	limit, ok := asInt32(count)
+	n, ok := asInt32(v)
 	if !ok {
-		f, _ := count.AsFloat64()
+		f, _ := v.AsFloat64()
 		return bsonraw.Value{}, mongoerr.New(28728, "Third argument to $slice can't be represented as a 32-bit integer: %s", shortDouble(f))
 	}
-	if limit <= 0 {
-		return bsonraw.Value{}, mongoerr.New(28729, "Third argument to $slice must be positive: %d", limit)
+	if n <= 0 {
+		return bsonraw.Value{}, mongoerr.New(28729, "Third argument to $slice must be positive: %d", n)
 	}
-	return sliceArray(ctx, array.Doc(), n, limit)
+	return sliceArray(ctx, array, from, n)
 }
 
 func sliceArray(ctx *Context, array bsonraw.Doc, from, limit int) (bsonraw.Value, error) {

@@ -26,6 +26,23 @@ func (n *junction) eval(ctx *Context) (bsonraw.Value, error) {
 
 func (n *junction) children(visit func(*node)) { visitAll(n.args, visit) }
 
+// decide drops the arguments that are known and decide nothing. One that decides makes the whole known, and what the others
+// would give, errors too, no longer counts.
+func (n *junction) decide() node {
+	kept := n.args[:0]
+	for _, arg := range n.args {
+		c, ok := arg.(*constant)
+		switch {
+		case !ok:
+			kept = append(kept, arg)
+		case c.value.Truthy() == n.stop:
+			return &constant{value: bsonraw.BoolValue(n.stop)}
+		}
+	}
+	n.args = kept
+	return n
+}
+
 func evalNot(_ *Context, a bsonraw.Value) (bsonraw.Value, error) {
 	return bsonraw.BoolValue(!a.Truthy()), nil
 }

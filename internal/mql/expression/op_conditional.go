@@ -183,19 +183,42 @@ func (n *switchCase) children(visit func(*node)) {
 	visitPresent(&n.otherwise, visit)
 }
 
-// dropNever removes the branches that are known not to match. It fails when that leaves nothing to do.
-func (n *switchCase) dropNever() error {
+// fold evaluates what is constant, in the order in which MongoDB does: branches that never run, and what stands behind one that
+// always does, are dropped unseen.
+func (n *switchCase) fold(ctx *Context) (node, error) {
+	var err error
+	if n.otherwise != nil {
+		if n.otherwise, err = fold(ctx, n.otherwise); err != nil {
+			return nil, err
+		}
+	}
 	kept := 0
-	for i, test := range n.cases {
-		if c, ok := test.(*constant); ok && !c.value.Truthy() {
+	for i := range n.cases {
+		test, err := fold(ctx, n.cases[i])
+		if err != nil {
+			return nil, err
+		}
+		known, isConstant := test.(*constant)
+		if isConstant && !known.value.Truthy() {
 			continue
 		}
-		n.cases[kept], n.results[kept] = test, n.results[i]
+		result, err := fold(ctx, n.results[i])
+		if err != nil {
+			return nil, err
+		}
+		if isConstant {
+			n.otherwise = result
+			break
+		}
+		n.cases[kept], n.results[kept] = test, result
 		kept++
 	}
 	n.cases, n.results = n.cases[:kept], n.results[:kept]
-	if kept == 0 && n.otherwise == nil {
-		return mongoerr.New(40069, "Cannot execute a switch statement where all the cases evaluate to false without a default")
+	if kept > 0 {
+		return n, nil
 	}
-	return nil
+	if n.otherwise == nil {
+		return nil, mongoerr.New(40069, "Cannot execute a switch statement where all the cases evaluate to false without a default")
+	}
+	return n.otherwise, nil
 }

@@ -151,6 +151,9 @@ func (n *filterArray) eval(ctx *Context) (bsonraw.Value, error) {
 	if input.Type != bsonraw.TypeArray {
 		return bsonraw.Value{}, mongoerr.New(28651, "input to $filter must be an array not %s", input.Type.Name())
 	}
+	if input.Doc().IsEmpty() {
+		return input, nil
+	}
 	limit, err := n.evalLimit(ctx)
 	if err != nil {
 		return bsonraw.Value{}, err

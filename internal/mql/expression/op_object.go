@@ -7,20 +7,24 @@ import (
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
 
-func evalMergeObjects(ctx *Context, args []bsonraw.Value) (bsonraw.Value, error) {
-	merged := &ctx.fields
-	merged.reset()
-	for _, v := range args {
-		if len(args) == 1 && v.Type == bsonraw.TypeArray { // an only argument may be an array of documents
-			for it := v.Doc().Iter(); it.Next(); {
-				if err := merged.putAll(it.Value()); err != nil {
-					return bsonraw.Value{}, err
-				}
+func evalMergeObjects(ctx *Context, args []node) (bsonraw.Value, error) {
+	merged := ctx.takeFields()
+	defer ctx.giveFields(merged)
+	for _, arg := range args {
+		v, err := arg.eval(ctx)
+		if err != nil {
+			return bsonraw.Value{}, err
+		}
+		if len(args) > 1 || v.Type != bsonraw.TypeArray {
+			if err := merged.putAll(v); err != nil {
+				return bsonraw.Value{}, err
 			}
 			continue
 		}
-		if err := merged.putAll(v); err != nil {
-			return bsonraw.Value{}, err
+		for it := v.Doc().Iter(); it.Next(); { // an only argument may be an array of documents
+			if err := merged.putAll(it.Value()); err != nil {
+				return bsonraw.Value{}, err
+			}
 		}
 	}
 	return merged.build(ctx)
@@ -36,12 +40,23 @@ type fieldList struct {
 // walkFields is up to how many names a walk is faster than a map.
 const walkFields = 16
 
-func (l *fieldList) reset() {
-	l.keys, l.values = l.keys[:0], l.values[:0]
-	if len(l.index) > 1<<12 {
-		l.index = nil
+// takeFields returns an empty list; giveFields takes it back.
+func (c *Context) takeFields() *fieldList {
+	if n := len(c.fields); n > 0 {
+		l := c.fields[n-1]
+		c.fields = c.fields[:n-1]
+		return l
 	}
+	return &fieldList{}
+}
+
+func (c *Context) giveFields(l *fieldList) {
+	if len(l.keys) > 1<<12 {
+		return // not worth keeping
+	}
+	l.keys, l.values = l.keys[:0], l.values[:0]
 	clear(l.index)
+	c.fields = append(c.fields, l)
 }
 
 func (l *fieldList) putAll(v bsonraw.Value) error {
@@ -123,8 +138,8 @@ func evalArrayToObject(ctx *Context, a bsonraw.Value) (bsonraw.Value, error) {
 	if a.Type != bsonraw.TypeArray {
 		return bsonraw.Value{}, mongoerr.New(40386, "$arrayToObject requires an array input, found: %s", a.Type.Name())
 	}
-	object := &ctx.fields
-	object.reset()
+	object := ctx.takeFields()
+	defer ctx.giveFields(object)
 	first := bsonraw.TypeMissing
 	for it := a.Doc().Iter(); it.Next(); {
 		if first == bsonraw.TypeMissing {

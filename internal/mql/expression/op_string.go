@@ -8,9 +8,14 @@ import (
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
 
-func evalConcat(ctx *Context, args []bsonraw.Value) (bsonraw.Value, error) {
+func evalConcat(ctx *Context, args []node) (bsonraw.Value, error) {
 	buf := ctx.beginString()
-	for _, v := range args {
+	for _, arg := range args {
+		v, err := arg.eval(ctx)
+		if err != nil {
+			ctx.Discard(buf)
+			return bsonraw.Value{}, err
+		}
 		if isNullish(v) {
 			ctx.Discard(buf)
 			return bsonraw.NullValue, nil

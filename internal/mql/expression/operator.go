@@ -10,8 +10,9 @@ type operator struct {
 	min, max int // arguments; a max of 0 with a min of 0 is no bound at all
 	unary    func(ctx *Context, a bsonraw.Value) (bsonraw.Value, error)
 	binary   func(ctx *Context, a, b bsonraw.Value) (bsonraw.Value, error)
-	// nary gets its arguments in a slice that is valid during the call only.
-	nary func(ctx *Context, args []bsonraw.Value) (bsonraw.Value, error)
+	// nary evaluates its arguments itself, one after the other: a null or a wrong type ends many operators before they come to
+	// the next argument.
+	nary func(ctx *Context, args []node) (bsonraw.Value, error)
 	// joins tells of a nary operator that its arguments may be joined in groups. Constants that stand together are joined once,
 	// and with joinsApart all constants are.
 	joins, joinsApart bool
@@ -117,18 +118,7 @@ type naryCall struct {
 	args     []node
 }
 
-func (n *naryCall) eval(ctx *Context) (bsonraw.Value, error) {
-	base := len(ctx.args)
-	defer func() { ctx.args = ctx.args[:base] }()
-	for _, arg := range n.args {
-		v, err := arg.eval(ctx)
-		if err != nil {
-			return bsonraw.Value{}, err
-		}
-		ctx.args = append(ctx.args, v)
-	}
-	return n.operator.nary(ctx, ctx.args[base:])
-}
+func (n *naryCall) eval(ctx *Context) (bsonraw.Value, error) { return n.operator.nary(ctx, n.args) }
 
 func (n *naryCall) children(visit func(*node)) { visitAll(n.args, visit) }
 
@@ -182,7 +172,7 @@ func (n *naryCall) joined(ctx *Context, constants []node) ([]node, error) {
 	if len(constants) < 2 {
 		return constants, nil
 	}
-	v, err := (&naryCall{operator: n.operator, args: constants}).eval(ctx)
+	v, err := n.operator.nary(ctx, constants)
 	return []node{&constant{value: v}}, err
 }
 

@@ -91,6 +91,24 @@ func (n *node) insert(path []string, full string, e entry) error {
 	return nil
 }
 
+// checkBelow checks that there is room for fields below a path.
+func (n *node) checkBelow(path []string, full string) error {
+	for i, name := range path {
+		at := n.find([]byte(name), 0)
+		switch {
+		case at < 0:
+			return nil
+		case n.entries[at].action == descend:
+			n = n.entries[at].child
+		case i == len(path)-1:
+			return mongoerr.New(31250, "Path collision at %s", full)
+		default:
+			return mongoerr.New(31249, "Path collision at %s remaining portion %s", full, strings.Join(path[i+1:], "."))
+		}
+	}
+	return nil
+}
+
 func (n *node) add(e entry) {
 	n.entries = append(n.entries, e)
 	if n.index != nil {

@@ -128,21 +128,25 @@ func (p *parser) field(f field) error {
 }
 
 func (p *parser) include(f field) error {
-	if f.full == "_id" {
-		p.id = inclusion
-	} else if err := p.enter(inclusion, f); err != nil {
+	if err := p.root.insert(f.path, f.full, entry{action: include}); err != nil {
 		return err
 	}
-	return p.root.insert(f.path, f.full, entry{action: include})
+	if f.full == "_id" {
+		p.id = inclusion
+		return nil
+	}
+	return p.enter(inclusion, f)
 }
 
 func (p *parser) exclude(f field) error {
-	if f.full == "_id" {
-		p.id = exclusion
-	} else if err := p.enter(exclusion, f); err != nil {
+	if err := p.root.insert(f.path, f.full, entry{action: exclude}); err != nil {
 		return err
 	}
-	return p.root.insert(f.path, f.full, entry{action: exclude})
+	if f.full == "_id" {
+		p.id = exclusion
+		return nil
+	}
+	return p.enter(exclusion, f)
 }
 
 // enter decides the mode, or checks that the field goes with it.
@@ -159,14 +163,14 @@ func (p *parser) enter(m mode, f field) error {
 }
 
 func (p *parser) compute(f field, e *expression.Expression) error {
+	if err := p.root.insert(f.path, f.full, entry{action: compute, value: e}); err != nil {
+		return err
+	}
 	if p.mode == exclusion {
-		if f.value.Type == bsonraw.TypeDocument {
-			return mongoerr.New(31252, "Cannot use expression other than $meta in exclusion projection")
-		}
 		return mongoerr.New(31310, "Cannot use an expression %s: %s in an exclusion projection", f.key, f.value.Shell())
 	}
 	p.mode = inclusion
-	return p.root.insert(f.path, f.full, entry{action: compute, value: e})
+	return nil
 }
 
 func (p *parser) positionalField(f field) error {
@@ -180,16 +184,18 @@ func (p *parser) positionalField(f field) error {
 	case p.positional:
 		return mongoerr.New(31276, "Cannot specify more than one positional projection per query.")
 	case p.matches:
-		return errPositionalAndMatch
+		return errPositionalAndMatch(31256)
 	}
-	if err := p.enter(inclusion, f); err != nil {
+	if err := p.root.insert(f.path, f.full, entry{action: include, positional: true}); err != nil {
 		return err
 	}
 	p.positional = true
-	return p.root.insert(f.path, f.full, entry{action: include, positional: true})
+	return p.enter(inclusion, f)
 }
 
-var errPositionalAndMatch = mongoerr.New(31255, "Cannot specify positional operator and $elemMatch.")
+func errPositionalAndMatch(code mongoerr.Code) error {
+	return mongoerr.New(code, "Cannot specify positional operator and $elemMatch.")
+}
 
 // object reads a document: an operator, or more fields.
 func (p *parser) object(f field) error {
@@ -200,6 +206,9 @@ func (p *parser) object(f field) error {
 	}
 	name := string(it.Key())
 	if !strings.HasPrefix(name, "$") || doc.Len() > 1 {
+		if err := p.root.checkBelow(f.path, f.full); err != nil {
+			return err
+		}
 		return p.fields(doc, f.full+".")
 	}
 	switch {
@@ -214,7 +223,15 @@ func (p *parser) object(f field) error {
 	case !expression.IsOperator(name):
 		return mongoerr.New(31325, "Unknown expression %s", name)
 	}
-	e, err := expression.CompileObject(doc, p.scope)
+	return p.operator(f)
+}
+
+// operator reads {$operator: argument}, an operator of the expression language.
+func (p *parser) operator(f field) error {
+	if p.mode == exclusion {
+		return mongoerr.New(31252, "Cannot use expression other than $meta in exclusion projection")
+	}
+	e, err := expression.CompileObject(f.value.Doc(), p.scope)
 	if err != nil {
 		return err
 	}
@@ -226,7 +243,7 @@ func (p *parser) elemMatch(f field, condition bsonraw.Value) error {
 	case condition.Type != bsonraw.TypeDocument:
 		return mongoerr.New(31274, "elemMatch: Invalid argument, object required, but got %s", condition.Type.Name())
 	case p.positional:
-		return errPositionalAndMatch
+		return errPositionalAndMatch(31255)
 	case len(f.path) > 1:
 		return mongoerr.New(31275, "Cannot use $elemMatch projection on a nested field.")
 	}
@@ -238,40 +255,43 @@ func (p *parser) elemMatch(f field, condition bsonraw.Value) error {
 	return p.root.insert(f.path, f.full, entry{action: elemMatch, match: match})
 }
 
-// slice reads find's $slice: n or [skip, n]. Anything else is the operator of the expression language.
+// slice reads find's $slice: n or [skip, n]. What does not go as that is the operator of the expression language.
 func (p *parser) slice(f field, v bsonraw.Value) error {
-	e := entry{action: slice, limit: math.MaxInt}
-	problem := "Location31273: $slice only supports numbers and [skip, limit] arrays"
-	switch {
-	case v.Type.IsNumber():
-		if n := clampInt32(v); n < 0 {
-			e.from = n
-		} else {
-			e.limit = n
-		}
-		return p.insertSlice(f, e)
-	case v.Type == bsonraw.TypeArray:
-		problem = "Location31272: $slice array argument should be of form [skip, limit]"
-		first, second := v.Doc().At(0), v.Doc().At(1)
-		if v.Doc().Len() != 2 || !first.Type.IsNumber() || !second.Type.IsNumber() {
-			break
-		}
-		if e.from, e.limit = clampInt32(first), clampInt32(second); e.limit > 0 {
-			return p.insertSlice(f, e)
+	e, err := parseSlice(v)
+	if err == nil {
+		if err = p.root.insert(f.path, f.full, e); err == nil {
+			p.slices = true
+			return nil
 		}
 	}
-	compiled, err := expression.CompileObject(f.value.Doc(), p.scope)
-	if err != nil {
+	problem := mongoerr.From(err)
+	if err := p.operator(f); err != nil {
 		return mongoerr.From(err).Prefix("Invalid $slice syntax. The given syntax " + f.value.Shell() +
-			" did not match the find() syntax because :: " + problem +
+			" did not match the find() syntax because :: " + problem.Code.Name() + ": " + problem.Msg +
 			" :: The given syntax did not match the expression $slice syntax. :: caused by :: ")
 	}
-	return p.compute(f, compiled)
+	return nil
 }
 
-func (p *parser) insertSlice(f field, e entry) error {
-	p.slices = true
-	return p.root.insert(f.path, f.full, e)
+func parseSlice(v bsonraw.Value) (entry, error) {
+	if v.Type.IsNumber() {
+		if n := clampInt32(v); n < 0 {
+			return entry{action: slice, from: n, limit: math.MaxInt}, nil
+		}
+		return entry{action: slice, limit: clampInt32(v)}, nil
+	}
+	if v.Type != bsonraw.TypeArray {
+		return entry{}, mongoerr.New(31273, "$slice only supports numbers and [skip, limit] arrays")
+	}
+	from, limit := v.Doc().At(0), v.Doc().At(1)
+	if v.Doc().Len() != 2 || !from.Type.IsNumber() || !limit.Type.IsNumber() {
+		return entry{}, mongoerr.New(31272, "$slice array argument should be of form [skip, limit]")
+	}
+	e := entry{action: slice, from: clampInt32(from), limit: clampInt32(limit)}
+	if e.limit <= 0 {
+		return entry{}, mongoerr.New(28724, "First argument to $slice must be an array, but is of type: %s", from.Type.Name())
+	}
+	return e, nil
 }
 
 // clampInt32 converts a number to 32 bits, cutting off fractions and what is too large; NaN is 0.
