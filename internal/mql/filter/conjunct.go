@@ -60,20 +60,34 @@ func appendPredicates(dst []Predicate, prefix string, c *clause) []Predicate {
 		}
 		return appendPredicates(dst, prefix+c.path.String()+".", c.children[0])
 	case opElemMatchValue:
-		return appendPredicates(dst, prefix, c.children[0])
+		return appendElementPredicates(dst, prefix, c)
 	}
+	return c.appendPredicate(dst, prefix, c.path)
+}
+
+// appendElementPredicates opens $elemMatch with operators. A further $elemMatch in it is about arrays in arrays, which have no
+// keys of their own.
+func appendElementPredicates(dst []Predicate, prefix string, c *clause) []Predicate {
+	inner := []*clause{c.children[0]}
+	if inner[0].op == opAnd {
+		inner = inner[0].children
+	}
+	for _, one := range inner {
+		dst = one.appendPredicate(dst, prefix, c.path)
+	}
+	return dst
+}
+
+func (c *clause) appendPredicate(dst []Predicate, prefix string, path bsonraw.Path) []Predicate {
 	p, ok := c.predicate()
-	if !ok {
+	if !ok || path.HasIndex() {
 		return dst
 	}
-	p.Path = prefix + c.path.String()
+	p.Path = prefix + path.String()
 	return append(dst, p)
 }
 
 func (c *clause) predicate() (p Predicate, ok bool) {
-	if c.path.HasIndex() {
-		return p, false
-	}
 	switch c.op {
 	case Eq:
 		return Predicate{Op: Eq, Value: c.value}, c.value.Type != bsonraw.TypeArray
@@ -87,7 +101,7 @@ func (c *clause) predicate() (p Predicate, ok bool) {
 				return p, false
 			}
 		}
-		return Predicate{Op: In, Values: c.values}, c.values != nil
+		return Predicate{Op: In, Values: c.values}, len(c.values) > 0
 	}
 	return p, false
 }

@@ -49,8 +49,8 @@ func CompileElemMatch(v bsonraw.Value, opts Options) (*ElemFilter, error) {
 func CompileElem(v bsonraw.Value, opts Options) (*ElemFilter, error) {
 	p := newParser(opts)
 	switch {
-	case v.Type == bsonraw.TypeRegex || isOperators(v, false) && p.documents[firstName(v.Doc())] == nil:
-		c, err := p.field(elementPath, v)
+	case v.Type == bsonraw.TypeRegex || v.Type == bsonraw.TypeDocument && p.isFieldOperator(firstName(v.Doc())):
+		c, err := p.condition(elementPath, v)
 		if err != nil {
 			return nil, err
 		}
@@ -63,6 +63,20 @@ func CompileElem(v bsonraw.Value, opts Options) (*ElemFilter, error) {
 		return &ElemFilter{run: build(simplify(c), atDocument), docs: documentElements}, nil
 	}
 	return &ElemFilter{run: testNode{equalTest{v: v, class: v.Type.Class()}}}, nil
+}
+
+// isFieldOperator reports whether $pull takes a document that begins with name for operators on the element. It does not know
+// $not and $where so.
+func (p *parser) isFieldOperator(name string) bool {
+	return p.fields[name] != nil && name != "$not" && name != "$where"
+}
+
+// condition reads a regular expression or a document of operators.
+func (p *parser) condition(path bsonraw.Path, v bsonraw.Value) (*clause, error) {
+	if v.Type == bsonraw.TypeRegex {
+		return p.regexValue(path, v)
+	}
+	return p.operators(path, v.Doc())
 }
 
 // elementPath stands for the element in conditions that have no path of their own.

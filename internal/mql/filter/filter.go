@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -68,5 +69,17 @@ func (f *Filter) MatchAt(doc bsonraw.Doc) (matched bool, index int, err error) {
 // IsEmpty reports whether the filter takes every document without looking at it.
 func (f *Filter) IsEmpty() bool { return f.clause.op == opTrue }
 
-// IsNever reports whether the filter takes no document whatever it holds, as with {a: {$in: []}}.
-func (f *Filter) IsNever() bool { return f.clause.op == opFalse }
+// IsNever reports whether it is plain that the filter takes no document, as with {a: {$in: []}}.
+func (f *Filter) IsNever() bool { return isNever(f.clause) }
+
+func isNever(c *clause) bool {
+	switch c.op {
+	case opFalse:
+		return true
+	case In:
+		return c.values != nil && len(c.values) == 0
+	case opAnd:
+		return slices.ContainsFunc(c.children, isNever)
+	}
+	return false
+}

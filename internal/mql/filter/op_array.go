@@ -19,7 +19,7 @@ func parseElemMatch(p *parser, c condition) (*clause, error) {
 	// Operators that stand in no field make it a condition on documents even where they come first.
 	if _, whole := p.documents[firstName(c.arg.Doc())]; isOperators(c.arg, true) && !whole {
 		out.op = opElemMatchValue
-		inner, err = p.operators(c.path, c.arg.Doc())
+		inner, err = p.operators(elementPath, c.arg.Doc())
 	} else {
 		inner, err = p.document(c.arg.Doc())
 	}

@@ -62,7 +62,7 @@ func parseNin(p *parser, c condition) (*clause, error) {
 func membership(path bsonraw.Path, values []bsonraw.Value) *clause {
 	switch len(values) {
 	case 0:
-		return &clause{op: opFalse}
+		return &clause{op: In, path: path, values: []bsonraw.Value{}, test: neverTest{}}
 	case 1:
 		return &clause{op: Eq, path: path, value: values[0], test: newComparison(Eq, values[0])}
 	}

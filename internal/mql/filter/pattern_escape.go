@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 )
 
+var errUnsupportedEscape = errors.New(`PCRE does not support \L, \l, \N{name}, \U, or \u`)
+
 // escape translates what begins with a backslash, outside of classes.
 func (t *translator) escape() error {
 	if len(t.in) < 2 {
@@ -21,14 +23,23 @@ func (t *translator) escape() error {
 		t.in = t.in[2:]
 		t.out.WriteString(`(?-i:\` + string(c) + ")")
 		return nil
-	case 'd', 'D', 'b', 'B', 'A', 'z':
+	case 'd', 'D':
 		t.take(2)
 		return nil
-	case 'Z':
-		t.in = t.in[2:]
-		t.out.WriteString("(?:" + endOfText + ")")
+	case 'b', 'B', 'A', 'z':
+		t.take(2)
+		t.atom = false
 		return nil
+	case 'Z':
+		return t.end(2)
+	case 'p', 'P':
+		t.out.WriteString("(?-i:")
+		defer t.out.WriteString(")")
+		return t.property()
 	case 'N':
+		if strings.HasPrefix(t.in, `\N{`) && repeatLength(t.in[2:]) == 0 {
+			return errUnsupportedEscape
+		}
 		t.in = t.in[2:]
 		t.out.WriteString(`[^\n]`)
 		return nil
@@ -53,32 +64,39 @@ func (t *translator) escape() error {
 }
 
 // classEscape translates what begins with a backslash, inside a class.
-func (t *translator) classEscape() error {
+func (t *translator) classEscape(c *classParts) error {
 	if len(t.in) < 2 {
 		return errors.New("missing terminating ] for character class")
 	}
-	c := t.in[1]
-	if set := classOf(c); set != "" {
+	escape := t.in[1]
+	if set := classOf(escape); set != "" {
 		t.in = t.in[2:]
-		t.out.WriteString(set)
+		c.sets.WriteString(set)
 		return nil
 	}
-	switch c {
-	case 'd', 'D', 'w', 'W':
+	into := &c.chars
+	switch escape {
+	case 'd', 'D', 'w', 'W', 'p', 'P':
+		into = &c.sets
+		c.property = c.property || escape == 'p' || escape == 'P'
+	case 'Q', 'E', 'B', 'N', 'R', 'X':
+		return beyondLinear(`\` + string(escape) + " in a character class")
+	}
+	outside := t.out
+	t.out = into
+	defer func() { t.out = outside }()
+	switch {
+	case strings.IndexByte("dDwW", escape) >= 0:
 		t.take(2)
-		return nil
-	case 'b':
+	case escape == 'b':
 		t.in = t.in[2:]
 		t.rune('\b')
-		return nil
-	case 'Q', 'E', 'B', 'N', 'R', 'X':
-		return beyondLinear(`\` + string(c) + " in a character class")
-	}
-	if c >= '1' && c <= '7' {
+	case escape >= '1' && escape <= '7':
 		t.octal(3)
-		return nil
+	default:
+		return t.character()
 	}
-	return t.character()
+	return nil
 }
 
 // classOf returns the inside of the class that an escape stands for, "" where Go's engine has the same or there is none.
@@ -134,7 +152,7 @@ func (t *translator) character() error {
 	case strings.IndexByte("afnrt", c) >= 0:
 		t.take(2)
 	case strings.IndexByte("LlUu", c) >= 0:
-		return errors.New(`PCRE does not support \L, \l, \N{name}, \U, or \u`)
+		return errUnsupportedEscape
 	default:
 		// Any other character stands for itself.
 		_, n := utf8.DecodeRuneInString(t.in[1:])

@@ -32,6 +32,11 @@ func (t *translator) open() error {
 		return beyondLinear("an atomic group")
 	}
 	if n := nameLength(s); n > 0 {
+		name := strings.Trim(strings.TrimPrefix(s[:n], "P"), "<>'")
+		if t.names[name] {
+			return errors.New("two named subpatterns have the same name")
+		}
+		t.names[name] = true
 		t.group(2 + n)
 		return nil
 	}

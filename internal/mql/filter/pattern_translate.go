@@ -25,18 +25,20 @@ type flags struct{ fold, multiline, dotAll, extended bool }
 
 // translator rewrites a pattern of PCRE for Go's engine. Groups capture nothing, since only whether a pattern is found matters.
 type translator struct {
-	in     string // what is still to be read
-	out    strings.Builder
+	in     string           // what is still to be read
+	out    *strings.Builder // where what is translated goes: the pattern, or a part of a class
 	now    flags
 	groups []flags // what was in force outside of the groups that are open
-	atom   bool    // something stands before that may be repeated
+	names  map[string]bool
+	atom   bool // something stands before that may be repeated
 }
 
 // translatePattern returns a pattern for Go's engine that is found in the same texts, or a *beyondLinearError when there is
-// none. Mistakes that Go's parser finds too are left to it. Two corners differ: a newline demanded behind $, and ^ of
-// multiline mode after a newline that ends the text.
+// none. Mistakes that Go's parser finds too are left to it. Two corners differ: ^ of multiline mode after a newline that ends
+// the text, and the two letters beyond ASCII that fold to ASCII ones in negated classes such as
+// [^\w] when case is folded.
 func translatePattern(pattern, options string) (string, error) {
-	t := &translator{in: pattern}
+	t := &translator{in: pattern, names: map[string]bool{}, out: &strings.Builder{}}
 	for _, o := range options {
 		t.now.set(o, true)
 	}
@@ -99,13 +101,15 @@ func (t *translator) next() error {
 	case ')':
 		return t.close()
 	case '$':
-		t.in = t.in[1:]
 		if t.now.multiline {
-			t.out.WriteString("$")
-		} else {
-			t.out.WriteString("(?:" + endOfText + ")")
+			t.take(1)
+			t.atom = false
+			return nil
 		}
-		t.atom = true
+		return t.end(1)
+	case '^':
+		t.take(1)
+		t.atom = false
 		return nil
 	case '*', '+', '?':
 		return t.repeat(1)
@@ -124,6 +128,18 @@ func (t *translator) next() error {
 	_, n := utf8.DecodeRuneInString(t.in)
 	t.take(n)
 	t.atom = true
+	return nil
+}
+
+// end translates an assertion of n bytes that holds at the end, or before a newline that ends the text. Something behind it
+// could still match that newline, which endOfText has taken already.
+func (t *translator) end(n int) error {
+	t.in = t.in[n:]
+	if t.in != "" && t.in[0] != ')' && t.in[0] != '|' {
+		return beyondLinear("an item behind the end of the text")
+	}
+	t.out.WriteString("(?:" + endOfText + ")")
+	t.atom = false
 	return nil
 }
 
@@ -195,40 +211,6 @@ func (t *translator) repeat(n int) error {
 	}
 	t.atom = false
 	return nil
-}
-
-// class translates a character class in brackets.
-func (t *translator) class() error {
-	n := 1
-	if strings.HasPrefix(t.in[n:], "^") {
-		n++
-	}
-	t.take(n)
-	for first := true; ; first = false {
-		switch {
-		case t.in == "":
-			return errors.New("missing terminating ] for character class")
-		case t.in[0] == ']' && !first:
-			t.take(1)
-			t.atom = true
-			return nil
-		case strings.HasPrefix(t.in, "[:") && strings.Contains(t.in, ":]"):
-			t.take(strings.Index(t.in, ":]") + 2)
-		case t.in[0] == '[':
-			t.in = t.in[1:]
-			t.out.WriteString(`\[`)
-		case t.in[0] == ']':
-			t.in = t.in[1:]
-			t.out.WriteString(`\]`)
-		case t.in[0] == '\\':
-			if err := t.classEscape(); err != nil {
-				return err
-			}
-		default:
-			_, n := utf8.DecodeRuneInString(t.in)
-			t.take(n)
-		}
-	}
 }
 
 // rune writes a character by its number.

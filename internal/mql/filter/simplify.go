@@ -1,8 +1,8 @@
 package filter
 
 // simplify brings a clause into the form that plans and nodes are made of: conjunctions and disjunctions without others inside
-// them and with two children at least, constants only at the top, no $nor. It keeps the meaning, the positions that are
-// reported, and the equalities that MongoDB sees.
+// them and with two children at least, constants alone or at the top of $elemMatch, no $nor. It keeps the meaning, the positions
+// that are reported, and the equalities that MongoDB sees: an empty $in, for one, must not swallow what stands beside it.
 func simplify(c *clause) *clause {
 	switch c.op {
 	case opAnd:
@@ -14,12 +14,8 @@ func simplify(c *clause) *clause {
 	case opNot:
 		return simplifyNot(simplify(c.children[0]))
 	case opElemMatchObject, opElemMatchValue:
-		inner := simplify(c.children[0])
-		if inner.op == opFalse {
-			return inner
-		}
 		out := *c
-		out.children = []*clause{inner}
+		out.children = []*clause{simplify(c.children[0])}
 		return &out
 	}
 	return c
