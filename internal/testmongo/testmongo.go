@@ -1,6 +1,7 @@
-// Package testmongo gives tests the servers that they run on: each test runs once a server, as a subtest named after it.
+// Package testmongo gives tests the servers that they run on: each test runs once a server, as a subtest named after it,
+// "engine" or "mongod".
 //
-// A real MongoDB is used when SLUICE_TEST_MONGODB holds the URI of a replica set whose test commands are enabled
+// The engine is a fresh one in the test's process, from package enginetest. A real MongoDB is used when SLUICE_TEST_MONGODB holds the URI of a replica set whose test commands are enabled
 // (test/tools/mongod.sh starts one); without it those subtests are skipped and say so. Nothing but tests may import this
 // package, and only external test packages, because it may import everything.
 package testmongo
@@ -17,6 +18,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/sluicestream/sluice/engine"
+	"github.com/sluicestream/sluice/enginetest"
 )
 
 // EnvURI is the environment variable with the URI of a real MongoDB.
@@ -27,6 +31,8 @@ type Server struct {
 	Name   string                // of the subtest
 	URI    string                // what drivers connect to
 	Dialer options.ContextDialer // nil: the network
+
+	failPoints chan struct{} // admits one user of fail points at a time, because a server has one of each name
 }
 
 // servers lists the servers that a test runs on. open skips the test if the server cannot be had.
@@ -34,6 +40,7 @@ var servers = []struct {
 	name string
 	open func(tb testing.TB) *Server
 }{
+	{"engine", embedded},
 	{"mongod", mongod},
 }
 
@@ -56,13 +63,22 @@ func Bench(b *testing.B, bench func(b *testing.B, server *Server)) {
 	}
 }
 
+func embedded(tb testing.TB) *Server {
+	tb.Helper()
+	s := enginetest.Start(tb, engine.Config{TestCommands: true})
+	return &Server{Name: "engine", URI: s.URI, Dialer: s.Engine, failPoints: make(chan struct{}, 1)}
+}
+
+// mongodFailPoints is the one of the server that all tests share.
+var mongodFailPoints = make(chan struct{}, 1)
+
 func mongod(tb testing.TB) *Server {
 	tb.Helper()
 	uri := os.Getenv(EnvURI)
 	if uri == "" {
 		tb.Skipf("no MongoDB to test on: set %s, for example to the output of test/tools/mongod.sh start", EnvURI)
 	}
-	return &Server{Name: "mongod", URI: uri}
+	return &Server{Name: "mongod", URI: uri, failPoints: mongodFailPoints}
 }
 
 // serial numbers what has to be unique within the process; started tells processes apart that share a server.
@@ -122,15 +138,12 @@ func Database(tb testing.TB, client *mongo.Client) *mongo.Database {
 	return db
 }
 
-// failPoints admits one user of fail points at a time, because a server has one of each name.
-var failPoints = make(chan struct{}, 1)
-
 // FailPoint sets a fail point of the server until the test ends or the returned function is called. Of failCommand,
 // data should name the application that is to suffer: fail points are the whole server's.
 func (s *Server) FailPoint(tb testing.TB, name string, mode any, data bson.D) (off func()) {
 	tb.Helper()
 	admin := s.Client(tb).Database("admin")
-	failPoints <- struct{}{}
+	s.failPoints <- struct{}{}
 	set := func(mode any, data bson.D) error {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
@@ -148,10 +161,10 @@ func (s *Server) FailPoint(tb testing.TB, name string, mode any, data bson.D) (o
 		if err := set("off", nil); err != nil {
 			tb.Errorf("turn off fail point %s: %v", name, err)
 		}
-		<-failPoints
+		<-s.failPoints
 	}
 	if err := set(mode, data); err != nil {
-		<-failPoints
+		<-s.failPoints
 		tb.Fatalf("set fail point %s: %v", name, err)
 	}
 	tb.Cleanup(off)
