@@ -71,8 +71,8 @@ func (w *writer) insertGroup(coll string, docs []bsonraw.Doc, next int) (int, bo
 	unique, err := st.LatchUnique(op.ctx, c, g.docs...)
 	if err != nil && len(g.docs) > 0 {
 		// A document that cannot be indexed; its group has no other.
-		goOn, fatal := w.fail(next, err)
-		return next + 1, goOn, fatal
+		goOn, fatal := w.fail(g.index[0], err)
+		return next + g.taken, goOn, fatal
 	}
 	defer unique.Release()
 	goOn, err := g.write()

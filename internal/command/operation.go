@@ -34,7 +34,7 @@ var operations = sync.Pool{New: func() any { return new(operation) }}
 
 func newOperation(ctx context.Context, c *Conn, req *Request, dst []byte) *operation {
 	op := operations.Get().(*operation)
-	*op = operation{ctx: ctx, server: c.server, conn: c, req: req, body: req.Body, cleanup: op.cleanup[:0]}
+	*op = operation{ctx: ctx, server: c.server, conn: c, req: req, body: req.Body, cleanup: op.cleanup}
 	op.out, op.start = bsonraw.BeginDoc(dst)
 	return op
 }
@@ -44,6 +44,7 @@ func (op *operation) release() {
 		op.cleanup[i]()
 	}
 	clear(op.cleanup)
+	*op = operation{cleanup: op.cleanup[:0]} // a pooled operation must not keep a request or reply alive
 	operations.Put(op)
 }
 
@@ -99,7 +100,9 @@ func (op *operation) begin() error {
 		}
 		return nil
 	}
-	op.server.sessions.touch(op.sessionKey(), time.Now())
+	if _, err := op.server.sessions.touch(op.sessionKey(), time.Now()); err != nil {
+		return err
+	}
 	return op.beginRetryable()
 }
 

@@ -10,7 +10,9 @@ func refreshSessions(op *operation) error {
 	}
 	now := time.Now()
 	for _, key := range keys {
-		op.server.sessions.touch(key, now)
+		if _, err := op.server.sessions.touch(key, now); err != nil {
+			return err
+		}
 	}
 	return nil
 }

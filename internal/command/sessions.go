@@ -45,17 +45,23 @@ func (g *generic) sessionKey() string {
 	return string(id) + string(uid)
 }
 
+// maxSessions bounds the sessions that clients may begin, as in MongoDB.
+const maxSessions = 1_000_000
+
 // touch notes that a session is in use, beginning it if need be.
-func (s *sessions) touch(key string, now time.Time) *session {
+func (s *sessions) touch(key string, now time.Time) (*session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x := s.byKey[key]
 	if x == nil {
+		if len(s.byKey) >= maxSessions {
+			return nil, mongoerr.New(261, "cannot add session into the cache: there are %d already; end sessions that are no longer used", maxSessions)
+		}
 		x = &session{key: key, turn: make(chan struct{}, 1), txnNumber: -1}
 		s.byKey[key] = x
 	}
 	x.used = now
-	return x
+	return x, nil
 }
 
 // end forgets a session.
@@ -107,7 +113,10 @@ func (op *operation) beginRetryable() error {
 		return mongoerr.New(50768, "txnNumber may only be provided for multi-document transactions and retryable write commands. autocommit:false was not provided, "+
 			"and %s is not a retryable write command.", op.cmd.name)
 	}
-	x := op.server.sessions.touch(op.sessionKey(), time.Now())
+	x, err := op.server.sessions.touch(op.sessionKey(), time.Now())
+	if err != nil {
+		return err
+	}
 	if err := x.take(op.ctx); err != nil {
 		return err
 	}

@@ -9,7 +9,9 @@ import (
 // startSession {startSession: 1} begins a session with an id of the server's choice.
 func startSession(op *operation) error {
 	uuid := newUUID()
-	op.server.sessions.touch(string(uuid[:]), time.Now())
+	if _, err := op.server.sessions.touch(string(uuid[:]), time.Now()); err != nil {
+		return err
+	}
 	var at int
 	op.out, at = bsonraw.BeginElem(op.out, bsonraw.TypeDocument, "id")
 	op.out = bsonraw.AppendBinary(op.out, "id", bsonraw.SubtypeUUID, uuid[:])
