@@ -1,0 +1,23 @@
+// Command sluice shows what changes in a MongoDB database as it happens, and runs the embedded engine.
+//
+//	sluice watch --demo     an engine of its own, with changes to look at
+//	sluice watch URI        the changes of a server that runs already
+//	sluice serve --dir DIR  the engine alone
+//
+// Only what belongs to the command line lives here: flags, rendering for people, files, signals. It is built from the
+// module's public packages, as any user's program is.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)   // a second signal ends the process at once
+	signal.Ignore(syscall.SIGPIPE) // a reader that went away is an error of the write, which ends the program cleanly
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+}
