@@ -16,6 +16,7 @@ const (
 	nameSize      = 2 // the type and the end of a name
 	sectionSize   = 8 // once for each section of an object that has something
 	truncatedSize = 7
+	letterSize    = 1 // what stands before a name: in arrays always, in objects with nested diffs
 )
 
 // Diff appends the diff that turns pre into post. ok is false, and dst as it was, when post itself is not larger than the
@@ -98,7 +99,7 @@ func (d *objectDiff) add(c diffChange, valueSize int) {
 
 func (d *objectDiff) differ(name []byte, pre, post bsonraw.Value) {
 	if level, size, ok := d.nested(pre, post); ok {
-		d.add(diffChange{section: nested, name: name, level: level}, size+1)
+		d.add(diffChange{section: nested, name: name, level: level}, size+letterSize)
 		return
 	}
 	d.add(diffChange{section: changed, name: name, value: post}, len(post.Data))
@@ -128,10 +129,10 @@ func (c *comparer) array(pre, post bsonraw.Doc) (level int32, size int, ok bool)
 	i := 0
 	for ; moreX && moreY; i++ {
 		if a, b := x.Value(), y.Value(); !a.Same(b) {
-			size += 1 + digits(i) + nameSize
+			size += letterSize + digits(i) + nameSize
 			if below, n, pays := c.nested(a, b); pays {
 				c.tree.add(level, diffChange{section: nested, index: i, level: below})
-				size += n + 1
+				size += n
 			} else {
 				c.tree.add(level, diffChange{section: changed, index: i, value: b})
 				size += len(b.Data)
@@ -145,7 +146,7 @@ func (c *comparer) array(pre, post bsonraw.Doc) (level int32, size int, ok bool)
 	}
 	for ; moreY; moreY = y.Next() {
 		c.tree.add(level, diffChange{section: changed, index: i, value: y.Value()})
-		size += 1 + digits(i) + nameSize + len(y.Value().Data)
+		size += letterSize + digits(i) + nameSize + len(y.Value().Data)
 		i++
 	}
 	return level, size, len(post) > size
