@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -202,7 +203,7 @@ func (c *conn) sendError(request wire.OpCode, id int32, err *mongoerr.Error) boo
 // logEnd logs why a connection ended that nobody here ended on purpose.
 func (c *conn) logEnd(err error) {
 	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
 		c.log.Debug("disconnected")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.log.Warn("connection closed: the client stalled within a message or a reply")
