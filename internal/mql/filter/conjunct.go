@@ -23,7 +23,7 @@ type Predicate struct {
 	Path   string
 	Op     Op              // Eq, In, Lt, Lte, Gt, Gte or Exists
 	Value  bsonraw.Value   // of Eq, Lt, Lte, Gt and Gte
-	Values []bsonraw.Value // of In: two or more, in order, without duplicates
+	Values []bsonraw.Value // of In: one or more, in order, without duplicates
 }
 
 // MatchesMissing reports whether a document without the field satisfies the predicate.

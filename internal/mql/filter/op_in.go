@@ -32,22 +32,28 @@ func parseIn(p *parser, c condition) (*clause, error) {
 			values = append(values, v)
 		}
 	}
-	slices.SortStableFunc(values, bsonraw.Compare)
-	values = slices.CompactFunc(values, bsonraw.Equal)
+	in := newIn(c.path, values, patterns)
 	switch {
-	case len(patterns) == 0:
-		return membership(c.path, values), nil
+	case len(in.values) == 1:
+		return &clause{op: Eq, path: c.path, value: in.values[0], test: newComparison(Eq, in.values[0])}, nil
 	case len(patterns) == 1 && len(values) == 0:
 		return patterns[0], nil
 	}
-	any := anyTest{}
-	if len(values) > 0 {
-		any = append(any, newMembershipTest(values))
+	return in, nil
+}
+
+// newIn makes the clause for values, in any order, and patterns.
+func newIn(path bsonraw.Path, values []bsonraw.Value, patterns []*clause) *clause {
+	slices.SortStableFunc(values, bsonraw.Compare)
+	values = slices.CompactFunc(values, bsonraw.Equal)
+	if len(patterns) == 0 {
+		return &clause{op: In, path: path, values: append([]bsonraw.Value{}, values...), test: newMembershipTest(values)}
 	}
+	any := anyTest{newMembershipTest(values)}
 	for _, pattern := range patterns {
 		any = append(any, pattern.test)
 	}
-	return &clause{op: In, path: c.path, value: c.arg, test: any}, nil
+	return &clause{op: In, path: path, test: any}
 }
 
 func parseNin(p *parser, c condition) (*clause, error) {
@@ -58,19 +64,13 @@ func parseNin(p *parser, c condition) (*clause, error) {
 	return negation(in), nil
 }
 
-// membership is $in for sorted values without duplicates.
-func membership(path bsonraw.Path, values []bsonraw.Value) *clause {
-	switch len(values) {
-	case 0:
-		return &clause{op: In, path: path, values: []bsonraw.Value{}, test: neverTest{}}
-	case 1:
-		return &clause{op: Eq, path: path, value: values[0], test: newComparison(Eq, values[0])}
-	}
-	return &clause{op: In, path: path, values: values, test: newMembershipTest(values)}
-}
-
 func newMembershipTest(values []bsonraw.Value) test {
-	if len(values) <= maxLinear {
+	switch {
+	case len(values) == 0:
+		return neverTest{}
+	case len(values) == 1:
+		return newComparison(Eq, values[0])
+	case len(values) <= maxLinear:
 		any := make(anyTest, 0, len(values))
 		for _, v := range values {
 			any = append(any, newComparison(Eq, v))

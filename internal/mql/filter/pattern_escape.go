@@ -53,7 +53,7 @@ func (t *translator) escape() error {
 		return beyondLinear(`\` + string(c))
 	}
 	if c >= '1' && c <= '9' {
-		return beyondLinear("a backreference")
+		return t.numbered()
 	}
 	if set := classOf(c); set != "" {
 		t.in = t.in[2:]
@@ -159,6 +159,17 @@ func (t *translator) character() error {
 		t.out.WriteString(regexp.QuoteMeta(t.in[1 : 1+n]))
 		t.in = t.in[1+n:]
 	}
+	return nil
+}
+
+// numbered translates a backslash and a number: a backreference, or an octal one where there are not that many groups.
+func (t *translator) numbered() error {
+	digits := len(t.in[1:]) - len(strings.TrimLeft(t.in[1:], "0123456789"))
+	n, err := strconv.Atoi(t.in[1 : 1+digits])
+	if err != nil || n < 10 || n <= t.parens || t.in[1] > '7' {
+		return beyondLinear("a backreference")
+	}
+	t.octal(3)
 	return nil
 }
 

@@ -30,6 +30,7 @@ type translator struct {
 	now    flags
 	groups []flags // what was in force outside of the groups that are open
 	names  map[string]bool
+	parens int  // at least as many as the groups that backreferences can name
 	atom   bool // something stands before that may be repeated
 }
 
@@ -38,7 +39,7 @@ type translator struct {
 // the text, and the two letters beyond ASCII that fold to ASCII ones in negated classes such as
 // [^\w] when case is folded.
 func translatePattern(pattern, options string) (string, error) {
-	t := &translator{in: pattern, names: map[string]bool{}, out: &strings.Builder{}}
+	t := &translator{in: pattern, names: map[string]bool{}, out: &strings.Builder{}, parens: strings.Count(pattern, "(")}
 	for _, o := range options {
 		t.now.set(o, true)
 	}
@@ -135,11 +136,14 @@ func (t *translator) next() error {
 // could still match that newline, which endOfText has taken already.
 func (t *translator) end(n int) error {
 	t.in = t.in[n:]
+	t.atom = false
+	if t.in != "" && (strings.IndexByte("*+?", t.in[0]) >= 0 || repeatLength(t.in) > 0) {
+		return errors.New("nothing to repeat")
+	}
 	if t.in != "" && t.in[0] != ')' && t.in[0] != '|' {
 		return beyondLinear("an item behind the end of the text")
 	}
 	t.out.WriteString("(?:" + endOfText + ")")
-	t.atom = false
 	return nil
 }
 
@@ -165,7 +169,7 @@ func (t *translator) skipExtended() bool {
 // repeatLength returns the length of a quantifier in braces, 0 where the brace is but a character.
 func repeatLength(s string) int {
 	end := strings.IndexByte(s, '}')
-	if end < 0 {
+	if s[0] != '{' || end < 0 {
 		return 0
 	}
 	low, high, _ := strings.Cut(s[1:end], ",")

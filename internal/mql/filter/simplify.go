@@ -1,5 +1,7 @@
 package filter
 
+import "github.com/sluicestream/sluice/internal/bsonraw"
+
 // simplify brings a clause into the form that plans and nodes are made of: conjunctions and disjunctions without others inside
 // them and with two children at least, constants alone or at the top of $elemMatch, no $nor. It keeps the meaning, the positions
 // that are reported, and the equalities that MongoDB sees: an empty $in, for one, must not swallow what stands beside it.
@@ -47,6 +49,9 @@ func simplifyList(op, neutral, final Op, children []*clause) *clause {
 			out.children = append(out.children, child)
 		}
 	}
+	if op == opOr {
+		out.children = mergeEqualities(out.children)
+	}
 	switch len(out.children) {
 	case 0:
 		return &clause{op: neutral}
@@ -54,4 +59,42 @@ func simplifyList(op, neutral, final Op, children []*clause) *clause {
 		return out.children[0]
 	}
 	return out
+}
+
+// mergeEqualities joins members of a disjunction that ask the same field for a value or a pattern into one $in.
+func mergeEqualities(list []*clause) []*clause {
+	byPath := map[string][]*clause{}
+	for _, c := range list {
+		if c.isMergeable() {
+			byPath[c.path.String()] = append(byPath[c.path.String()], c)
+		}
+	}
+	out := make([]*clause, 0, len(list))
+	for _, c := range list {
+		same := byPath[c.path.String()]
+		switch {
+		case !c.isMergeable() || len(same) == 1:
+			out = append(out, c)
+		case same[0] == c:
+			out = append(out, mergeIntoIn(same))
+		}
+	}
+	return out
+}
+
+func (c *clause) isMergeable() bool {
+	return c.op == opRegex || c.op == Eq && c.value.Type != bsonraw.TypeRegex
+}
+
+func mergeIntoIn(list []*clause) *clause {
+	var values []bsonraw.Value
+	var patterns []*clause
+	for _, c := range list {
+		if c.op == Eq {
+			values = append(values, c.value)
+		} else {
+			patterns = append(patterns, c)
+		}
+	}
+	return newIn(list[0].path, values, patterns)
 }
