@@ -72,6 +72,12 @@ func (b *KeyBuilder) Reset() {
 // Append adds a value.
 func (b *KeyBuilder) Append(v Value) { b.key = appendKey(b.key, v, &b.types) }
 
+// AppendEncoded adds keys, or a part of one, that were encoded before. Their type bits must all be zero; n is how many there are.
+func (b *KeyBuilder) AppendEncoded(key []byte, n int) {
+	b.key = append(b.key, key...)
+	b.types.addBits(0, n)
+}
+
 // Key returns the keys so far, without an end; it is valid until the next Append or Reset.
 func (b *KeyBuilder) Key() []byte { return b.key }
 

@@ -27,7 +27,7 @@ type KeyReader struct {
 func NewKeyReader(key, types []byte) (*KeyReader, error) {
 	r, ok := newTypeReader(types)
 	if !ok {
-		return nil, fmt.Errorf("%w: type bits of %d bytes", ErrKey, len(types))
+		return nil, fmt.Errorf("%w (type bits of %d bytes)", ErrKeyCut, len(types))
 	}
 	return &KeyReader{rest: key, types: r}, nil
 }

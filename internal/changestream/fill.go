@@ -14,7 +14,8 @@ type filling struct {
 	lookup Lookup
 	batch  *Batch
 	r      *renderer
-	full   bool // nothing more fits; the stream's position is where to go on
+	full   bool        // nothing more fits; the stream's position is where to go on
+	last   bsonraw.Doc // the event given last, where its bytes stay what they are: its token is taken when the batch is done
 }
 
 // source is where an event comes from.
@@ -22,6 +23,7 @@ type source struct {
 	entry  *oplog.Entry
 	number int         // among the events of the entry, so that a stream can go on within one
 	last   bool        // of the entry
+	kept   bool        // the entry keeps the event's bytes
 	doc    bsonraw.Doc // the event, where it was encoded together with others; else nil
 }
 
@@ -102,6 +104,7 @@ func (f *filling) event(from source, c *change) error {
 		}
 	}
 	invalidate := c != nil && c.invalidate
+	from.kept = from.entry.Shared() && !invalidate
 	doc, err := f.render(from, c)
 	if err != nil || len(doc) == 0 {
 		return err
@@ -117,7 +120,7 @@ func (f *filling) event(from source, c *change) error {
 		}
 		return err
 	case invalidate:
-		s.setToken(eventID(doc), from.entry.TS)
+		f.setToken(eventID(doc), from.entry.TS)
 		s.invalidated, s.ended = true, true
 	}
 	return nil
@@ -129,7 +132,7 @@ func (f *filling) render(from source, c *change) (bsonraw.Doc, error) {
 	switch {
 	case from.doc != nil:
 		return from.doc, nil
-	case from.entry.Shared() && (c == nil || !c.invalidate):
+	case from.kept:
 		return from.entry.Memo(f.stream.form, func() ([]byte, error) {
 			doc, err := f.encode(from.entry, c)
 			return append([]byte(nil), doc...), err
@@ -169,7 +172,11 @@ func (f *filling) deliver(from source, doc, out bsonraw.Doc) (ok bool, err error
 		return false, nil
 	}
 	f.batch.Docs.AppendDoc(out)
-	s.setToken(eventID(doc), from.entry.TS)
+	if from.kept {
+		f.last, s.tokenTS = doc, from.entry.TS
+	} else {
+		f.setToken(eventID(doc), from.entry.TS)
+	}
 	f.advance(from)
 	return true, nil
 }
@@ -195,8 +202,16 @@ func (f *filling) advance(from source) {
 	}
 }
 
-func (s *Stream) setToken(id bsonraw.Doc, ts oplog.Timestamp) {
-	s.token, s.tokenTS = append(s.token[:0], id...), ts
+func (f *filling) setToken(id bsonraw.Doc, ts oplog.Timestamp) {
+	s := f.stream
+	s.token, s.tokenTS, f.last = append(s.token[:0], id...), ts, nil
+}
+
+// settle takes the token of the event given last.
+func (f *filling) settle() {
+	if f.last != nil {
+		f.setToken(eventID(f.last), f.stream.tokenTS)
+	}
 }
 
 // eventID returns an event's _id, which is its resume token.

@@ -31,5 +31,5 @@ func (p *resumePoint) compare(w *tokenWriter, c *change) int {
 
 // errNotFound is the error of a stream whose events begin after the one that it was to resume from.
 func errNotFound(id bsonraw.Doc) error {
-	return mongoerr.New(mongoerr.ChangeStreamFatalError, "cannot resume stream; the resume token was not found. %s", id.Shell())
+	return mongoerr.New(mongoerr.ChangeStreamFatalError, "cannot resume stream; the resume token was not found. %s", compact(id))
 }

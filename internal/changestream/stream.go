@@ -71,6 +71,7 @@ func (s *Stream) Fill(ctx context.Context, src Source, lookup Lookup, batch *Bat
 	f := filling{stream: s, ctx: ctx, lookup: lookup, batch: batch, r: renderers.Get().(*renderer)}
 	defer f.r.release()
 	end, err := src.Scan(ctx, s.next, f.entry)
+	f.settle()
 	if err != nil {
 		if ctx.Err() != nil && batch.Docs.Len() > 0 {
 			return nil

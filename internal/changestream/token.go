@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -64,15 +65,24 @@ func ParseToken(doc bsonraw.Doc) (Token, error) {
 func checkTokenShape(doc bsonraw.Doc) error {
 	data, types := doc.Lookup("_data"), doc.Lookup("_typeBits")
 	if data.Type != bsonraw.TypeString {
-		return mongoerr.New(40647, "Bad resume token: _data of missing or of wrong type. Expected string, got %s", doc.Shell())
+		return mongoerr.New(40647, "Bad resume token: _data of missing or of wrong type. Expected string, got %s", compact(doc))
 	}
 	if types.IsMissing() {
 		return nil
 	}
 	if subtype, _ := types.Binary(); types.Type != bsonraw.TypeBinary || subtype != 0 {
-		return mongoerr.New(40648, "Bad resume token: _typeBits of wrong type %s", doc.Shell())
+		return mongoerr.New(40648, "Bad resume token: _typeBits of wrong type %s", compact(doc))
 	}
 	return nil
+}
+
+// compact renders a token as MongoDB's messages about tokens do: without space inside the braces.
+func compact(doc bsonraw.Doc) string {
+	s := strings.TrimSuffix(strings.TrimPrefix(doc.Shell(), "{ "), " }")
+	if doc.IsEmpty() {
+		return s
+	}
+	return "{" + s + "}"
 }
 
 // maxTokenSize is far above every token that an event of allowed size can have.

@@ -2,6 +2,7 @@ package changestream
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 )
@@ -30,13 +31,17 @@ func (w *tokenWriter) header(t *Token) {
 	w.keys.Reset()
 	binary.LittleEndian.PutUint64(w.scratch[:], uint64(t.ClusterTime))
 	w.keys.Append(bsonraw.Value{Type: bsonraw.TypeTimestamp, Data: w.scratch[:8]})
-	w.int32(t.Version)
-	if t.Version >= tokenV1 {
-		if t.HighWaterMark {
-			w.int32(typeHighWaterMark)
-		} else {
-			w.int32(typeEvent)
-		}
+	switch {
+	case t.Version == tokenV2 && !t.HighWaterMark:
+		w.keys.AppendEncoded(eventVersion, 4)
+	case t.Version == tokenV0:
+		w.int32(tokenV0)
+	case t.HighWaterMark:
+		w.int32(t.Version)
+		w.int32(typeHighWaterMark)
+	default:
+		w.int32(t.Version)
+		w.int32(typeEvent)
 	}
 	w.int32(t.TxnOpIndex)
 	if t.Version >= tokenV1 {
@@ -65,27 +70,48 @@ func (w *tokenWriter) event(c *change, version int32) {
 		UUID: c.uuid, HasUUID: c.hasUUID, Fragment: WholeEvent,
 	}
 	w.header(&t)
-	// Versions before 2 identify events that they knew by the document key, and others as version 2 does.
-	if version < tokenV2 && !c.kind.expanded() {
+	switch {
+	case version < tokenV2 && !c.kind.expanded():
+		// Versions before 2 identify events that they knew by the document key, and others as version 2 does.
 		if c.key != nil {
 			w.keys.Append(c.key.Value())
 		}
-		return
+	case c.key != nil:
+		w.keys.AppendEncoded(keyedIdentifiers[c.kind], 1)
+		w.keys.Append(c.key.Value())
+		w.keys.AppendEncoded(identifierEnd, 0)
+	default:
+		doc, at := bsonraw.BeginDoc(w.doc[:0])
+		doc = bsonraw.AppendString(doc, "operationType", c.kind.operationType())
+		if c.description != nil {
+			doc = bsonraw.AppendDoc(doc, "operationDescription", c.description)
+		}
+		w.doc = bsonraw.EndDoc(doc, at)
+		w.keys.Append(bsonraw.Doc(w.doc).Value())
 	}
-	doc, at := bsonraw.BeginDoc(w.doc[:0])
-	doc = bsonraw.AppendString(doc, "operationType", c.kind.operationType())
-	if c.key != nil {
-		doc = bsonraw.AppendDoc(doc, "documentKey", c.key)
-	}
-	if c.description != nil {
-		doc = bsonraw.AppendDoc(doc, "operationDescription", c.description)
-	}
-	w.doc = bsonraw.EndDoc(doc, at)
-	w.keys.Append(bsonraw.Doc(w.doc).Value())
 }
+
+// What the identifiers of documents' events have in common, encoded once: {operationType: <kind>, documentKey: , which the
+// document key and the end follow.
+var keyedIdentifiers, identifierEnd = func() (begins [kindDelete + 1][]byte, end []byte) {
+	for k := range begins {
+		doc, at := bsonraw.BeginDoc(nil)
+		doc = bsonraw.AppendString(doc, "operationType", kind(k).operationType())
+		doc = bsonraw.AppendDoc(doc, "documentKey", bsonraw.Empty)
+		key := bsonraw.AppendKey(nil, bsonraw.Doc(bsonraw.EndDoc(doc, at)).Value())
+		// An empty document is its type and its end, and the identifier's end follows.
+		begins[k], end = key[:len(key)-3], key[len(key)-1:]
+	}
+	return begins, end
+}()
+
+// eventVersion is what the tokens of events have in common between their time and their index.
+var eventVersion = bsonraw.AppendKey(bsonraw.AppendKey(nil, bsonraw.Int32Value(tokenV2)), bsonraw.Int32Value(typeEvent))
 
 // key returns the bytes by which tokens compare, without their end, valid until the writer is used again.
 func (w *tokenWriter) key() []byte { return w.keys.Key() }
+
+var keyEnd = []byte{bsonraw.KeyEnd}
 
 // appendDoc appends the token as a document.
 func (w *tokenWriter) appendDoc(dst []byte) []byte {
@@ -94,7 +120,7 @@ func (w *tokenWriter) appendDoc(dst []byte) []byte {
 	dst = bsonraw.AppendHeader(dst, bsonraw.TypeString, "_data")
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(2*len(key)+3))
 	dst = appendHex(dst, key)
-	dst = append(dst, hexDigits[bsonraw.KeyEnd>>4], hexDigits[bsonraw.KeyEnd&0xF], 0)
+	dst = append(appendHex(dst, keyEnd), 0)
 	if w.types = w.keys.AppendTypeBits(w.types[:0]); len(w.types) > 0 {
 		dst = bsonraw.AppendBinary(dst, "_typeBits", 0, w.types)
 	}
@@ -103,9 +129,19 @@ func (w *tokenWriter) appendDoc(dst []byte) []byte {
 
 const hexDigits = "0123456789ABCDEF"
 
+// hexPairs are the two digits of each byte, the first in the lower half.
+var hexPairs = func() (pairs [256]uint16) {
+	for i := range pairs {
+		pairs[i] = uint16(hexDigits[i>>4]) | uint16(hexDigits[i&0xF])<<8
+	}
+	return pairs
+}()
+
 func appendHex(dst, b []byte) []byte {
-	for _, c := range b {
-		dst = append(dst, hexDigits[c>>4], hexDigits[c&0xF])
+	at := len(dst)
+	dst = slices.Grow(dst, 2*len(b))[:at+2*len(b)]
+	for i, c := range b {
+		binary.LittleEndian.PutUint16(dst[at+2*i:], hexPairs[c])
 	}
 	return dst
 }

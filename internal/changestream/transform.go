@@ -20,7 +20,7 @@ func (f *filling) transform(from source, c *change, doc bsonraw.Doc, order int) 
 		return doc, s.checkSize(doc)
 	case looksUp && c == nil:
 		c, _ = f.r.read(from.entry)
-	case s.shares && !looksUp && s.resume == nil && from.doc == nil && from.entry.Shared() && (c == nil || !c.invalidate):
+	case s.shares && !looksUp && s.resume == nil && from.doc == nil && from.kept:
 		return from.entry.Memo(s.class, func() ([]byte, error) {
 			out, err := f.run(nil, doc, order)
 			return append([]byte(nil), out...), err
