@@ -253,8 +253,13 @@ func (a *applier) extendedID() error {
 	if err != nil {
 		return immutableID(a.path())
 	}
-	return mongoerr.New(mongoerr.ImmutableField, "Updating the path '_id' to _id: %s would modify the immutable field '_id'",
-		doc.Lookup(idField).Shell())
+	owner := make([][]byte, 0, len(a.trail))
+	for _, s := range a.trail[:len(a.trail)-1] {
+		owner = append(owner, s.name)
+	}
+	v, _ := lookup(doc, owner)
+	return mongoerr.New(mongoerr.ImmutableField, "Updating the path '%s' to %s would modify the immutable field '_id'",
+		bytes.Join(owner, []byte{'.'}), named(owner[len(owner)-1], v))
 }
 
 func (a *applier) allowedTop(v bsonraw.Value) error {

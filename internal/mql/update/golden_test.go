@@ -14,13 +14,15 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
 // The files in testdata are what mongod 6.0.5 did, case by case:
 //
 //	doc       the document before, or
-//	insert    the base of an upsert
+//	insert    the base of an upsert, or
+//	filter    the filter of an upsert that matched nothing
 //	update    the update argument
 //	filters   arrayFilters
 //	position  what a positional $ stands for
@@ -37,7 +39,7 @@ type goldenCase struct {
 	fields map[string]string
 }
 
-func readGolden(t *testing.T, path string) []goldenCase {
+func readGolden(t testing.TB, path string) []goldenCase {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -99,7 +101,7 @@ func TestGolden(t *testing.T) {
 			t.Parallel()
 			for _, c := range readGolden(t, path) {
 				if problem := c.check(t); problem != "" {
-					t.Errorf("%s:%d: %s\n  doc %s%s\n  update %s %s", path, c.line, problem, c.fields["doc"], c.fields["insert"],
+					t.Errorf("%s:%d: %s\n  doc %s%s\n  update %s %s", path, c.line, problem, c.fields["doc"], c.fields["insert"]+c.fields["filter"],
 						c.fields["update"], c.fields["filters"])
 				}
 			}
@@ -121,12 +123,16 @@ func (c goldenCase) check(t *testing.T) string {
 	if base, ok := c.fields["insert"]; ok {
 		in.Insert = true
 		in.Doc = parseDoc(t, base)
-	} else {
-		in.Doc = parseDoc(t, c.fields["doc"])
+	} else if doc, ok := c.fields["doc"]; ok {
+		in.Doc = parseDoc(t, doc)
 	}
-	before := in.Doc.Clone()
 	var out Outcome
 	u, err := Compile(parseValue(t, c.fields["update"]), opts)
+	if text, ok := c.fields["filter"]; ok && err == nil {
+		in.Insert = true
+		in.Doc, err = upsertBase(u, parseDoc(t, text))
+	}
+	before := in.Doc.Clone()
 	if err == nil {
 		out, err = u.Apply(in)
 	}
@@ -148,12 +154,24 @@ func (c goldenCase) check(t *testing.T) string {
 	if err := bsonraw.Validate(out.Doc, bsonraw.MaxStoredDepth); err != nil {
 		return err.Error()
 	}
-	if diff, ok := oplog.EntryDiff(out.Entry); ok {
+	if diff, ok := oplog.EntryDiff(out.Entry); ok && !u.IsPipeline() {
 		if after, err := oplog.ApplyDiff(in.Doc, diff); err != nil || !bytes.Equal(after, out.Doc) {
 			return fmt.Sprintf("the entry leads to %s, %v", show(after), err)
 		}
 	}
 	return ""
+}
+
+func upsertBase(u *Update, condition bsonraw.Doc) (bsonraw.Doc, error) {
+	f, err := filter.Compile(condition, filter.Options{})
+	if err != nil {
+		return nil, err
+	}
+	equalities, err := f.Equalities()
+	if err != nil {
+		return nil, err
+	}
+	return UpsertDocument(u, equalities)
 }
 
 func checkError(err error, want string) string {

@@ -23,18 +23,14 @@ func compilePipeline(stages bsonraw.Doc, opts Options) (*Update, error) {
 	if opts.ArrayFilters != nil {
 		return nil, mongoerr.New(mongoerr.FailedToParse, "arrayFilters may not be specified for pipeline-style updates")
 	}
-	for it := stages.Iter(); it.Next(); {
-		if it.Value().Type != bsonraw.TypeDocument {
-			return nil, mongoerr.New(mongoerr.TypeMismatch, "Each element of the 'pipeline' array must be an object")
-		}
-	}
 	compiled, err := aggregation.Compile(stages, aggregation.Options{Scope: opts.Scope})
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range compiled.Stages() {
-		if !pipelineStages[name] {
-			return nil, mongoerr.New(mongoerr.InvalidOptions, "%s is not allowed to be used within an update", name)
+	// The names are read from the stages as given: compiling may leave out what has no effect.
+	for it := stages.Iter(); it.Next(); {
+		if stage := it.Value().Doc().Iter(); stage.Next() && !pipelineStages[string(stage.Key())] {
+			return nil, mongoerr.New(mongoerr.InvalidOptions, "%s is not allowed to be used within an update", stage.Key())
 		}
 	}
 	return &Update{pipeline: &pipeline{stages: compiled}}, nil
