@@ -108,6 +108,13 @@ func decimalToFloat64(v Value) float64 {
 
 // compareDecimals orders two numbers of which at least one is a decimal.
 func compareDecimals(a, b Value) int {
+	if c, ok := compareDecimalsFast(a, b); ok {
+		return c
+	}
+	return compareDecimalsExactly(a, b)
+}
+
+func compareDecimalsExactly(a, b Value) int {
 	x, y := toDecimal(a), toDecimal(b)
 	if x.nan || y.nan {
 		return compareOrdered(b2i(!x.nan), b2i(!y.nan))
