@@ -32,7 +32,7 @@ func compileStages(pipeline bsonraw.Doc, scope *expression.Scope, images bool) (
 	p.split = whole.SplitsLargeEvents()
 	parts := splitStages(pipeline, images)
 	for i, at := range [...]**aggregation.Pipeline{&p.early, &p.front, &p.rest} {
-		if parts[i].Len() == 0 {
+		if parts[i].Len() == 1 {
 			continue
 		}
 		if *at, err = aggregation.Compile(parts[i].End(), options); err != nil {
@@ -42,18 +42,19 @@ func compileStages(pipeline bsonraw.Doc, scope *expression.Scope, images bool) (
 	return p, nil
 }
 
-// splitStages sorts the stages behind the first into early, front and rest.
+// splitStages sorts the stages behind the first into early, front and rest, each with the first before them.
 func splitStages(pipeline bsonraw.Doc, images bool) (parts [3]bsonraw.ArrayBuilder) {
 	const early, front, rest = 0, 1, 2
+	it := pipeline.Iter()
+	it.Next()
 	for i := range parts {
 		parts[i] = bsonraw.BeginArray(nil)
+		parts[i].Append(it.Value())
 	}
 	part := front
 	if images {
 		part = early
 	}
-	it := pipeline.Iter()
-	it.Next()
 	for it.Next() {
 		stage := it.Value().Doc().Iter()
 		stage.Next()
