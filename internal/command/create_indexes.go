@@ -87,8 +87,15 @@ func (c *createIndexesArgs) parseSpecs(op *operation) error {
 		if it.Value().Type != bsonraw.TypeDocument {
 			return op.wrongType("indexes."+string(it.Key()), it.Value(), "object")
 		}
-		spec, err := parseIndexSpec(it.Value().Doc(), c.lenient)
+		given := it.Value().Doc()
+		spec, err := parseIndexSpec(given, c.lenient)
+		if mongoerr.Is(err, mongoerr.CommandNotSupported) {
+			return err
+		}
 		if err != nil {
+			return mongoerr.From(err).Prefix("Error in specification " + given.Shell() + " :: caused by :: ")
+		}
+		if err := spec.check(); err != nil {
 			return err
 		}
 		c.specs = append(c.specs, spec)
@@ -231,8 +238,6 @@ func (c *createIndexesArgs) reply(op *operation, before, after *store.Collection
 	op.out = bsonraw.AppendInt32(op.out, "numIndexesAfter", int32(len(after.Indexes)))
 	if built > 0 || created {
 		op.out = bsonraw.AppendBool(op.out, "createdCollectionAutomatically", created)
-	}
-	if built > 0 {
 		op.out = bsonraw.AppendValue(op.out, "commitQuorum", c.quorum)
 	}
 	switch {

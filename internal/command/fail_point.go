@@ -39,7 +39,7 @@ func configureFailPoint(op *operation) error {
 	if data.Type == bsonraw.TypeDocument {
 		doc = data.Doc().Clone()
 	}
-	op.out = bsonraw.AppendInt64(op.out, "count", point.set(mode, parseFault(doc)))
+	op.out = bsonraw.AppendInt32(op.out, "count", point.set(mode, parseFault(doc)))
 	return nil
 }
 
@@ -61,11 +61,11 @@ type failPoint struct {
 	mu      sync.Mutex
 	mode    failMode
 	fault   *fault
-	entered int64
+	entered int32
 }
 
 // set changes the fail point and returns how often it was run into so far.
-func (p *failPoint) set(mode failMode, f *fault) int64 {
+func (p *failPoint) set(mode failMode, f *fault) int32 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mode, p.fault = mode, f

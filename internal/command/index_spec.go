@@ -25,27 +25,16 @@ func parseIndexSpec(given bsonraw.Doc, lenient bool) (*indexSpec, error) {
 	s := &indexSpec{given: given, version: 2}
 	for it := given.Iter(); it.Next(); {
 		if err := s.field(string(it.Key()), it, lenient); err != nil {
-			return nil, s.inSpecification(err)
+			return nil, err
 		}
 	}
 	if s.key == nil {
-		return nil, s.inSpecification(mongoerr.New(mongoerr.FailedToParse, "The 'key' field is a required property of an index specification"))
+		return nil, mongoerr.New(mongoerr.FailedToParse, "The 'key' field is a required property of an index specification")
 	}
 	if !s.named {
-		return nil, s.inSpecification(mongoerr.New(mongoerr.FailedToParse, "The 'name' field is a required property of an index specification"))
+		return nil, mongoerr.New(mongoerr.FailedToParse, "The 'name' field is a required property of an index specification")
 	}
-	if s.isID() {
-		return s, s.checkID()
-	}
-	return s, s.checkName()
-}
-
-// inSpecification says which specification an error is about. What is only not supported yet needs no such help.
-func (s *indexSpec) inSpecification(err error) error {
-	if mongoerr.Is(err, mongoerr.CommandNotSupported) {
-		return err
-	}
-	return mongoerr.From(err).Prefix("Error in specification " + s.given.Shell() + " :: caused by :: ")
+	return s, nil
 }
 
 func (s *indexSpec) field(name string, it bsonraw.Iter, lenient bool) (err error) {
@@ -196,7 +185,7 @@ func (s *indexSpec) isID() bool {
 
 // checkID checks a specification of the index on _id and gives it its name, whatever the one asked for.
 func (s *indexSpec) checkID() error {
-	if f, _ := s.key.Lookup("_id").AsFloat64(); f != 1 {
+	if f, _ := s.key.Lookup("_id").AsFloat64(); !s.isID() || f != 1 {
 		return mongoerr.New(mongoerr.BadValue, "The field 'key' for an _id index must be {_id: 1}, but got %s", s.key.Shell())
 	}
 	for it := s.given.Iter(); it.Next(); {
@@ -217,14 +206,14 @@ func parseIDIndex(given bsonraw.Doc) (bsonraw.Doc, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !s.isID() {
-		return nil, mongoerr.New(mongoerr.BadValue, "The field 'key' for an _id index must be {_id: 1}, but got %s", s.key.Shell())
-	}
-	return makeIDIndexSpec(s.version), nil
+	return makeIDIndexSpec(s.version), s.checkID()
 }
 
-func (s *indexSpec) checkName() error {
+// check checks what the name and the key make of each other.
+func (s *indexSpec) check() error {
 	switch {
+	case s.isID():
+		return s.checkID()
 	case s.name == "":
 		return mongoerr.New(mongoerr.CannotCreateIndex, "Error in specification %s :: caused by :: index name cannot be empty", s.versioned().Shell())
 	case strings.ContainsRune(s.name, 0):

@@ -34,7 +34,7 @@ func listCollections(op *operation) error {
 	if err != nil {
 		return err
 	}
-	feed := &listFeed{}
+	var docs []bsonraw.Doc
 	for _, c := range op.server.store.Catalog().Collections(op.db) {
 		entry := collectionEntry(c, nameOnly)
 		ok, err := match.Match(entry)
@@ -42,10 +42,10 @@ func listCollections(op *operation) error {
 			return err
 		}
 		if ok {
-			feed.docs = append(feed.docs, entry)
+			docs = append(docs, entry)
 		}
 	}
-	return op.openCursor(&cursor{ns: op.db + ".$cmd.listCollections", feed: feed}, limit, false)
+	return op.openListing(op.db+".$cmd.listCollections", docs, limit)
 }
 
 // collectionEntry describes a collection as listCollections gives it out.

@@ -18,6 +18,32 @@ func (f *listFeed) fill(_ *operation, batch *bsonraw.ArrayBuilder, limit batchLi
 
 func (f *listFeed) close() { f.docs = nil }
 
+// openListing opens a cursor over documents that were made beforehand. The batch comes last in it: with listings mongod has this
+// order, and the other one with queries.
+func (op *operation) openListing(ns string, docs []bsonraw.Doc, limit batchLimit) error {
+	c := &cursor{ns: ns, feed: &listFeed{docs}}
+	if op.lsid != nil {
+		c.session = op.sessionKey()
+	}
+	batch := bsonraw.BeginArray(nil)
+	done, err := c.feed.fill(op, &batch, limit)
+	if err != nil {
+		return err
+	}
+	if !done {
+		if err := op.server.cursors.add(c); err != nil {
+			return err
+		}
+	}
+	var at int
+	op.out, at = bsonraw.BeginElem(op.out, bsonraw.TypeDocument, "cursor")
+	op.out = bsonraw.AppendInt64(op.out, "id", c.id)
+	op.out = bsonraw.AppendString(op.out, "ns", c.ns)
+	op.out = bsonraw.AppendArray(op.out, "firstBatch", batch.End())
+	op.out = bsonraw.EndDoc(op.out, at)
+	return nil
+}
+
 // listBatch reads the cursor argument of a listing: {batchSize}. Without a size the first batch takes all that fits.
 func (a argument) listBatch(to *batchLimit) error {
 	var cursor bsonraw.Doc

@@ -26,11 +26,11 @@ func listIndexes(op *operation) error {
 	if c == nil {
 		return mongoerr.New(mongoerr.NamespaceNotFound, "ns does not exist: %s.%s", op.db, coll)
 	}
-	feed := &listFeed{}
+	var docs []bsonraw.Doc
 	for _, x := range c.Indexes {
-		feed.docs = append(feed.docs, indexEntry(x))
+		docs = append(docs, indexEntry(x))
 	}
-	return op.openCursor(&cursor{ns: c.NS(), feed: feed}, limit, false)
+	return op.openListing(c.NS(), docs, limit)
 }
 
 // indexEntry is an index's specification in the order and with the types of a listing, which are not those of the oplog.

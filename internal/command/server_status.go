@@ -52,7 +52,7 @@ var statusSections = []struct {
 func (op *operation) appendConnections() {
 	c := &op.server.counters
 	op.out = bsonraw.AppendInt32(op.out, "current", int32(c.connections.Load()))
-	op.out = bsonraw.AppendInt64(op.out, "totalCreated", c.created.Load())
+	op.out = bsonraw.AppendInt32(op.out, "totalCreated", int32(c.created.Load()))
 }
 
 func (op *operation) appendSessionCache() {

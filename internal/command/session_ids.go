@@ -1,6 +1,8 @@
 package command
 
 import (
+	"crypto/sha256"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
@@ -48,7 +50,9 @@ func (op *operation) sessionKeyOf(lsid bsonraw.Doc) (string, error) {
 			if v.Type != bsonraw.TypeBinary {
 				return "", op.wrongType(op.cmd.name+".uid", v, "binData")
 			}
-			_, uid = v.Binary()
+			if _, uid = v.Binary(); len(uid) != sha256.Size {
+				return "", mongoerr.New(mongoerr.UnsupportedFormat, "Unsupported SHA256Block hash length: %d", len(uid))
+			}
 		default:
 			return "", argument{op, op.cmd.name + "." + string(it.Key()), v}.unknown()
 		}

@@ -1,0 +1,97 @@
+package command
+
+import (
+	"context"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/sluicestream/sluice/internal/mongoerr"
+)
+
+func TestFailPointsNeedTestCommands(t *testing.T) {
+	t.Parallel()
+	server, err := Open(context.Background(), Config{ReplicaSet: "rs0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := server.NewConn(ConnInfo{})
+	reply := send(t, conn, "admin", bson.D{{Key: "configureFailPoint", Value: "failCommand"}, {Key: "mode", Value: "off"}})
+	if code := reply.Lookup("code").Int32(); code != int32(mongoerr.CommandNotFound) {
+		t.Errorf("without test commands: %v", reply)
+	}
+	conn.Close()
+	if err := server.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// blocked sets a fail point that holds ping up for good, and runs one. It returns once the command waits.
+func blocked(t *testing.T, c *conversation) (disconnect func(), reply <-chan bson.Raw) {
+	t.Helper()
+	c.ask(t, "admin", bson.D{{Key: "configureFailPoint", Value: "failCommand"}, {Key: "mode", Value: "alwaysOn"}, {Key: "data", Value: bson.D{
+		{Key: "failCommands", Value: bson.A{"ping"}}, {Key: "blockConnection", Value: true}, {Key: "blockTimeMS", Value: 3_600_000},
+	}}})
+	waits := make(chan func(), 1)
+	conn := c.server.NewConn(ConnInfo{WatchDisconnect: func(cancel func()) func() {
+		waits <- cancel
+		return func() {}
+	}})
+	t.Cleanup(conn.Close)
+	replies := make(chan bson.Raw, 1)
+	go func() { replies <- send(t, conn, "db", bson.D{{Key: "ping", Value: 1}}) }()
+	return <-waits, replies
+}
+
+func TestBlockedCommandEndsWithItsClient(t *testing.T) {
+	t.Parallel()
+	disconnect, reply := blocked(t, newConversation(t))
+	disconnect()
+	if r := <-reply; r.Lookup("code").Int32() != int32(mongoerr.Interrupted) {
+		t.Errorf("the client has gone: %v", r)
+	}
+}
+
+func TestBlockedCommandEndsWithTheServer(t *testing.T) {
+	t.Parallel()
+	c := newConversation(t)
+	_, reply := blocked(t, c)
+	c.server.Stop()
+	if r := <-reply; r.Lookup("code").Int32() != int32(mongoerr.InterruptedAtShutdown) {
+		t.Errorf("the server stops: %v", r)
+	}
+}
+
+func TestFailBeforeARetryableWriteIsCommitted(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		data   bson.D
+		hangUp bool
+		code   mongoerr.Code
+	}{
+		"hang up":            {bson.D{}, true, 0},
+		"fail and hang up":   {bson.D{{Key: "failBeforeCommitExceptionCode", Value: 2}}, true, mongoerr.BadValue},
+		"fail":               {bson.D{{Key: "failBeforeCommitExceptionCode", Value: 2}, {Key: "closeConnection", Value: false}}, false, mongoerr.BadValue},
+		"nothing to be done": {bson.D{{Key: "closeConnection", Value: false}}, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newConversation(t)
+			c.ask(t, "admin", bson.D{{Key: "configureFailPoint", Value: failTransactionalWrites}, {Key: "mode", Value: bson.D{{Key: "times", Value: 1}}},
+				{Key: "data", Value: test.data}})
+			plain := &operation{server: c.server}
+			if err := plain.failRetryable(); err != nil || plain.hangUp {
+				t.Fatalf("a write that cannot be retried ran into it: %v", err)
+			}
+			op := &operation{server: c.server, session: &session{}}
+			err := op.failRetryable()
+			if test.code == 0 && err != nil || test.code != 0 && !mongoerr.Is(err, test.code) || op.hangUp != test.hangUp {
+				t.Errorf("error %v, hang up %v; want code %d, %v", err, op.hangUp, test.code, test.hangUp)
+			}
+			again := &operation{server: c.server, session: &session{}}
+			if err := again.failRetryable(); err != nil || again.hangUp {
+				t.Errorf("it fails a second time: %v", err)
+			}
+		})
+	}
+}
