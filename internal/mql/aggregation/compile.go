@@ -68,16 +68,23 @@ func Compile(pipeline bsonraw.Doc, opts Options) (*Pipeline, error) {
 		p.limits.memory = defaultMemory
 	}
 	var names []string
+	rest := 0 // the first stage that is compiled here
+	if opts.Source != "" {
+		rest = 1
+	}
 	for it := pipeline.Iter(); it.Next(); {
 		name, argument, err := splitStage(it.Value())
 		if err != nil {
 			return nil, err
 		}
 		names = append(names, name)
-		if len(names) == 1 && name == opts.Source {
+		if len(names) == 1 && rest == 1 {
+			if name != opts.Source {
+				return nil, mongoerr.New(mongoerr.InternalError, "compile a pipeline that begins with %s: its source is said to be %s", name, opts.Source)
+			}
 			continue
 		}
-		s, err := c.stage(name, argument, opts.Source)
+		s, err := c.stage(name, argument, opts.Source == changeStream)
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +92,7 @@ func Compile(pipeline bsonraw.Doc, opts Options) (*Pipeline, error) {
 			p.stages = append(p.stages, s)
 		}
 	}
-	if err := checkPlaces(names, opts.Source); err != nil {
+	if err := checkPlaces(names, rest, opts.Source == changeStream); err != nil {
 		return nil, err
 	}
 	for _, s := range p.stages {
@@ -98,14 +105,14 @@ func Compile(pipeline bsonraw.Doc, opts Options) (*Pipeline, error) {
 }
 
 // stage compiles one stage; nil for one that is out of place, of which checkPlaces tells after all others are read.
-func (c *compiler) stage(name string, argument bsonraw.Value, source string) (stage, error) {
+func (c *compiler) stage(name string, argument bsonraw.Value, inChangeStream bool) (stage, error) {
 	d, ok := stages[name]
 	switch {
 	case !ok:
 		return nil, mongoerr.New(40324, "Unrecognized pipeline stage name: '%s'", name)
 	case d.compile != nil:
 		return d.compile(c, name, argument)
-	case source == "$changeStream" || d.position == first:
+	case inChangeStream || d.position == first:
 		return nil, nil
 	}
 	return nil, errNotSupported(name)
@@ -115,25 +122,26 @@ func errNotSupported(name string) error {
 	return mongoerr.New(mongoerr.CommandNotSupported, "Pipeline stage %s is not supported by this server", name)
 }
 
-const splitLargeEvent = "$changeStreamSplitLargeEvent"
+const (
+	changeStream    = "$changeStream"
+	splitLargeEvent = "$changeStreamSplitLargeEvent"
+)
 
-// checkPlaces holds the stages to the places that the table gives them.
-func checkPlaces(names []string, source string) error {
-	changeStream := source == "$changeStream"
-	for i, name := range names {
+// checkPlaces holds the stages, from the one at position from, to the places that the table gives them.
+func checkPlaces(names []string, from int, inChangeStream bool) error {
+	for i := from; i < len(names); i++ {
+		name := names[i]
 		d := stages[name]
 		switch {
-		case i == 0 && name == source:
-			continue
 		case d.position == first && i > 0:
 			return mongoerr.New(40602, "%s is only valid as the first stage in a pipeline", name)
-		case changeStream && !d.changeStream:
+		case inChangeStream && !d.changeStream:
 			return mongoerr.New(mongoerr.IllegalOperation, "%s is not permitted in a $changeStream pipeline", name)
 		case d.position == first:
 			return errNotSupported(name)
 		case d.position == last && i < len(names)-1:
 			return mongoerr.New(40601, "%s can only be the final stage in the pipeline", name)
-		case name == splitLargeEvent && !changeStream:
+		case name == splitLargeEvent && !inChangeStream:
 			return mongoerr.New(mongoerr.IllegalOperation, "%s can only be used in a $changeStream pipeline", name)
 		case name == splitLargeEvent && i < len(names)-1:
 			return mongoerr.New(7182802, "%s must be the last stage in the pipeline", name)

@@ -25,7 +25,7 @@ func compileLimit(_ *compiler, name string, spec bsonraw.Value) (stage, error) {
 
 // count reads the number of documents that a stage takes.
 func count(code mongoerr.Code, name string, v bsonraw.Value) (int64, error) {
-	problem := ""
+	var problem string
 	n, ok := v.AsInt64()
 	switch {
 	case !v.Type.IsNumber():

@@ -118,12 +118,6 @@ func (c *Context) uint64Value(t bsonraw.Type, n uint64) bsonraw.Value {
 	return bsonraw.Value{Type: t, Data: b}
 }
 
-// stringValue copies text into a string value.
-func (c *Context) stringValue(text []byte) (bsonraw.Value, error) {
-	buf := c.beginString()
-	return c.endString(append(buf, text...))
-}
-
 // beginString returns a buffer to which a string's text can be appended; endString makes the value.
 func (c *Context) beginString() []byte { return append(c.Scratch(), 0, 0, 0, 0) }
 

@@ -97,7 +97,7 @@ func errorText(stage string, err error) string {
 	return fmt.Sprintf("! %s %d %s", stage, e.Code, e.Msg)
 }
 
-func fromJSON(t *testing.T, text string) bsonraw.Value {
+func fromJSON(t testing.TB, text string) bsonraw.Value {
 	t.Helper()
 	var doc bson.Raw
 	if err := bson.UnmarshalExtJSON([]byte(`{"v": `+text+`}`), false, &doc); err != nil {

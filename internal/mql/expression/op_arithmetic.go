@@ -49,7 +49,7 @@ func evalAdd(ctx *Context, args []node) (bsonraw.Value, error) {
 
 // evalMultiply is $multiply: integers stay integers as long as the product fits.
 func evalMultiply(ctx *Context, args []node) (bsonraw.Value, error) {
-	integer, real := int64(1), 1.0
+	integer, product := int64(1), 1.0
 	var decimal *apd.Decimal
 	widest := bsonraw.TypeInt32
 	for _, arg := range args {
@@ -67,13 +67,13 @@ func evalMultiply(ctx *Context, args []node) (bsonraw.Value, error) {
 		widest = wider(widest, v.Type)
 		if widest == bsonraw.TypeDecimal128 {
 			if before != widest {
-				decimal = decimalProduct(before, integer, real)
+				decimal = decimalProduct(before, integer, product)
 			}
 			_, _ = decimalContext.Mul(decimal, decimal, toDecimal(v))
 			continue
 		}
 		f, _ := v.AsFloat64()
-		real *= f
+		product *= f
 		if widest != bsonraw.TypeDouble {
 			n, _ := v.AsInt64()
 			var ok bool
@@ -86,14 +86,14 @@ func evalMultiply(ctx *Context, args []node) (bsonraw.Value, error) {
 	case bsonraw.TypeDecimal128:
 		return ctx.decimalValue(decimal), nil
 	case bsonraw.TypeDouble:
-		return ctx.doubleValue(real), nil
+		return ctx.doubleValue(product), nil
 	}
 	return ctx.integerValue(integer, widest == bsonraw.TypeInt64), nil
 }
 
-func decimalProduct(t bsonraw.Type, integer int64, real float64) *apd.Decimal {
+func decimalProduct(t bsonraw.Type, integer int64, product float64) *apd.Decimal {
 	if t == bsonraw.TypeDouble {
-		return decimalOfDouble(real)
+		return decimalOfDouble(product)
 	}
 	return apd.New(integer, 0)
 }
@@ -271,7 +271,7 @@ func evalAbs(ctx *Context, a bsonraw.Value) (bsonraw.Value, error) {
 	case bsonraw.TypeInt64:
 		n := a.Int64()
 		if n == math.MinInt64 {
-			return bsonraw.Value{}, mongoerr.New(28680, "can't take $abs of long long min")
+			return bsonraw.Value{}, mongoerr.New(28680, "can't take $abs of long long min") //nolint:dupword // MongoDB's text
 		}
 		return ctx.int64Value(max(n, -n)), nil
 	case bsonraw.TypeDouble:

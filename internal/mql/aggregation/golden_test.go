@@ -1,0 +1,152 @@
+package aggregation
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/expression"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write what the pipelines give into the files of testdata")
+
+// TestGolden runs the files of testdata. "docs [..]" sets the collection, "pipeline [..]" runs on it, and the line behind is what
+// MongoDB gives: "= [..]", or "! stage code message", the stage being compile or run. All values are Extended JSON.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files in testdata: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			runGolden(t, file)
+		})
+	}
+}
+
+func runGolden(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	var docs bsonraw.Doc
+	got := ""
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for n := 1; lines.Scan(); n++ {
+		line := lines.Text()
+		switch kind, rest, _ := strings.Cut(line, " "); kind {
+		case "docs":
+			docs = array(t, rest)
+		case "pipeline":
+			got = aggregated(t, array(t, rest), docs)
+		case "=", "!":
+			if *rewrite {
+				line = got
+			} else if line != got {
+				t.Errorf("%s:%d:\n got %s\nwant %s", file, n, got, line)
+			}
+		}
+		out.WriteString(line + "\n")
+	}
+	if *rewrite {
+		if err := os.WriteFile(file, []byte(out.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+var testOptions = Options{Scope: expression.NewScope(time.UnixMilli(1), 1<<32)}
+
+func aggregated(t *testing.T, pipeline, docs bsonraw.Doc) string {
+	t.Helper()
+	p, err := Compile(pipeline, testOptions)
+	if err != nil {
+		return errorText("compile", err)
+	}
+	out, err := drain(t, p.Run(newSource(docs)))
+	if err != nil {
+		return errorText("run", err)
+	}
+	return "= " + toJSON(out)
+}
+
+func errorText(stage string, err error) string {
+	e := mongoerr.From(err)
+	return fmt.Sprintf("! %s %d %s", stage, e.Code, e.Msg)
+}
+
+// arraySource gives the documents of an array, each in memory that the next one overwrites, as sources may.
+type arraySource struct {
+	it   bsonraw.Iter
+	buf  []byte
+	read int
+}
+
+func newSource(docs bsonraw.Doc) *arraySource { return &arraySource{it: docs.Iter()} }
+
+func (s *arraySource) Next(ctx context.Context) (bsonraw.Doc, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	for i := range s.buf {
+		s.buf[i] = 0xee
+	}
+	if !s.it.Next() {
+		return nil, io.EOF
+	}
+	s.read++
+	s.buf = append(s.buf[:0], s.it.Value().Data...)
+	return s.buf, nil
+}
+
+// drain reads a source into an array.
+func drain(t testing.TB, src Source) (bsonraw.Doc, error) {
+	t.Helper()
+	out := bsonraw.BeginArray(nil)
+	for {
+		doc, err := src.Next(t.Context())
+		if errors.Is(err, io.EOF) {
+			return out.End(), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		out.AppendDoc(doc)
+	}
+}
+
+func array(t testing.TB, text string) bsonraw.Doc {
+	t.Helper()
+	var doc bson.Raw
+	if err := bson.UnmarshalExtJSON([]byte(`{"v": `+text+`}`), false, &doc); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return bsonraw.Doc(doc).Lookup("v").Doc()
+}
+
+func toJSON(array bsonraw.Doc) string {
+	dst, at := bsonraw.BeginDoc(nil)
+	dst = bsonraw.EndDoc(bsonraw.AppendArray(dst, "v", array), at)
+	text, err := bson.MarshalExtJSON(bson.Raw(dst), false, false)
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(string(text), `{"v":`), "}")
+}
