@@ -193,8 +193,10 @@ func TestConcatenatedKeysCompareAsTuples(t *testing.T) {
 	})
 }
 
-var awkwardDoubles = []float64{0, math.Copysign(0, -1), 1, 0.5, 1.5, 1 << 53, 1<<53 - 1, 1 << 62, 1 << 63, 1 << 64, 0x1p-255, 0x1p-256, 0x1p-1022,
-	0x1p-1074, math.MaxFloat64, math.Inf(1), math.NaN(), 0.1, 1e15, 1e15 + 0.5}
+var awkwardDoubles = []float64{
+	0, math.Copysign(0, -1), 1, 0.5, 1.5, 1 << 53, 1<<53 - 1, 1 << 62, 1 << 63, 1 << 64, 0x1p-255, 0x1p-256, 0x1p-1022,
+	0x1p-1074, math.MaxFloat64, math.Inf(1), math.NaN(), 0.1, 1e15, 1e15 + 0.5,
+}
 
 func keyNumber() *rapid.Generator[bsonraw.Value] {
 	return rapid.Custom(func(t *rapid.T) bsonraw.Value {
@@ -283,8 +285,16 @@ func keyValue(depth int) *rapid.Generator[bsonraw.Value] {
 			b := rapid.SliceOfN(rapid.Byte(), 0, 300).Draw(t, "bytes")
 			return bsonraw.Doc(keyDoc(bsonraw.AppendBinary(nil, "v", rapid.SampledFrom([]byte{0, 4, 5, 128}).Draw(t, "subtype"), b))).Lookup("v")
 		case 9:
-			return driverValue(t, rapid.SampledFrom([]any{bson.Regex{Pattern: "a", Options: "i"}, bson.Regex{Pattern: "ab"}, bson.Regex{}, bson.Symbol("a"), bson.JavaScript("a"), bson.JavaScript("a\x00"),
-				bson.CodeWithScope{Code: "a", Scope: bson.D{{Key: "x", Value: int32(1)}}}, bson.DBPointer{DB: "a.b"}, bson.ObjectID{1}, bson.ObjectID{2}}).Draw(t, "rare"))
+			return driverValue(t, rapid.SampledFrom([]any{
+				bson.Regex{Pattern: "a", Options: "i"},
+				bson.Regex{Pattern: "ab"},
+				bson.Regex{},
+				bson.Symbol("a"), bson.JavaScript("a"), bson.JavaScript("a\x00"),
+				bson.CodeWithScope{Code: "a", Scope: bson.D{{Key: "x", Value: int32(1)}}},
+				bson.DBPointer{DB: "a.b"},
+				bson.ObjectID{1},
+				bson.ObjectID{2},
+			}).Draw(t, "rare"))
 		}
 		n := rapid.IntRange(0, 3).Draw(t, "elements")
 		if rapid.Bool().Draw(t, "array") {
@@ -333,7 +343,7 @@ func FuzzKeyReader(f *testing.F) {
 			}
 			checkKeyRoundTrip(t, v)
 		}
-		if err != io.EOF && !errors.Is(err, bsonraw.ErrKey) {
+		if !errors.Is(err, io.EOF) && !errors.Is(err, bsonraw.ErrKey) {
 			t.Fatalf("unexpected error %v", err)
 		}
 	})

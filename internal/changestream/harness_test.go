@@ -25,7 +25,6 @@ type history struct {
 	entries []*oplog.Entry
 	floor   oplog.Timestamp // what is before it is gone
 	end     oplog.Timestamp // everything up to here is durable
-	scanned int
 }
 
 func (h *history) Scan(ctx context.Context, from oplog.Timestamp, fn func(*oplog.Entry) (bool, error)) (oplog.Timestamp, error) {
@@ -39,7 +38,6 @@ func (h *history) Scan(ctx context.Context, from oplog.Timestamp, fn func(*oplog
 		if ctx.Err() != nil {
 			return e.TS - 1, ctx.Err()
 		}
-		h.scanned++
 		if more, err := fn(e); err != nil || !more {
 			return e.TS, err
 		}

@@ -97,7 +97,7 @@ func manyInserts(t testing.TB, n int) (*history, oplog.Timestamp) {
 }
 
 // A stream without stages copies what an entry keeps: it allocates for a batch, not for an event.
-func TestNoAllocationPerEvent(t *testing.T) {
+func TestNoAllocationPerEvent(t *testing.T) { //nolint:paralleltest // it counts the process's allocations
 	h, start := manyInserts(t, 1000)
 	for _, shared := range []bool{false, true} {
 		if shared {

@@ -16,8 +16,8 @@ func with(stage bsonraw.Doc, field string, v bsonraw.Value) bsonraw.Doc {
 	return bsonraw.EndDoc(bsonraw.AppendValue(dst, field, v), 0)
 }
 
-// comparable leaves out what differs between the versions: tokens, and disambiguatedPaths, which the captured server lacks.
-func comparable(event bsonraw.Doc) string {
+// withoutVersion leaves out what differs between the versions: tokens, and disambiguatedPaths, which the captured server lacks.
+func withoutVersion(event bsonraw.Doc) string {
 	dst, at := bsonraw.BeginDoc(nil)
 	for it := event.Iter(); it.Next(); {
 		switch string(it.Key()) {
@@ -54,6 +54,7 @@ func TestEventsAreThoseOfMongoDB(t *testing.T) {
 		for _, batch := range []int{0, 1, 2, 7} {
 			for i, want := range c.streams {
 				t.Run(fmt.Sprintf("shared %v, batch %d, stream %d %s", shared, batch, i, want.target.Namespace()), func(t *testing.T) {
+					t.Parallel()
 					s := open(t, c.history, want.target, with(want.stage, "startAtOperationTime", bsonraw.TimestampValue(uint64(c.start))))
 					var got []bsonraw.Doc
 					for {
@@ -76,7 +77,7 @@ func TestEventsAreThoseOfMongoDB(t *testing.T) {
 func compareEvents(t *testing.T, got, want []bsonraw.Doc) {
 	t.Helper()
 	for i := range min(len(got), len(want)) {
-		if g, w := comparable(got[i]), comparable(want[i]); g != w {
+		if g, w := withoutVersion(got[i]), withoutVersion(want[i]); g != w {
 			t.Fatalf("event %d\n got %s\nwant %s", i, g, w)
 		}
 	}
@@ -92,6 +93,7 @@ func TestResumeFromTokensOfMongoDB(t *testing.T) {
 	lookup := c.lookup(true)
 	for i, stream := range c.streams {
 		t.Run(fmt.Sprintf("stream %d %s", i, stream.target.Namespace()), func(t *testing.T) {
+			t.Parallel()
 			for n, event := range stream.events {
 				option := "resumeAfter"
 				if invalidate := event.Lookup("operationType").Str() == "invalidate"; invalidate {
@@ -115,6 +117,7 @@ func TestResumeFromEveryEvent(t *testing.T) {
 	lookup := c.lookup(true)
 	for i, stream := range c.streams {
 		t.Run(fmt.Sprintf("stream %d %s", i, stream.target.Namespace()), func(t *testing.T) {
+			t.Parallel()
 			s := open(t, c.history, stream.target, with(stream.stage, "startAtOperationTime", bsonraw.TimestampValue(uint64(c.start))))
 			events := fill(t, s, c.history, lookup, 0)
 			for n, event := range events {

@@ -328,8 +328,10 @@ func TestScopes(t *testing.T) {
 	t.Parallel()
 	h := newHistory()
 	start := h.end + 1
-	names := []string{"shop.orders", "shop.orders.sub", "shop.other", "shop.system.js", "shop.system.buckets.x", "shop.system.profile", "shop.systemx", "shop.$cmd",
-		"shops.orders", "sho.p", "admin.x", "config.x", "local.x", "admin2.x"}
+	names := []string{
+		"shop.orders", "shop.orders.sub", "shop.other", "shop.system.js", "shop.system.buckets.x", "shop.system.profile", "shop.systemx", "shop.$cmd",
+		"shops.orders", "sho.p", "admin.x", "config.x", "local.x", "admin2.x",
+	}
 	for _, ns := range names {
 		h.insert(t, ns, bson.D{{Key: "_id", Value: ns}})
 	}
@@ -370,7 +372,6 @@ func TestUpdateLookup(t *testing.T) {
 		full := event.Lookup("fullDocument")
 		got := full.Type.Name()
 		if full.IsDoc() {
-			got = text(full.Doc())
 			got = fmt.Sprint(full.Doc().Lookup("n").Int32())
 		} else if full.IsMissing() {
 			got = ""
@@ -447,8 +448,10 @@ func TestBatchesAreBoundedInBytes(t *testing.T) {
 		h.insert(t, "shop.orders", bson.D{{Key: "_id", Value: i}, {Key: "pad", Value: make([]byte, 6<<20)}})
 	}
 	s := open(t, h, collection, at(start))
-	for _, want := range []string{"insert insert", "insert insert", ""} {
-		wantTypes(t, fill(t, s, h, h, 0), want)
+	for _, want := range []int{2, 2, 0} {
+		if got := len(fill(t, s, h, h, 0)); got != want {
+			t.Errorf("%d events, want %d", got, want)
+		}
 	}
 }
 
