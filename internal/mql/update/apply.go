@@ -24,6 +24,16 @@ type applier struct {
 	values    []byte // values that operators computed
 	made      []byte // what is put into the document around values
 	wrapped   []byte // a document around an array's element, for array filters
+	first     firstBuffers
+}
+
+// firstBuffers are what the applier's slices begin with, so that a small update takes its memory at once.
+type firstBuffers struct {
+	edits  [6]edit
+	slots  [4]slot
+	trail  [6]step
+	values [32]byte
+	made   [96]byte
 }
 
 // slot is the place of an element in the document.
@@ -51,6 +61,10 @@ func (s step) String() string {
 }
 
 func (a *applier) reset(u *Update, in Input) {
+	if a.edits == nil {
+		f := &a.first
+		a.edits, a.slots, a.trail, a.values, a.made = f.edits[:0], f.slots[:0], f.trail[:0], f.values[:0], f.made[:0]
+	}
 	a.doc, a.in, a.filters = in.Doc, in, u.filters
 	a.recorder = &u.recorder
 	a.recorder.Reset()

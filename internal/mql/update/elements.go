@@ -131,18 +131,28 @@ func (a *applier) filtered(n *node, s slot) (grown int, err error) {
 	a.recorder.Leave()
 	a.hits = a.hits[:first]
 	a.recorder = recorder
-	many := last-first > 1 && recorder != nil
-	if many && changed == 1 {
-		elem := a.collapse(mark, single.at, single.end())
+	if recorder == nil || last-first == 1 {
+		a.resize(at, array, grown)
+		return grown, nil
+	}
+	if changed == 1 {
 		a.enter(s, true)
-		a.recorder.UpdateIndex(single.index, valueOf(elem, single.name))
+		a.recordUpdate(single, a.collapsed(mark, single))
 		a.recorder.Leave()
 	}
 	a.resize(at, array, grown)
-	if many && changed > 1 {
-		a.recordUpdate(s, bsonraw.Value{Type: bsonraw.TypeArray, Data: a.collapse(mark, at, at+len(array))})
+	if changed > 1 {
+		a.recordUpdate(s, a.collapsed(mark, s))
 	}
 	return grown, nil
+}
+
+// collapsed returns a value as all edits since mark leave it.
+func (a *applier) collapsed(mark int, s slot) bsonraw.Value {
+	if len(a.edits) == mark {
+		return s.value
+	}
+	return valueOf(a.collapse(mark, s.at, s.end()), s.name)
 }
 
 // choose appends a hit for each element that filters of a node choose.

@@ -57,7 +57,10 @@ func FuzzUpdate(f *testing.F) {
 	})
 }
 
-func checkOutcome(t *testing.T, u *Update, in Input, out Outcome) {
+func checkOutcome(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, u *Update, in Input, out Outcome) {
 	t.Helper()
 	if err := bsonraw.Validate(out.Doc, bsonraw.MaxStoredDepth); err != nil {
 		t.Fatalf("result %x: %v", out.Doc, err)

@@ -150,17 +150,12 @@ func (a *applier) double(f float64) bsonraw.Value {
 	return v
 }
 
-// numberText shows a number with its type, as the message about an overflow does.
+// numberText shows an integer with its type, as the message about an overflow does.
 func numberText(v bsonraw.Value) string {
-	switch v.Type {
-	case bsonraw.TypeInt32:
+	if v.Type == bsonraw.TypeInt32 {
 		return "(NumberInt)" + v.Shell()
-	case bsonraw.TypeInt64:
-		return "(NumberLong)" + v.Shell()
-	case bsonraw.TypeDouble:
-		return "(NumberDouble)" + v.Shell()
 	}
-	return "(NumberDecimal)" + v.Shell()
+	return "(NumberLong)" + v.Shell()
 }
 
 // bit is $bit.

@@ -31,6 +31,15 @@ func splice(dst []byte, doc bsonraw.Doc, from, to int, edits []edit) []byte {
 	return append(dst, doc[from:to]...)
 }
 
+// splicedSize returns the size of a document with its edits.
+func splicedSize(doc bsonraw.Doc, edits []edit) int {
+	size := len(doc)
+	for _, e := range edits {
+		size += len(e.data) - e.skip
+	}
+	return size
+}
+
 // typeBytes has every type as a slice, for edits of a type alone.
 var typeBytes = func() (b [256]byte) {
 	for i := range b {

@@ -1,6 +1,8 @@
 package update
 
 import (
+	"slices"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/expression"
@@ -105,7 +107,7 @@ func (u *Update) operate(in Input) (Outcome, error) {
 		return Outcome{Doc: in.Doc, NoOp: true}, nil
 	}
 	sortEdits(a.edits)
-	u.out = splice(u.out[:0], in.Doc, 0, len(in.Doc), a.edits)
+	u.out = splice(slices.Grow(u.out[:0], splicedSize(in.Doc, a.edits)), in.Doc, 0, len(in.Doc), a.edits)
 	if err := checkResult(u.out, u.deepens); err != nil {
 		return Outcome{}, err
 	}
