@@ -138,7 +138,7 @@ func TestMemoryOfOneDocumentIsBounded(t *testing.T) {
 	}
 	e := mustCompile(t, text, nil)
 	var ctx Context
-	_, err := e.Eval(&ctx, fromJSON(t, `{"a": ["`+strings.Repeat("x", 100)+`"]}`).Doc())
+	_, err := e.Eval(&ctx, fromJSON(t, `{"a": ["`+strings.Repeat("x", 64<<10)+`"]}`).Doc())
 	if !mongoerr.Is(err, codeExceededMemoryLimit) {
 		t.Fatalf("got %v, want ExceededMemoryLimit", err)
 	}

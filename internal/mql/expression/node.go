@@ -164,8 +164,13 @@ func fold(ctx *Context, n node) (node, error) {
 		return nil, failed
 	}
 	switch n := n.(type) {
-	case *constant, *fieldPath, *variablePath, *let, *mapArray, *filterArray:
-		return n, nil // MongoDB evaluates the last three when it runs them, so that is when they fail
+	case *constant, *fieldPath, *variablePath, *mapArray, *filterArray:
+		return n, nil // MongoDB evaluates the last two, and $let, when it runs them, so that is when they fail
+	case *let:
+		if len(n.values) == 0 {
+			return n.in, nil
+		}
+		return n, nil
 	case *junction:
 		if !constants {
 			return n.decide(), nil
