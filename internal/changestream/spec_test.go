@@ -21,7 +21,7 @@ func TestOptionsGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	for _, l := range strings.SplitSeq(strings.TrimSuffix(string(b), "\n"), "\n") {
+	for l := range strings.SplitSeq(strings.TrimSuffix(string(b), "\n"), "\n") {
 		stage, _, _ := strings.Cut(l, " => ")
 		if strings.HasPrefix(l, "#") || stage == "" {
 			fmt.Fprintln(&out, l)
