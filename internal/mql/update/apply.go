@@ -18,12 +18,13 @@ type applier struct {
 	protected bool            // the document has an _id, which must stay
 	touched   int             // values that were recorded though they stay what they are
 	edits     []edit
-	slots     []slot // a stack: those of the objects that are being walked
-	hits      []hit  // a stack, likewise
-	trail     []step // how the walk came to where it is
-	values    []byte // values that operators computed
-	made      []byte // what is put into the document around values
-	wrapped   []byte // a document around an array's element, for array filters
+	slots     []slot     // a stack: those of the objects that are being walked
+	hits      []hit      // a stack, likewise
+	trail     []step     // how the walk came to where it is
+	moved     [][][]byte // paths that were renamed since something was recorded
+	values    []byte     // values that operators computed
+	made      []byte     // what is put into the document around values
+	wrapped   []byte     // a document around an array's element, for array filters
 	first     firstBuffers
 }
 
@@ -71,7 +72,7 @@ func (a *applier) reset(u *Update, in Input) {
 	a.touched = 0
 	a.protected = !in.Doc.Lookup(idField).IsMissing()
 	a.edits, a.slots, a.hits, a.trail = a.edits[:0], a.slots[:0], a.hits[:0], a.trail[:0]
-	a.values, a.made = a.values[:0], a.made[:0]
+	a.moved, a.values, a.made = a.moved[:0], a.values[:0], a.made[:0]
 }
 
 // object applies a node's children to the object at a place and returns by how many bytes it grew.
@@ -188,6 +189,15 @@ func (a *applier) recordUpdate(s slot, v bsonraw.Value) {
 	} else {
 		a.recorder.UpdateIndex(s.index, v)
 	}
+	a.recordMoved()
+}
+
+// recordMoved tells the recorder which fields are gone because they were renamed to what was just recorded.
+func (a *applier) recordMoved() {
+	for _, path := range a.moved {
+		a.recorder.DeletePath(path)
+	}
+	a.moved = a.moved[:0]
 }
 
 // modify lets an operator do its work on a value that is there.

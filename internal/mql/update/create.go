@@ -20,6 +20,7 @@ func (a *applier) create(n *node, end int) (int, error) {
 	a.made = out
 	elem := out[start:]
 	a.recorder.Insert(n.name, valueOf(elem, n.name))
+	a.recordMoved()
 	if err := a.allowedNew(valueOf(elem, n.name)); err != nil {
 		return 0, err
 	}

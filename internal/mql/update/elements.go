@@ -91,10 +91,11 @@ func (a *applier) sortByIndex(children []*node) ([]*node, error) {
 	return out, nil
 }
 
-// hit is an element of an array that array filters chose, and what is to be done to it.
+// hit is an element of an array that array filters chose, and what is to be done to it: several nodes where several did.
 type hit struct {
 	slot
 	node *node
+	more []*node
 }
 
 // filtered applies a node's children to those elements of an array that their filters choose, and returns by how many bytes
@@ -117,6 +118,11 @@ func (a *applier) filtered(n *node, s slot) (grown int, err error) {
 		h := a.hits[i]
 		before := len(a.edits) + a.touched
 		a.trail = append(a.trail, step{index: h.index})
+		for _, n := range h.more {
+			if h.node, err = merge(h.node, n, a.path()); err != nil {
+				return 0, err
+			}
+		}
 		by, err := a.existing(h.node, h.slot)
 		if err != nil {
 			return 0, err
@@ -160,7 +166,7 @@ func (a *applier) choose(n *node, array bsonraw.Doc, at int) error {
 	at += 4
 	index := 0
 	for it := array.Iter(); it.Next(); index++ {
-		var chosen *node
+		h := hit{slot: slot{at, it.Key(), index, it.Value()}}
 		for _, c := range n.children {
 			ok, err := a.matches(c.name, it.Value())
 			if err != nil {
@@ -168,18 +174,14 @@ func (a *applier) choose(n *node, array bsonraw.Doc, at int) error {
 			}
 			switch {
 			case !ok:
-			case chosen == nil:
-				chosen = c
+			case h.node == nil:
+				h.node = c
 			default:
-				a.trail = append(a.trail, step{index: index})
-				if chosen, err = merge(chosen, c, a.path()); err != nil {
-					return err
-				}
-				a.trail = a.trail[:len(a.trail)-1]
+				h.more = append(h.more, c)
 			}
 		}
-		if chosen != nil {
-			a.hits = append(a.hits, hit{slot{at, it.Key(), index, it.Value()}, chosen})
+		if h.node != nil {
+			a.hits = append(a.hits, h)
 		}
 		at += len(it.Elem())
 	}

@@ -120,7 +120,7 @@ func (r renameTarget) apply(a *applier, _ bsonraw.Value) (effect, error) {
 	if err != nil || v.IsMissing() {
 		return effect{}, err
 	}
-	a.recorder.DeletePath(r.from)
+	a.moved = append(a.moved, r.from)
 	if a.protected && string(r.from[0]) == idField {
 		return effect{}, immutableID(string(r.fromText))
 	}
