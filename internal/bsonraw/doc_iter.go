@@ -35,16 +35,16 @@ func (it *Iter) Next() bool {
 	if len(it.rest) < 2 {
 		return false
 	}
-	k := bytes.IndexByte(it.rest[1:], 0)
-	if k < 0 {
+	k := keyEnd(it.rest)
+	if k == len(it.rest) {
 		return false
 	}
-	n := valueSize(Type(it.rest[0]), it.rest[k+2:])
+	n := valueSize(Type(it.rest[0]), it.rest[k+1:])
 	if n < 0 {
 		return false
 	}
-	end := k + 2 + n
-	it.elem, it.rest, it.key = it.rest[:end:end], it.rest[end:], k
+	end := k + 1 + n
+	it.elem, it.rest, it.key = it.rest[:end:end], it.rest[end:], k-1
 	return true
 }
 
@@ -57,12 +57,37 @@ func (it *Iter) Value() Value { return Value{Type(it.elem[0]), it.elem[it.key+2:
 // Elem returns the current element's bytes: type, name and value.
 func (it *Iter) Elem() []byte { return it.elem }
 
+// keyEnd returns where the zero byte behind an element's name is, or the length of b where there is none. Names are short: a
+// loop beats a call that searches.
+func keyEnd(b []byte) int {
+	k := 1
+	for k < len(b) && b[k] != 0 {
+		k++
+	}
+	return k
+}
+
 // Lookup returns the value of the first element of that name, or a missing value.
 func (d Doc) Lookup(key string) Value {
-	for it := d.Iter(); it.Next(); {
-		if string(it.Key()) == key {
-			return it.Value()
+	if len(d) < 5 {
+		return Value{}
+	}
+	for b := d[4 : len(d)-1]; len(b) >= 2; {
+		k := len(key) + 1
+		found := k < len(b) && b[k] == 0 && string(b[1:k]) == key
+		if !found {
+			if k = keyEnd(b); k == len(b) {
+				return Value{}
+			}
 		}
+		n := valueSize(Type(b[0]), b[k+1:])
+		switch {
+		case n < 0:
+			return Value{}
+		case found:
+			return Value{Type(b[0]), b[k+1 : k+1+n : k+1+n]}
+		}
+		b = b[k+1+n:]
 	}
 	return Value{}
 }
@@ -85,41 +110,57 @@ func (d Doc) Value() Value { return Value{TypeDocument, d} }
 // Clone returns a copy that shares nothing with d.
 func (d Doc) Clone() Doc { return bytes.Clone(d) }
 
+// fixedSize holds the number of bytes of the types that all have the same, -1 for the others.
+var fixedSize = func() (sizes [256]int8) {
+	for i := range sizes {
+		sizes[i] = -1
+	}
+	for size, types := range map[int8][]Type{
+		0:  {TypeUndefined, TypeNull, TypeMinKey, TypeMaxKey},
+		1:  {TypeBool},
+		4:  {TypeInt32},
+		8:  {TypeDouble, TypeDate, TypeTimestamp, TypeInt64},
+		12: {TypeObjectID},
+		16: {TypeDecimal128},
+	} {
+		for _, t := range types {
+			sizes[t] = size
+		}
+	}
+	return sizes
+}()
+
 // valueSize returns the number of bytes that a value of type t takes at the start of b, or -1 when b does not hold it.
 func valueSize(t Type, b []byte) int {
-	n := -1
-	switch t {
-	case TypeDouble, TypeDate, TypeTimestamp, TypeInt64:
-		n = 8
-	case TypeString, TypeJavaScript, TypeSymbol:
-		n = prefixed(b, 4, 1)
-	case TypeDocument, TypeArray:
-		n = prefixed(b, 0, 5)
-	case TypeBinary:
-		n = prefixed(b, 5, 0)
-	case TypeUndefined, TypeNull, TypeMinKey, TypeMaxKey:
-		n = 0
-	case TypeObjectID:
-		n = 12
-	case TypeBool:
-		n = 1
-	case TypeRegex:
-		n = regexSize(b)
-	case TypeDBPointer:
-		if n = prefixed(b, 4, 1); n >= 0 {
-			n += 12
-		}
-	case TypeCodeScope:
-		n = prefixed(b, 0, 14)
-	case TypeInt32:
-		n = 4
-	case TypeDecimal128:
-		n = 16
+	n := int(fixedSize[t])
+	if n < 0 {
+		n = writtenSize(t, b)
 	}
 	if n > len(b) {
 		return -1
 	}
 	return n
+}
+
+// writtenSize is valueSize for the types whose values say how long they are.
+func writtenSize(t Type, b []byte) int {
+	switch t {
+	case TypeString, TypeJavaScript, TypeSymbol:
+		return prefixed(b, 4, 1)
+	case TypeDocument, TypeArray:
+		return prefixed(b, 0, 5)
+	case TypeBinary:
+		return prefixed(b, 5, 0)
+	case TypeRegex:
+		return regexSize(b)
+	case TypeDBPointer:
+		if n := prefixed(b, 4, 1); n >= 0 {
+			return n + 12
+		}
+	case TypeCodeScope:
+		return prefixed(b, 0, 14)
+	}
+	return -1
 }
 
 // prefixed reads a length of four bytes and returns it with what stands outside of it; least is the smallest valid length.

@@ -226,3 +226,42 @@ func TestPathsAllocateNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesVisit(t *testing.T) {
+	t.Parallel()
+	doc := document(t, `{"b": 1, "aa": 2, "a": 3, "c": [4], "b2": 5}`)
+	for _, c := range []struct {
+		names, want string
+		stop        int
+	}{
+		{"a b", "b=1 a=3 missing 0", 9},
+		{"x a y", "a=3 missing 101", 9},
+		{"x", "missing 1", 9},
+		{"b aa c", "b=1 aa=2 stopped", 2},
+		{"c", "c=[ 4 ] missing 0", 9},
+	} {
+		list := strings.Fields(c.names)
+		names := bsonraw.NewNames(list)
+		var got []string
+		missing, finished := names.Visit(doc, func(i int, v bsonraw.Value) bool {
+			got = append(got, list[i]+"="+v.Shell())
+			return len(got) < c.stop
+		})
+		if finished {
+			got = append(got, fmt.Sprintf("missing %b", missing))
+		} else {
+			got = append(got, "stopped")
+		}
+		if text := strings.Join(got, " "); text != c.want {
+			t.Errorf("%s: got %q, want %q", c.names, text, c.want)
+		}
+	}
+	long := strings.Repeat("n", 70)
+	names := bsonraw.NewNames([]string{long})
+	if missing, _ := names.Visit(document(t, `{"`+long+`x": 1, "`+long+`": 2}`), func(_ int, v bsonraw.Value) bool { return v.Int32() == 2 }); missing != 0 {
+		t.Error("a long name is not found")
+	}
+	if missing, finished := names.Visit(nil, func(int, bsonraw.Value) bool { return false }); missing != 1 || !finished {
+		t.Errorf("no document at all: missing %b, finished %v", missing, finished)
+	}
+}

@@ -113,20 +113,15 @@ func buildFields(list []*clause) node {
 		byName[name] = append(byName[name], c)
 	}
 	var all andNode
-	for group := range slices.Chunk(names, maxFields) {
-		n := &fieldsNode{}
+	for group := range slices.Chunk(names, bsonraw.MaxNames) {
+		nodes := make([]node, 0, len(group))
 		for _, name := range group {
-			nodes := buildAll(byName[name], atField)
-			one := node(andNode(nodes))
-			if len(nodes) == 1 {
-				one = nodes[0]
-			}
-			n.fields = append(n.fields, fieldNode{name: name, node: one})
+			nodes = append(nodes, buildConjunction(byName[name]))
 		}
-		if len(n.fields) == 1 {
-			all = append(all, &n.fields[0])
+		if len(group) == 1 {
+			all = append(all, &fieldNode{name: group[0], node: nodes[0]})
 		} else {
-			all = append(all, n)
+			all = append(all, &fieldsNode{names: bsonraw.NewNames(group), nodes: nodes})
 		}
 	}
 	all = append(all, rest...)
@@ -134,6 +129,15 @@ func buildFields(list []*clause) node {
 		return all[0]
 	}
 	return all
+}
+
+// buildConjunction makes the node for conditions on one field.
+func buildConjunction(list []*clause) node {
+	nodes := buildAll(list, atField)
+	if len(nodes) == 1 {
+		return nodes[0]
+	}
+	return andNode(nodes)
 }
 
 // buildOrdered makes a node whose conjuncts run in MongoDB's order, so that the position is that of the last of them.

@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"math/bits"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mql/expression"
 )
@@ -158,32 +160,22 @@ func (n notNode) match(ctx *expression.Context, v bsonraw.Value) (bool, int, err
 }
 
 // fieldsNode is a conjunction of conditions on different fields of one document, met in one walk over the document.
-type fieldsNode struct{ fields []fieldNode }
+type fieldsNode struct {
+	names bsonraw.Names
+	nodes []node // by name
+}
 
-// maxFields is how many fields the set of those still to be met holds.
-const maxFields = 64
-
-func (n *fieldsNode) match(ctx *expression.Context, v bsonraw.Value) (bool, int, error) {
-	unseen := ^uint64(0) >> (maxFields - len(n.fields))
-	for it := v.Doc().Iter(); unseen != 0 && it.Next(); {
-		key := it.Key()
-		for i := range n.fields {
-			f := &n.fields[i]
-			if string(key) != f.name || unseen>>i&1 == 0 {
-				continue
-			}
-			unseen &^= 1 << i
-			if ok, _, err := f.node.match(ctx, it.Value()); !ok || err != nil {
-				return false, noPosition, err
-			}
-			break
-		}
+func (n *fieldsNode) match(ctx *expression.Context, v bsonraw.Value) (ok bool, at int, err error) {
+	missing, finished := n.names.Visit(v.Doc(), func(i int, v bsonraw.Value) bool {
+		ok, _, err = n.nodes[i].match(ctx, v)
+		return ok && err == nil
+	})
+	if !finished {
+		return false, noPosition, err
 	}
-	for i := range n.fields {
-		if unseen>>i&1 == 0 {
-			continue
-		}
-		if ok, _, err := n.fields[i].node.match(ctx, bsonraw.Value{}); !ok || err != nil {
+	for ; missing != 0; missing &= missing - 1 {
+		ok, _, err := n.nodes[bits.TrailingZeros64(missing)].match(ctx, bsonraw.Value{})
+		if !ok || err != nil {
 			return false, noPosition, err
 		}
 	}
