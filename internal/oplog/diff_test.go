@@ -45,14 +45,21 @@ func TestDiff(t *testing.T) {
 		{"changed type", `{"o":LONG,"a":1}`, `{"o":LONG,"a":{"$numberLong":"1"}}`, `{"u":{"a":{"$numberLong":"1"}}}`},
 		{"created", `{"o":LONG}`, `{"o":LONG,"a":2}`, `{"i":{"a":2}}`},
 		{"removed", `{"o":LONG,"a":1,"b":2}`, `{"o":LONG}`, `{"d":{"a":false,"b":false}}`},
-		{"removed ones that were passed come sorted, after those at the end", `{"z":1,"c":1,"o":LONG,"e":1}`, `{"o":LONG}`,
-			`{"d":{"e":false,"c":false,"z":false}}`},
+		{
+			"removed ones that were passed come sorted, after those at the end", `{"z":1,"c":1,"o":LONG,"e":1}`, `{"o":LONG}`,
+			`{"d":{"e":false,"c":false,"z":false}}`,
+		},
 		{"moved", `{"o":LONG,"a":1,"b":2,"c":3}`, `{"o":LONG,"b":2,"a":1,"c":3}`, `{"i":{"a":1,"c":3}}`},
 		{"nested", `{"o":{"x":1,"y":LONG},"b":1}`, `{"o":{"x":2,"y":LONG},"b":2}`, `{"u":{"b":2},"so":{"u":{"x":2}}}`},
 		{"nested value too small for a diff", `{"o":LONG,"n":{"x":1}}`, `{"o":LONG,"n":{"x":2}}`, `{"u":{"n":{"x":2}}}`},
 		{"array longer", `{"a":[LONG,1]}`, `{"a":[LONG,2,3]}`, `{"sa":{"a":true,"u1":2,"u2":3}}`},
 		{"array shorter", `{"a":[LONG,1,2]}`, `{"a":[LONG,3]}`, `{"sa":{"a":true,"l":2,"u1":3}}`},
 		{"array in array", `{"a":[1,[LONG,1]]}`, `{"a":[1,[LONG,2]]}`, `{"sa":{"a":true,"s1":{"a":true,"u1":2}}}`},
+		{
+			"arrays in arrays", `{"o":1,"p":[[{"c":"12","b":""},5,{"x":4,"a":"t"}],LONG,true]}`,
+			`{"o":1,"p":[[{"c":"12","b":"","n":{"q":{}}},{"n":{"q":{}}},{"x":4,"a":"t","n":{"q":{}}}],LONG,{"n":{"q":{}}}]}`,
+			`{"sp":{"a":true,"s0":{"a":true,"s0":{"i":{"n":{"q":{}}}},"u1":{"n":{"q":{}}},"s2":{"i":{"n":{"q":{}}}}},"u2":{"n":{"q":{}}}}}`,
+		},
 		{"object becomes array", `{"o":LONG,"a":{"0":1}}`, `{"o":LONG,"a":[1]}`, `{"u":{"a":[1]}}`},
 		{"post as large as the diff", `{"_id":1,"a":1}`, `{"_id":1,"a":2}`, ``},
 	}

@@ -1,6 +1,7 @@
 package oplog
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -46,7 +47,7 @@ func (p Path) Append(dst []byte) []byte {
 // not the first component.
 func (p Path) Ambiguous() bool {
 	for i, c := range p {
-		if !c.IsIndex() && (hasDot(c.Name) || i > 0 && isNumeric(c.Name)) {
+		if !c.IsIndex() && (bytes.IndexByte(c.Name, '.') >= 0 || i > 0 && isNumeric(c.Name)) {
 			return true
 		}
 	}
@@ -247,15 +248,6 @@ func parseIndex(digits []byte) (int, bool) {
 		n = 10*n + int(c-'0')
 	}
 	return n, n <= bsonraw.MaxDocumentSize
-}
-
-func hasDot(name []byte) bool {
-	for _, c := range name {
-		if c == '.' {
-			return true
-		}
-	}
-	return false
 }
 
 // isNumeric reports whether a field's name reads as an index: digits without a leading zero.

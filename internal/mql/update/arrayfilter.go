@@ -104,7 +104,7 @@ func refuseExpr(doc bsonraw.Doc) error {
 	for it := doc.Iter(); it.Next(); {
 		switch key := it.Key(); string(key) {
 		case "$expr":
-			return mongoerr.New(arrayFilterNotAllowed, "%s is not allowed in this context", key)
+			return mongoerr.New(queryFeatureNotAllowed, "%s is not allowed in this context", key)
 		case "$where", "$text":
 			return mongoerr.New(mongoerr.BadValue, "%s is not allowed in this context", key)
 		case "$and", "$or", "$nor":

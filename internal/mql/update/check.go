@@ -11,10 +11,10 @@ const idField = "_id"
 
 // Codes of errors that only updates give.
 const (
-	resultTooLarge        mongoerr.Code = 17419
-	cannotBackfillArray   mongoerr.Code = 34
-	notExactValueField    mongoerr.Code = 111
-	arrayFilterNotAllowed mongoerr.Code = 224
+	resultTooLarge         mongoerr.Code = 17419
+	cannotBackfillArray    mongoerr.Code = 34
+	notExactValueField     mongoerr.Code = 111
+	queryFeatureNotAllowed mongoerr.Code = 224
 )
 
 // checkResult holds a new document to the limits of stored ones.

@@ -57,10 +57,13 @@ func FuzzUpdate(f *testing.F) {
 	})
 }
 
-func checkOutcome(t interface {
+// failer is what tests and drawn properties have in common.
+type failer interface {
 	Helper()
-	Fatalf(string, ...any)
-}, u *Update, in Input, out Outcome) {
+	Fatalf(format string, args ...any)
+}
+
+func checkOutcome(t failer, u *Update, in Input, out Outcome) {
 	t.Helper()
 	if err := bsonraw.Validate(out.Doc, bsonraw.MaxStoredDepth); err != nil {
 		t.Fatalf("result %x: %v", out.Doc, err)

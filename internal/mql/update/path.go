@@ -10,6 +10,9 @@ import (
 // positionalPart is the component that stands for the element which made the filter match.
 const positionalPart = "$"
 
+// maxParts is far beyond what a document can have, so that nothing but the stack's safety depends on it.
+const maxParts = 1000
+
 // splitPath splits a path at its dots and checks what can be checked without a document.
 func splitPath(dst [][]byte, path []byte) ([][]byte, error) {
 	if len(path) == 0 {
@@ -27,6 +30,9 @@ func splitPath(dst [][]byte, path []byte) ([][]byte, error) {
 			positions++
 		}
 		parts = append(parts, part)
+		if len(parts)-len(dst) > maxParts {
+			return nil, errTooDeep()
+		}
 	}
 	switch {
 	case string(parts[len(dst)]) == positionalPart:

@@ -26,8 +26,11 @@ func drawValue(t *rapid.T, depth int) any {
 		return list
 	}
 	return rapid.SampledFrom([]any{
-		int32(0), int32(1), int32(7), int32(2147483647), int64(1), int64(1) << 62, 1.5, 0.0, "s", "", nil, true, bson.MinKey{},
-		bson.Regex{Pattern: "^s"}, bson.Timestamp{T: 1}, bson.NewDecimal128(0x3040000000000000, 5),
+		int32(0), int32(1), int32(7), int32(2147483647), int64(1), int64(1) << 62, 1.5, 0.0, "s", "", nil, true,
+		bson.MinKey{},
+		bson.Regex{Pattern: "^s"},
+		bson.Timestamp{T: 1},
+		bson.NewDecimal128(0x3040000000000000, 5),
 	}).Draw(t, "scalar")
 }
 

@@ -131,6 +131,16 @@ func TestNestingLimit(t *testing.T) {
 	}
 }
 
+func TestLongPaths(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("a.", 1<<20) + "a"
+	for _, operator := range []string{"$set", "$unset", "$pull"} {
+		if _, err := Compile(parseValue(t, `{"`+operator+`":{"`+long+`":1}}`), Options{}); !mongoerr.Is(err, mongoerr.Overflow) {
+			t.Errorf("%s with a path of a million names: %v", operator, err)
+		}
+	}
+}
+
 func TestSizeLimit(t *testing.T) {
 	t.Parallel()
 	const overhead = 4 + (1 + 4 + 4) + (1 + 2 + 4 + 1) + 1 // {_id: 1, a: ".."}
