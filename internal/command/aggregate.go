@@ -22,7 +22,6 @@ type aggregateArgs struct {
 // aggregate {aggregate: <collection> or 1, pipeline, cursor: {batchSize}, hint, let, ...} opens a cursor over what the pipeline
 // gives: of a collection, or of a change stream. explain and collation are not supported yet.
 func aggregate(op *operation) error {
-	op.server.counters.other.Add(1)
 	op.body = op.body.Clone() // what is compiled from it lives as long as the cursor
 	args := aggregateArgs{batchSize: -1}
 	if err := op.arguments(args.parse); err != nil {

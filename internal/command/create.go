@@ -19,7 +19,7 @@ func create(op *operation) error {
 	if args.sized && !args.capped {
 		return mongoerr.New(mongoerr.InvalidOptions, "the 'capped' field needs to be true when either the 'size' or 'max' fields are present")
 	}
-	c, commit, err := op.createCollection(op.db, args.coll, args.with)
+	c, commit, err := createCollection(op, op.db, args.coll, args.with)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (a argument) images() error {
 	}
 	enabled := argument{a.op, a.name + ".enabled", d.Lookup("enabled")}
 	if enabled.IsMissing() {
-		return a.op.required(enabled.name)
+		return required(a.op, enabled.name)
 	}
 	var on bool
 	if err := enabled.strictFlag(&on); err != nil {

@@ -81,7 +81,7 @@ func (a argument) commitQuorum() error {
 
 func (c *createIndexesArgs) parseSpecs(op *operation) error {
 	if c.list == nil {
-		return op.required("indexes")
+		return required(op, "indexes")
 	}
 	for it := c.list.Iter(); it.Next(); {
 		if it.Value().Type != bsonraw.TypeDocument {
@@ -108,7 +108,7 @@ func (c *createIndexesArgs) parseSpecs(op *operation) error {
 
 // run builds the indexes. done is false when somebody else created the collection meanwhile: then it has to be tried again.
 func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
-	coll, unlock := op.lockedAlone(c.coll)
+	coll, unlock := lockedAlone(op, c.coll)
 	defer unlock()
 	var missing []*indexSpec
 	if coll != nil {

@@ -26,7 +26,7 @@ func drop(op *operation) error {
 	if strings.HasPrefix(coll, "system.") && op.server.store.Catalog().Collection(op.db, coll) != nil {
 		return mongoerr.New(mongoerr.IllegalOperation, "can't drop system collection %s.%s", op.db, coll)
 	}
-	c, commit, err := op.dropCollection(coll)
+	c, commit, err := dropCollection(op, coll)
 	if err != nil {
 		return err
 	}
@@ -38,8 +38,8 @@ func drop(op *operation) error {
 }
 
 // dropCollection drops a collection and returns it as it was; nil when there is none.
-func (op *operation) dropCollection(name string) (*store.Collection, store.Commit, error) {
-	c, unlock := op.lockedAlone(name)
+func dropCollection(op *operation, name string) (*store.Collection, store.Commit, error) {
+	c, unlock := lockedAlone(op, name)
 	defer unlock()
 	if c == nil {
 		return nil, store.Commit{}, nil

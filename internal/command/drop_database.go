@@ -32,12 +32,12 @@ func dropDatabase(op *operation) error {
 			if op.ctx.Err() != nil {
 				return contextError(op.ctx)
 			}
-			if _, _, err := op.dropCollection(c.Name); err != nil {
+			if _, _, err := dropCollection(op, c.Name); err != nil {
 				return err
 			}
 			dropped = true
 		}
-		commit, done, err := op.logDropDatabase(dropped)
+		commit, done, err := logDropDatabase(op, dropped)
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (a argument) one() error {
 }
 
 // logDropDatabase ends the drop, unless somebody has created another collection meanwhile.
-func (op *operation) logDropDatabase(dropped bool) (commit store.Commit, done bool, err error) {
+func logDropDatabase(op *operation, dropped bool) (commit store.Commit, done bool, err error) {
 	if !dropped {
 		return store.Commit{}, true, nil
 	}

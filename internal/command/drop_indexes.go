@@ -30,9 +30,9 @@ func dropIndexes(op *operation) error {
 		return err
 	}
 	if which.IsMissing() {
-		return op.required("index")
+		return required(op, "index")
 	}
-	c, commit, err := op.dropIndexesOf(coll, which)
+	c, commit, err := dropIndexesOf(op, coll, which)
 	if err != nil {
 		return err
 	}
@@ -66,8 +66,8 @@ func isEveryIndex(which bsonraw.Value) bool {
 }
 
 // dropIndexesOf drops the indexes and returns the collection as it was.
-func (op *operation) dropIndexesOf(coll string, which bsonraw.Value) (*store.Collection, store.Commit, error) {
-	c, unlock := op.lockedAlone(coll)
+func dropIndexesOf(op *operation, coll string, which bsonraw.Value) (*store.Collection, store.Commit, error) {
+	c, unlock := lockedAlone(op, coll)
 	defer unlock()
 	if c == nil {
 		return nil, store.Commit{}, mongoerr.New(mongoerr.NamespaceNotFound, "ns not found %s.%s", op.db, coll)

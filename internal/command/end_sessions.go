@@ -3,15 +3,15 @@ package command
 // endSessions {endSessions: [ids]} ends sessions, and the cursors that were opened in them. Ids that are not known are passed
 // over.
 func endSessions(op *operation) error {
-	keys, err := op.sessionKeys()
+	keys, err := sessionKeys(op)
 	if err != nil {
 		return err
 	}
-	op.endAll(keys)
+	endAll(op, keys)
 	return nil
 }
 
-func (op *operation) endAll(keys []string) {
+func endAll(op *operation, keys []string) {
 	for _, key := range keys {
 		op.server.sessions.end(key)
 		op.server.cursors.killSession(key)

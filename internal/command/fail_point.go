@@ -21,7 +21,7 @@ const (
 // fail point was run into before.
 func configureFailPoint(op *operation) error {
 	if !op.server.cfg.TestCommands {
-		return op.unknownCommand([]byte(op.cmd.name))
+		return unknownCommand(op, []byte(op.cmd.name))
 	}
 	point := op.server.failPoints.byName[op.body.Lookup("configureFailPoint").Str()]
 	if point == nil {

@@ -80,16 +80,16 @@ func TestFailBeforeARetryableWriteIsCommitted(t *testing.T) {
 			c.ask(t, "admin", bson.D{{Key: "configureFailPoint", Value: failTransactionalWrites}, {Key: "mode", Value: bson.D{{Key: "times", Value: 1}}},
 				{Key: "data", Value: test.data}})
 			plain := &operation{server: c.server}
-			if err := plain.failRetryable(); err != nil || plain.hangUp {
+			if err := failRetryable(plain); err != nil || plain.hangUp {
 				t.Fatalf("a write that cannot be retried ran into it: %v", err)
 			}
 			op := &operation{server: c.server, session: &session{}}
-			err := op.failRetryable()
+			err := failRetryable(op)
 			if test.code == 0 && err != nil || test.code != 0 && !mongoerr.Is(err, test.code) || op.hangUp != test.hangUp {
 				t.Errorf("error %v, hang up %v; want code %d, %v", err, op.hangUp, test.code, test.hangUp)
 			}
 			again := &operation{server: c.server, session: &session{}}
-			if err := again.failRetryable(); err != nil || again.hangUp {
+			if err := failRetryable(again); err != nil || again.hangUp {
 				t.Errorf("it fails a second time: %v", err)
 			}
 		})

@@ -108,7 +108,7 @@ func (f *fault) matches(op *operation) bool {
 	case f.namespace != "" && f.namespace != op.namespace():
 		return false
 	}
-	return f.block || f.closes || f.code != 0 || f.concern != nil && op.cmd.writes
+	return f.block || f.closes || f.code != 0 || f.concern != nil && op.cmd.retries
 }
 
 // namespace returns the namespace that the command names by its first argument, or a getMore by its collection.
@@ -127,7 +127,7 @@ func (op *operation) runInto(f *fault) error {
 		return nil
 	}
 	if f.block {
-		if err := op.block(f.blockTime); err != nil {
+		if err := block(op, f.blockTime); err != nil {
 			return err
 		}
 	}
@@ -151,7 +151,7 @@ func (f *fault) error(msg string) error {
 }
 
 // block holds the command up, unless the client goes away, its time is over or the server stops.
-func (op *operation) block(millis bsonraw.Value) error {
+func block(op *operation, millis bsonraw.Value) error {
 	if millis.IsMissing() {
 		return mongoerr.New(mongoerr.InvalidOptions, "must specify 'blockTimeMS' when 'blockConnection' is true")
 	}
@@ -180,7 +180,7 @@ func (op *operation) block(millis bsonraw.Value) error {
 
 // appendInjectedConcern appends the writeConcernError of a fail point to the reply of a command that was executed, in the place
 // of its own.
-func (op *operation) appendInjectedConcern() {
+func appendInjectedConcern(op *operation) {
 	if op.fault == nil || op.fault.concern == nil {
 		return
 	}
@@ -200,7 +200,7 @@ func (op *operation) appendInjectedConcern() {
 }
 
 // failGetMore runs into failGetMoreAfterCursorCheckout. The caller ends the cursor when there is an error or op.hangUp is set.
-func (op *operation) failGetMore() error {
+func failGetMore(op *operation) error {
 	f := op.server.failPoints.byName[failGetMoreCheckedOut].enter(func(*fault) bool { return true })
 	switch {
 	case f == nil:
@@ -217,7 +217,7 @@ func (op *operation) failGetMore() error {
 // failRetryable runs into onPrimaryTransactionalWrite: a retryable write calls it once for each statement, right before its
 // commit. With an error the statement must not be committed. The connection is closed when the command is over, with an error
 // or without, unless the fail point says closeConnection: false.
-func (op *operation) failRetryable() error {
+func failRetryable(op *operation) error {
 	if op.session == nil {
 		return nil
 	}

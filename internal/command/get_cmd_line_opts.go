@@ -6,7 +6,7 @@ import "github.com/sluicestream/sluice/internal/bsonraw"
 // program's name only: a host process's arguments are its own. There is no security section, because there is no
 // authentication.
 func getCmdLineOpts(op *operation) error {
-	if err := op.noArguments(); err != nil {
+	if err := noArguments(op); err != nil {
 		return err
 	}
 	op.appendList("argv", []bsonraw.Value{bsonraw.StringValue(processName)})

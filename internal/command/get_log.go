@@ -22,7 +22,7 @@ func getLog(op *operation) error {
 		return err
 	}
 	if which == "" && op.body.Lookup("getLog").Type == bsonraw.TypeNull {
-		return op.required("getLog")
+		return required(op, "getLog")
 	}
 	if which == "*" {
 		var names []bsonraw.Value
@@ -43,6 +43,6 @@ func getLog(op *operation) error {
 }
 
 // required is the error of an argument that must be there and is not.
-func (op *operation) required(name string) error {
+func required(op *operation, name string) error {
 	return mongoerr.New(mongoerr.IDLFailedToParse, "BSON field '%s.%s' is missing but a required field", op.cmd.name, name)
 }

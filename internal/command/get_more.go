@@ -72,7 +72,7 @@ func checkCursor(op *operation, c *cursor, coll string) error {
 }
 
 func nextBatch(op *operation, c *cursor, limit batchLimit) error {
-	if err := op.failGetMore(); err != nil || op.hangUp {
+	if err := failGetMore(op); err != nil || op.hangUp {
 		op.server.cursors.finish(c)
 		return err
 	}

@@ -49,7 +49,7 @@ const transactionLifetime = time.Minute
 // getParameter {getParameter: 1 | "*" | {showDetails, allParameters}, <name>: <anything>, ...} tells parameters, those named or
 // all. With showDetails each comes as {value, settableAtRuntime, settableAtStartup}. setAt is not supported.
 func getParameter(op *operation) error {
-	all, details, err := op.parameterChoice()
+	all, details, err := parameterChoice(op)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func getParameter(op *operation) error {
 }
 
 // parameterChoice reads the command's own argument.
-func (op *operation) parameterChoice() (all, details bool, err error) {
+func parameterChoice(op *operation) (all, details bool, err error) {
 	v := op.body.Lookup("getParameter")
 	if v.Type == bsonraw.TypeString && v.Str() == "*" {
 		return true, false, nil

@@ -23,13 +23,13 @@ const logTerm = 1
 // hello {hello: 1, helloOk, client} says what this server is: the primary of a set of one. Whatever else clients put in is
 // accepted. There is no topologyVersion in the reply, so drivers poll; no saslSupportedMechs, because there are no users to name
 // mechanisms for; no compression.
-func hello(op *operation) error { return op.greet("isWritablePrimary") }
+func hello(op *operation) error { return greet(op, "isWritablePrimary") }
 
 // isMaster {isMaster: 1, ...} is hello by its old name, with the old name for the primary.
-func isMaster(op *operation) error { return op.greet("ismaster") }
+func isMaster(op *operation) error { return greet(op, "ismaster") }
 
-func (op *operation) greet(primary string) error {
-	if err := op.noteClient(); err != nil {
+func greet(op *operation, primary string) error {
+	if err := noteClient(op); err != nil {
 		return err
 	}
 	self := op.conn.info.Advertised
@@ -44,7 +44,7 @@ func (op *operation) greet(primary string) error {
 	op.out = bsonraw.AppendString(op.out, "primary", self)
 	op.out = bsonraw.AppendString(op.out, "me", self)
 	op.out = bsonraw.AppendObjectID(op.out, "electionId", electionID(op.server.store.Term()))
-	op.appendLastWrite()
+	appendLastWrite(op)
 	op.out = bsonraw.AppendInt32(op.out, "maxBsonObjectSize", maxDocumentSize)
 	op.out = bsonraw.AppendInt32(op.out, "maxMessageSizeBytes", maxMessageSize)
 	op.out = bsonraw.AppendInt32(op.out, "maxWriteBatchSize", maxWriteBatchSize)
@@ -64,7 +64,7 @@ func electionID(term int64) [12]byte {
 	return id
 }
 
-func (op *operation) appendLastWrite() {
+func appendLastWrite(op *operation) {
 	applied, durable := op.server.store.Applied(), op.server.store.Durable()
 	var at int
 	op.out, at = bsonraw.BeginElem(op.out, bsonraw.TypeDocument, "lastWrite")
@@ -87,7 +87,7 @@ func (op *operation) appendOpTime(name string, ts oplog.Timestamp) {
 const maxAppName = 128
 
 // noteClient remembers the application's name, by which fail points choose connections.
-func (op *operation) noteClient() error {
+func noteClient(op *operation) error {
 	client := op.body.Lookup("client")
 	if client.IsMissing() {
 		return nil

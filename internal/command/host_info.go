@@ -13,7 +13,7 @@ import (
 
 // hostInfo {hostInfo: 1} tells on what machine the server runs. What the operating system does not tell is left out.
 func hostInfo(op *operation) error {
-	if err := op.noArguments(); err != nil {
+	if err := noArguments(op); err != nil {
 		return err
 	}
 	var at int

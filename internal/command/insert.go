@@ -174,6 +174,10 @@ func (g *insertGroup) write() (bool, error) {
 		}
 	}
 	run.end(g.op, tx, &records)
+	if err := failRetryable(g.op); err != nil || g.op.hangUp {
+		tx.Discard()
+		return false, err
+	}
 	commit, err := tx.Commit()
 	if err != nil {
 		return false, err

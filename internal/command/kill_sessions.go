@@ -7,14 +7,14 @@ import (
 
 // killSessions {killSessions: [ids]} ends sessions with all that is under way in them; without ids it ends all.
 func killSessions(op *operation) error {
-	keys, err := op.sessionKeys()
+	keys, err := sessionKeys(op)
 	if err != nil {
 		return err
 	}
 	if len(keys) == 0 {
 		keys = op.server.sessions.killAll()
 	}
-	op.endAll(keys)
+	endAll(op, keys)
 	return nil
 }
 
@@ -30,19 +30,19 @@ func killAllSessions(op *operation) error {
 			return err
 		}
 		for it := users.Iter(); it.Next(); {
-			return op.checkUser(a.name+"."+string(it.Key()), it.Value())
+			return checkUser(op, a.name+"."+string(it.Key()), it.Value())
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	op.endAll(op.server.sessions.killAll())
+	endAll(op, op.server.sessions.killAll())
 	return nil
 }
 
 // checkUser always fails: with what is wrong about a user's name, or because nobody has that name.
-func (op *operation) checkUser(field string, v bsonraw.Value) error {
+func checkUser(op *operation, field string, v bsonraw.Value) error {
 	if v.Type != bsonraw.TypeDocument {
 		return op.wrongType(field, v, "object")
 	}
@@ -53,10 +53,10 @@ func (op *operation) checkUser(field string, v bsonraw.Value) error {
 	}
 	user, db := v.Doc().Lookup("user"), v.Doc().Lookup("db")
 	if user.IsMissing() {
-		return op.required(op.cmd.name + ".user")
+		return required(op, op.cmd.name+".user")
 	}
 	if db.IsMissing() {
-		return op.required(op.cmd.name + ".db")
+		return required(op, op.cmd.name+".db")
 	}
 	return mongoerr.New(mongoerr.UserNotFound, "Could not find user \"%s\" for db \"%s\"", user.Bytes(), db.Bytes())
 }

@@ -45,7 +45,7 @@ func listCollections(op *operation) error {
 			docs = append(docs, entry)
 		}
 	}
-	return op.openListing(op.db+".$cmd.listCollections", docs, limit)
+	return openListing(op, op.db+".$cmd.listCollections", docs, limit)
 }
 
 // collectionEntry describes a collection as listCollections gives it out.

@@ -32,10 +32,10 @@ func listDatabases(op *operation) error {
 	if err != nil {
 		return err
 	}
-	return op.appendDatabases(match, nameOnly)
+	return appendDatabases(op, match, nameOnly)
 }
 
-func (op *operation) appendDatabases(match *filter.Filter, nameOnly bool) error {
+func appendDatabases(op *operation, match *filter.Filter, nameOnly bool) error {
 	catalog := op.server.store.Catalog()
 	op.out = bsonraw.AppendHeader(op.out, bsonraw.TypeArray, "databases")
 	list := bsonraw.BeginArray(op.out)

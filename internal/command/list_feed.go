@@ -20,7 +20,7 @@ func (f *listFeed) close() { f.docs = nil }
 
 // openListing opens a cursor over documents that were made beforehand. The batch comes last in it: with listings mongod has this
 // order, and the other one with queries.
-func (op *operation) openListing(ns string, docs []bsonraw.Doc, limit batchLimit) error {
+func openListing(op *operation, ns string, docs []bsonraw.Doc, limit batchLimit) error {
 	c := &cursor{ns: ns, feed: &listFeed{docs}}
 	if op.lsid != nil {
 		c.session = op.sessionKey()

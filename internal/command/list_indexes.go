@@ -30,7 +30,7 @@ func listIndexes(op *operation) error {
 	for _, x := range c.Indexes {
 		docs = append(docs, indexEntry(x))
 	}
-	return op.openListing(c.NS(), docs, limit)
+	return openListing(op, c.NS(), docs, limit)
 }
 
 // indexEntry is an index's specification in the order and with the types of a listing, which are not those of the oplog.

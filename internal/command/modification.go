@@ -300,6 +300,10 @@ func (m *modification) commit(tx *store.Write, done modified) (modified, error) 
 		result = m.outcome(done)
 	}
 	record, retryable := m.op.retryRecord(tx, m.stmtID, 1, result)
+	if err := failRetryable(m.op); err != nil || m.op.hangUp {
+		tx.Discard()
+		return modified{}, err
+	}
 	commit, err := tx.Commit()
 	if err != nil {
 		return modified{}, err

@@ -59,9 +59,12 @@ func (op *operation) execute() error {
 	}
 	cmd := lookup(it.Key())
 	if cmd == nil || op.req.Legacy && !cmd.greets {
-		return op.unknownCommand(it.Key())
+		return unknownCommand(op, it.Key())
 	}
 	op.cmd = cmd
+	if !cmd.counted {
+		op.server.counters.other.Add(1)
+	}
 	if err := op.parseGeneric(); err != nil {
 		return err
 	}
@@ -80,7 +83,7 @@ func (op *operation) execute() error {
 	return cmd.run(op)
 }
 
-func (op *operation) unknownCommand(name []byte) error {
+func unknownCommand(op *operation, name []byte) error {
 	if op.req.Legacy {
 		return mongoerr.New(352, "Unsupported OP_QUERY command: %s. The client driver may require an upgrade.", name)
 	}
@@ -120,10 +123,10 @@ func (op *operation) finish(err error) []byte {
 		op.out = bsonraw.AppendString(op.out, "codeName", e.Code.Name())
 		op.out = append(op.out, e.Extra...)
 	} else {
-		op.appendInjectedConcern()
+		appendInjectedConcern(op)
 		op.out = bsonraw.AppendDouble(op.out, "ok", 1)
 	}
-	op.appendLabels(e)
+	appendLabels(op, e)
 	op.appendTimes(op.server.store.Applied(), op.time())
 	return bsonraw.EndDoc(op.out, op.start)
 }
@@ -147,7 +150,7 @@ func (op *operation) name() string {
 }
 
 // appendLabels appends errorLabels where the error, or the write concern error in its place, has some.
-func (op *operation) appendLabels(e *mongoerr.Error) {
+func appendLabels(op *operation, e *mongoerr.Error) {
 	labels := op.labels
 	if op.fault != nil && op.fault.labels != nil {
 		labels = op.fault.labels // what a fail point names replaces what the server would say

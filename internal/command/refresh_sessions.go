@@ -4,7 +4,7 @@ import "time"
 
 // refreshSessions {refreshSessions: [ids]} notes that sessions are still in use.
 func refreshSessions(op *operation) error {
-	keys, err := op.sessionKeys()
+	keys, err := sessionKeys(op)
 	if err != nil {
 		return err
 	}

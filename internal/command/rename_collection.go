@@ -16,7 +16,7 @@ func renameCollection(op *operation) error {
 		return err
 	}
 	if op.body.Lookup("to").IsMissing() {
-		return op.required("to")
+		return required(op, "to")
 	}
 	if err := r.check(); err != nil {
 		return err

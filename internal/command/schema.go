@@ -30,7 +30,7 @@ func lockAlone(collections ...*store.Collection) (unlock func()) {
 }
 
 // lockedAlone looks a collection up and takes its lock exclusively; unlock gives it back. It is nil when there is none.
-func (op *operation) lockedAlone(name string) (c *store.Collection, unlock func()) {
+func lockedAlone(op *operation, name string) (c *store.Collection, unlock func()) {
 	for {
 		c = op.server.store.Catalog().Collection(op.db, name)
 		if c == nil {
@@ -46,11 +46,11 @@ func (op *operation) lockedAlone(name string) (c *store.Collection, unlock func(
 
 // ensureCollection returns a collection and creates it when there is none, in a commit of its own: its creation comes before
 // the first document in the oplog.
-func (op *operation) ensureCollection(db, name string) (*store.Collection, error) {
+func ensureCollection(op *operation, db, name string) (*store.Collection, error) {
 	if c := op.server.store.Catalog().Collection(db, name); c != nil {
 		return c, nil
 	}
-	c, _, err := op.createCollection(db, name, newCollection{idIndex: idIndexSpec})
+	c, _, err := createCollection(op, db, name, newCollection{idIndex: idIndexSpec})
 	return c, err
 }
 
@@ -61,7 +61,7 @@ type newCollection struct {
 }
 
 // createCollection creates a collection, or returns the one that exists already with a zero Commit.
-func (op *operation) createCollection(db, name string, with newCollection) (*store.Collection, store.Commit, error) {
+func createCollection(op *operation, db, name string, with newCollection) (*store.Collection, store.Commit, error) {
 	st := op.server.store
 	ch := st.Change()
 	if c := st.Catalog().Collection(db, name); c != nil {

@@ -40,26 +40,26 @@ var statusSections = []struct {
 	name   string
 	append func(*operation)
 }{
-	{"connections", (*operation).appendConnections},
-	{"logicalSessionRecordCache", (*operation).appendSessionCache},
-	{"opcounters", (*operation).appendOpCounters},
-	{"repl", (*operation).appendReplication},
-	{"storageEngine", (*operation).appendStorageEngine},
-	{"mem", (*operation).appendMemory},
-	{"metrics", (*operation).appendMetrics},
+	{"connections", appendConnections},
+	{"logicalSessionRecordCache", appendSessionCache},
+	{"opcounters", appendOpCounters},
+	{"repl", appendReplication},
+	{"storageEngine", appendStorageEngine},
+	{"mem", appendMemory},
+	{"metrics", appendMetrics},
 }
 
-func (op *operation) appendConnections() {
+func appendConnections(op *operation) {
 	c := &op.server.counters
 	op.out = bsonraw.AppendInt32(op.out, "current", int32(c.connections.Load()))
 	op.out = bsonraw.AppendInt32(op.out, "totalCreated", int32(c.created.Load()))
 }
 
-func (op *operation) appendSessionCache() {
+func appendSessionCache(op *operation) {
 	op.out = bsonraw.AppendInt32(op.out, "activeSessionsCount", int32(op.server.sessions.len()))
 }
 
-func (op *operation) appendOpCounters() {
+func appendOpCounters(op *operation) {
 	c := &op.server.counters
 	for _, counter := range []struct {
 		name string
@@ -72,7 +72,7 @@ func (op *operation) appendOpCounters() {
 	}
 }
 
-func (op *operation) appendReplication() {
+func appendReplication(op *operation) {
 	self := op.conn.info.Advertised
 	op.appendList("hosts", []bsonraw.Value{bsonraw.StringValue(self)})
 	op.out = bsonraw.AppendString(op.out, "setName", op.server.cfg.ReplicaSet)
@@ -82,17 +82,17 @@ func (op *operation) appendReplication() {
 	op.out = bsonraw.AppendString(op.out, "primary", self)
 	op.out = bsonraw.AppendString(op.out, "me", self)
 	op.out = bsonraw.AppendObjectID(op.out, "electionId", electionID(op.server.store.Term()))
-	op.appendLastWrite()
+	appendLastWrite(op)
 }
 
-func (op *operation) appendStorageEngine() {
+func appendStorageEngine(op *operation) {
 	op.out = bsonraw.AppendString(op.out, "name", storageEngine)
 	op.out = bsonraw.AppendBool(op.out, "supportsCommittedReads", true)
 	op.out = bsonraw.AppendBool(op.out, "supportsSnapshotReadConcern", false)
 	op.out = bsonraw.AppendBool(op.out, "readOnly", false)
 }
 
-func (op *operation) appendMemory() {
+func appendMemory(op *operation) {
 	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	metrics.Read(samples)
 	virtual := samples[0].Value.Uint64()
@@ -103,7 +103,7 @@ func (op *operation) appendMemory() {
 	op.out = bsonraw.AppendBool(op.out, "supported", true)
 }
 
-func (op *operation) appendMetrics() {
+func appendMetrics(op *operation) {
 	var streams, cursor, open int
 	op.out, streams = bsonraw.BeginElem(op.out, bsonraw.TypeDocument, "changeStreams")
 	op.out = bsonraw.AppendInt64(op.out, "open", op.server.counters.streamsOpen.Load())

@@ -8,7 +8,7 @@ import (
 )
 
 // sessionKeys reads the argument of a command that takes session ids, [{id: <UUID>, uid: <digest>}, ...], as keys of sessions.
-func (op *operation) sessionKeys() ([]string, error) {
+func sessionKeys(op *operation) ([]string, error) {
 	var keys []string
 	err := op.arguments(func(name string, a argument) error {
 		if name != op.cmd.name {
@@ -22,7 +22,7 @@ func (op *operation) sessionKeys() ([]string, error) {
 			if it.Value().Type != bsonraw.TypeDocument {
 				return op.wrongType(a.name+"."+string(it.Key()), it.Value(), "object")
 			}
-			key, err := op.sessionKeyOf(it.Value().Doc())
+			key, err := sessionKeyOf(op, it.Value().Doc())
 			if err != nil {
 				return err
 			}
@@ -34,7 +34,7 @@ func (op *operation) sessionKeys() ([]string, error) {
 }
 
 // sessionKeyOf checks a session's id and returns its key, as sessionKey does for the command's own.
-func (op *operation) sessionKeyOf(lsid bsonraw.Doc) (string, error) {
+func sessionKeyOf(op *operation, lsid bsonraw.Doc) (string, error) {
 	var id, uid []byte
 	for it := lsid.Iter(); it.Next(); {
 		switch v := it.Value(); string(it.Key()) {
@@ -58,7 +58,7 @@ func (op *operation) sessionKeyOf(lsid bsonraw.Doc) (string, error) {
 		}
 	}
 	if id == nil {
-		return "", op.required(op.cmd.name + ".id")
+		return "", required(op, op.cmd.name+".id")
 	}
 	return string(id) + string(uid), nil
 }

@@ -109,7 +109,7 @@ func (op *operation) beginRetryable() error {
 	if !op.hasTxnNumber {
 		return nil
 	}
-	if !op.cmd.writes {
+	if !op.cmd.retries {
 		return mongoerr.New(50768, "txnNumber may only be provided for multi-document transactions and retryable write commands. autocommit:false was not provided, "+
 			"and %s is not a retryable write command.", op.cmd.name)
 	}

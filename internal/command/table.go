@@ -25,19 +25,20 @@ const (
 
 // flags are a command's peculiarities.
 type flags struct {
-	greets bool // allowed by OP_QUERY
-	admin  bool // only against the admin database
-	awaits bool // its maxTimeMS is how long it waits for data, not a limit on its run
-	writes bool // takes a writeConcern and may be a retryable write
+	greets  bool // allowed by OP_QUERY
+	admin   bool // only against the admin database
+	awaits  bool // its maxTimeMS is how long it waits for data, not a limit on its run
+	retries bool // may be a retryable write
+	counted bool // has a count of its own in serverStatus
 }
 
 var (
 	plain    = flags{}
 	greeting = flags{greets: true}
 	onAdmin  = flags{admin: true}
-	awaiting = flags{awaits: true}
-	writing  = flags{writes: true}
-	defining = flags{writes: true}
+	awaiting = flags{awaits: true, counted: true}
+	counting = flags{counted: true}
+	writing  = flags{retries: true, counted: true}
 )
 
 // commands is every command that the engine knows, sorted by name. It is set in init because rows and what they run refer to
@@ -64,15 +65,15 @@ func init() {
 		{"configureFailPoint", operate, onAdmin, configureFailPoint},
 		{"connectionStatus", public, plain, connectionStatus},
 		{"count", readData, plain, count},
-		{"create", schema, defining, create},
-		{"createIndexes", schema, defining, createIndexes},
+		{"create", schema, plain, create},
+		{"createIndexes", schema, plain, createIndexes},
 		{"delete", writeData, writing, deleteCommand},
 		{"distinct", readData, plain, distinct},
-		{"drop", schema, defining, drop},
-		{"dropDatabase", schema, defining, dropDatabase},
-		{"dropIndexes", schema, defining, dropIndexes},
+		{"drop", schema, plain, drop},
+		{"dropDatabase", schema, plain, dropDatabase},
+		{"dropIndexes", schema, plain, dropIndexes},
 		{"endSessions", loggedIn, plain, endSessions},
-		{"find", readData, plain, find},
+		{"find", readData, counting, find},
 		{"findAndModify", writeData, writing, findAndModify},
 		{"getCmdLineOpts", monitor, onAdmin, getCmdLineOpts},
 		{"getLog", monitor, onAdmin, getLog},
@@ -90,7 +91,7 @@ func init() {
 		{"listIndexes", readData, plain, listIndexes},
 		{"ping", public, plain, ping},
 		{"refreshSessions", loggedIn, plain, refreshSessions},
-		{"renameCollection", schema, flags{admin: true, writes: true}, renameCollection},
+		{"renameCollection", schema, onAdmin, renameCollection},
 		{"serverStatus", monitor, plain, serverStatus},
 		{"startSession", loggedIn, plain, startSession},
 		{"update", writeData, writing, updateCommand},

@@ -155,8 +155,8 @@ func (w *writer) appendErrors() {
 		entry, at := list.Begin(bsonraw.TypeDocument)
 		entry = bsonraw.AppendInt32(entry, "index", int32(e.index))
 		entry = bsonraw.AppendInt32(entry, "code", int32(e.err.Code))
-		entry = append(entry, e.err.Extra...)
 		entry = bsonraw.AppendString(entry, "errmsg", e.err.Msg)
+		entry = append(entry, e.err.Extra...)
 		list.Resume(bsonraw.EndDoc(entry, at))
 	}
 	op.out = list.End()
@@ -197,7 +197,7 @@ func (op *operation) lockedOrNew(name string) (*store.Collection, func(), error)
 		if c, unlock := op.locked(name); c != nil {
 			return c, unlock, nil
 		}
-		if _, err := op.ensureCollection(op.db, name); err != nil {
+		if _, err := ensureCollection(op, op.db, name); err != nil {
 			return nil, nil, err
 		}
 	}

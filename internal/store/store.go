@@ -90,6 +90,8 @@ func (cfg Config) withDefaults() Config {
 	if cfg.CacheBytes == 0 {
 		cfg.CacheBytes = 64 << 20
 	}
+	// Pebble takes its memtables out of the cache: without room for them nothing else would be cached.
+	cfg.CacheBytes += memTables * memTableSize
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -101,6 +103,12 @@ func (cfg Config) withDefaults() Config {
 	}
 	return cfg
 }
+
+// Writes are gathered in up to so many tables in memory of such a size before they go to disk.
+const (
+	memTables    = 4
+	memTableSize = 16 << 20
+)
 
 func (s *Store) openPebble(cfg Config) error {
 	dir := cfg.Dir
@@ -122,8 +130,8 @@ func (s *Store) openPebble(cfg Config) error {
 		Cache:                       s.cache,
 		Logger:                      pebbleLogger{s.failed},
 		FormatMajorVersion:          pebble.FormatNewest,
-		MemTableSize:                32 << 20,
-		MemTableStopWritesThreshold: 4,
+		MemTableSize:                memTableSize,
+		MemTableStopWritesThreshold: memTables,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       64,
 		MaxOpenFiles:                1000,
