@@ -54,7 +54,7 @@ func TestCompareDecimalsFast(t *testing.T) {
 	})
 }
 
-func TestCompareDecimalsAllocatesNothing(t *testing.T) {
+func TestCompareDecimalsAllocatesNothing(t *testing.T) { //nolint:paralleltest // allocations of other tests would be counted
 	one, tenth := parsedDecimal(t, "1.000"), parsedDecimal(t, "0.1")
 	pairs := [][2]Value{{one, tenth}, {one, Int32Value(1)}, {tenth, DoubleValue(0.5)}, {tenth, DoubleValue(1)}, {Int64Value(math.MaxInt64), one}}
 	for _, p := range pairs {

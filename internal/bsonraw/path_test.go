@@ -151,7 +151,7 @@ func TestKeyWalk(t *testing.T) {
 		{`{"a": [1, 2], "b": 3}`, "1 3, 2 3", 1, []string{"a", "b"}},
 		{`{"a": [], "b": 3}`, "undefined missing 3", 3, []string{"a", "a.c", "b"}},
 		{`{"a": [[1, 2], 3]}`, "[ 1, 2 ], 3", 1, []string{"a"}},
-		{`{"a": [{"b": 1, "c": 2}, {"b": 3}, 4]}`, "1 2, 3 missing, missing missing", 3, []string{"a.b", "a.c"}},
+		{`{"a": [{"b": 1, "c": 2}, {"b": 3}, 4]}`, "1 2, 3 missing, missing missing", 3, []string{"a.b", "a.c"}}, //nolint:dupword // two paths that lead nowhere
 		{`{"a": [{"b": [1, 2], "c": 3}]}`, "1 3, 2 3", 3, []string{"a.b", "a.c"}},
 		{`{"a": [[{"b": 1}]]}`, "missing", 1, []string{"a.b"}},
 		{`{"a": [5, 6]}`, "5, 5", 1, []string{"a.0"}},
@@ -211,7 +211,7 @@ func tuples(w *bsonraw.KeyWalk, doc bsonraw.Doc) (string, error) {
 	return strings.Join(out, ", "), err
 }
 
-func TestPathsAllocateNothing(t *testing.T) {
+func TestPathsAllocateNothing(t *testing.T) { //nolint:paralleltest // allocations of other tests would be counted
 	doc := document(t, `{"x": {"y": 1}, "a": [{"b": [1, 2], "c": 3}, {"b": 4}, 5]}`)
 	p := bsonraw.NewPath("a.b")
 	w := bsonraw.NewKeyWalk(paths([]string{"a.b", "a.c", "x.y"}))

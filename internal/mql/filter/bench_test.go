@@ -44,7 +44,7 @@ var everyday = []struct{ name, query string }{
 	{"expr", `{"$expr": {"$lt": ["$f1", "$f2"]}}`},
 }
 
-func TestMatchAllocatesNothing(t *testing.T) {
+func TestMatchAllocatesNothing(t *testing.T) { //nolint:paralleltest // allocations of other tests would be counted
 	doc := parse(t, order)
 	for _, c := range everyday {
 		f := compile(t, c.query)

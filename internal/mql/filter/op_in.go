@@ -49,11 +49,11 @@ func newIn(path bsonraw.Path, values []bsonraw.Value, patterns []*clause) *claus
 	if len(patterns) == 0 {
 		return &clause{op: In, path: path, values: append([]bsonraw.Value{}, values...), test: newMembershipTest(values)}
 	}
-	any := anyTest{newMembershipTest(values)}
+	tests := anyTest{newMembershipTest(values)}
 	for _, pattern := range patterns {
-		any = append(any, pattern.test)
+		tests = append(tests, pattern.test)
 	}
-	return &clause{op: In, path: path, test: any}
+	return &clause{op: In, path: path, test: tests}
 }
 
 func parseNin(p *parser, c condition) (*clause, error) {
@@ -71,11 +71,11 @@ func newMembershipTest(values []bsonraw.Value) test {
 	case len(values) == 1:
 		return newComparison(Eq, values[0])
 	case len(values) <= maxLinear:
-		any := make(anyTest, 0, len(values))
+		tests := make(anyTest, 0, len(values))
 		for _, v := range values {
-			any = append(any, newComparison(Eq, v))
+			tests = append(tests, newComparison(Eq, v))
 		}
-		return any
+		return tests
 	}
 	x := memberTest{values: values}
 	for _, v := range values {

@@ -30,8 +30,7 @@ func compilePattern(pattern, options string) (patternMatcher, error) {
 			}
 		}
 	}
-	var beyond *beyondLinearError
-	if errors.As(err, &beyond) {
+	if beyond, ok := errors.AsType[*beyondLinearError](err); ok {
 		return compileBacktracking(pattern, options, beyond)
 	}
 	return nil, mongoerr.New(codeRegexInvalid, "Regular expression is invalid: %s", syntaxText(err))

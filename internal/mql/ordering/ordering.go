@@ -178,8 +178,7 @@ func (o *Ordering) appendTuple(dst []byte, values []bsonraw.Value) []byte {
 }
 
 func keyError(err error) error {
-	var ambiguous *bsonraw.AmbiguousFieldError
-	if errors.As(err, &ambiguous) {
+	if ambiguous, ok := errors.AsType[*bsonraw.AmbiguousFieldError](err); ok {
 		return mongoerr.New(codeAmbiguousField, "%s", ambiguous)
 	}
 	return mongoerr.New(mongoerr.BadValue, "cannot sort with keys that are parallel arrays")
