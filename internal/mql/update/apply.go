@@ -13,18 +13,16 @@ import (
 type applier struct {
 	doc       bsonraw.Doc
 	in        Input
-	filters   []arrayFilter
+	filters   elementFilters
 	recorder  *oplog.Recorder // nil in elements of an array that is recorded as a whole
 	protected bool            // the document has an _id, which must stay
 	touched   int             // values that were recorded though they stay what they are
-	edits     []edit
+	edits     editor
 	slots     []slot     // a stack: those of the objects that are being walked
 	hits      []hit      // a stack, likewise
-	trail     []step     // how the walk came to where it is
+	trail     trail      // how the walk came to where it is
 	moved     [][][]byte // paths that were renamed since something was recorded
-	values    []byte     // values that operators computed
-	made      []byte     // what is put into the document around values
-	wrapped   []byte     // a document around an array's element, for array filters
+	values    arena
 	first     firstBuffers
 }
 
@@ -61,18 +59,35 @@ func (s step) String() string {
 	return string(s.name)
 }
 
-func (a *applier) reset(u *Update, in Input) {
-	if a.edits == nil {
-		f := &a.first
-		a.edits, a.slots, a.trail, a.values, a.made = f.edits[:0], f.slots[:0], f.trail[:0], f.values[:0], f.made[:0]
+// trail is the path to where the walk is.
+type trail []step
+
+// String returns the dotted path.
+func (t trail) String() string {
+	var b []byte
+	for i, s := range t {
+		if i > 0 {
+			b = append(b, '.')
+		}
+		b = append(b, s.String()...)
 	}
-	a.doc, a.in, a.filters = in.Doc, in, u.filters
+	return string(b)
+}
+
+// last returns the last component.
+func (t trail) last() string { return t[len(t)-1].String() }
+
+func (a *applier) reset(u *Update, in Input) {
+	if f := &a.first; a.edits.list == nil {
+		a.edits.list, a.edits.made, a.slots, a.trail, a.values.bytes = f.edits[:0], f.made[:0], f.slots[:0], f.trail[:0], f.values[:0]
+	}
+	a.doc, a.in, a.filters.list = in.Doc, in, u.filters
 	a.recorder = &u.recorder
 	a.recorder.Reset()
 	a.touched = 0
 	a.protected = !in.Doc.Lookup(idField).IsMissing()
-	a.edits, a.slots, a.hits, a.trail = a.edits[:0], a.slots[:0], a.hits[:0], a.trail[:0]
-	a.moved, a.values, a.made = a.moved[:0], a.values[:0], a.made[:0]
+	a.edits.doc, a.edits.list, a.edits.made = in.Doc, a.edits.list[:0], a.edits.made[:0]
+	a.slots, a.hits, a.trail, a.moved, a.values.bytes = a.slots[:0], a.hits[:0], a.trail[:0], a.moved[:0], a.values.bytes[:0]
 }
 
 // object applies a node's children to the object at a place and returns by how many bytes it grew.
@@ -99,7 +114,7 @@ func (a *applier) object(n *node, at int, doc bsonraw.Doc) (grown int, err error
 		grown += by
 	}
 	a.slots = a.slots[:first]
-	a.resize(at, doc, grown)
+	a.edits.resize(at, doc, grown)
 	return grown, nil
 }
 
@@ -117,7 +132,7 @@ func (a *applier) childrenOf(n *node) ([]*node, error) {
 	for _, c := range n.children {
 		all.insert(c)
 	}
-	if err := all.mergeChild(&resolved, a.path()); err != nil {
+	if err := all.mergeChild(&resolved, a.trail.String()); err != nil {
 		return nil, err
 	}
 	return all.children, nil
@@ -154,7 +169,7 @@ func (a *applier) existing(n *node, s slot) (int, error) {
 	case throughFilters:
 		if s.value.Type != bsonraw.TypeArray {
 			return 0, mongoerr.New(mongoerr.BadValue, "Cannot apply array updates to non-array element %s: %s",
-				a.trail[len(a.trail)-1], s.value.Shell())
+				a.trail.last(), s.value.Shell())
 		}
 		return a.filtered(n, s)
 	}
@@ -215,7 +230,7 @@ func (a *applier) modify(leaf modifier, s slot) (int, error) {
 		a.recordUpdate(s, s.value)
 		return 0, nil
 	case e.kind == remove && s.index == none:
-		a.replaceBytes(s.at, s.end()-s.at, nil)
+		a.edits.replace(s.at, s.end()-s.at, nil)
 		if !e.silent {
 			a.recorder.Delete(s.name)
 		}
@@ -226,24 +241,24 @@ func (a *applier) modify(leaf modifier, s slot) (int, error) {
 		return a.extend(s, e), nil
 	}
 	a.recordUpdate(s, e.value)
-	return a.replaceValue(s, e.value), nil
+	return a.edits.replaceValue(s, e.value), nil
 }
 
 // extend puts elements at the end of an array.
 func (a *applier) extend(s slot, e effect) int {
-	start, index := len(a.made), e.length
+	start, index := len(a.edits.made), e.length
 	a.enter(s, true)
 	for it := e.value.Doc().Iter(); it.Next(); index++ {
 		v := it.Value()
-		a.made = append(a.made, byte(v.Type))
-		a.made = append(strconv.AppendInt(a.made, int64(index), 10), 0)
-		a.made = append(a.made, v.Data...)
+		a.edits.made = append(a.edits.made, byte(v.Type))
+		a.edits.made = append(strconv.AppendInt(a.edits.made, int64(index), 10), 0)
+		a.edits.made = append(a.edits.made, v.Data...)
 		a.recorder.UpdateIndex(index, v)
 	}
 	a.recorder.Leave()
-	data := a.made[start:]
-	a.replaceBytes(s.end()-1, 0, data)
-	a.resize(s.valueAt(), s.value.Doc(), len(data))
+	data := a.edits.made[start:]
+	a.edits.replace(s.end()-1, 0, data)
+	a.edits.resize(s.valueAt(), s.value.Doc(), len(data))
 	return len(data)
 }
 
@@ -253,11 +268,11 @@ func (a *applier) allowed(e effect) error {
 	case e.silent:
 		return nil
 	case a.protected && string(a.trail[0].name) == idField:
-		return immutableID(a.path())
+		return immutableID(a.trail.String())
 	case e.kind == remove:
 		return nil
 	}
-	return a.allowedTop(e.value)
+	return checkTop(a.trail, e.value)
 }
 
 // allowedNew checks that the field at the trail's end, which has been recorded, may be created.
@@ -265,17 +280,17 @@ func (a *applier) allowedNew(v bsonraw.Value) error {
 	if a.protected && string(a.trail[0].name) == idField {
 		return a.extendedID()
 	}
-	return a.allowedTop(v)
+	return checkTop(a.trail, v)
 }
 
 // extendedID is the error that an _id got a further field. Nothing else of the _id has changed by then.
 func (a *applier) extendedID() error {
 	if a.recorder == nil {
-		return immutableID(a.path())
+		return immutableID(a.trail.String())
 	}
 	doc, err := oplog.ApplyDiff(a.doc, a.recorder.Append(nil))
 	if err != nil {
-		return immutableID(a.path())
+		return immutableID(a.trail.String())
 	}
 	owner := make([][]byte, 0, len(a.trail))
 	for _, s := range a.trail[:len(a.trail)-1] {
@@ -286,33 +301,11 @@ func (a *applier) extendedID() error {
 		bytes.Join(owner, []byte{'.'}), named(owner[len(owner)-1], v))
 }
 
-func (a *applier) allowedTop(v bsonraw.Value) error {
-	if len(a.trail) > 1 {
-		v = bsonraw.Empty.Value()
-	}
-	return checkTopName(a.trail[0].name, v)
-}
-
-// path returns the dotted path to where the walk is.
-func (a *applier) path() string {
-	var b []byte
-	for i, s := range a.trail {
-		if i > 0 {
-			b = append(b, '.')
-		}
-		b = append(b, s.String()...)
-	}
-	return string(b)
-}
-
-// lastField returns the last component of the path.
-func (a *applier) lastField() string { return a.trail[len(a.trail)-1].String() }
-
-// documentID shows the _id as messages do.
-func (a *applier) documentID() string {
-	id := a.doc.Lookup(idField)
+// documentID shows a document's _id as messages do.
+func documentID(doc bsonraw.Doc) string {
+	id := doc.Lookup(idField)
 	if id.IsMissing() {
 		return "no id"
 	}
-	return "_id: " + id.Shell()
+	return named([]byte(idField), id)
 }

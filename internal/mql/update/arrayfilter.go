@@ -14,6 +14,29 @@ type arrayFilter struct {
 	filter     *filter.Filter
 }
 
+// elementFilters tries array filters on elements.
+type elementFilters struct {
+	list    []arrayFilter
+	wrapped []byte // a document around an element
+}
+
+// choose reports whether the filter of an identifier chooses an element; $[], without an identifier, chooses every one.
+func (f *elementFilters) choose(id []byte, v bsonraw.Value) (bool, error) {
+	if len(id) == 0 {
+		return true, nil
+	}
+	for i := range f.list {
+		if string(id) != f.list[i].identifier {
+			continue
+		}
+		doc, at := bsonraw.BeginDoc(f.wrapped[:0])
+		doc = bsonraw.AppendValue(doc, f.list[i].identifier, v)
+		f.wrapped = bsonraw.EndDoc(doc, at)
+		return f.list[i].filter.Match(f.wrapped)
+	}
+	return false, nil
+}
+
 // maxArrayFilters is how many an update may have; MongoDB sets no limit.
 const maxArrayFilters = 64
 

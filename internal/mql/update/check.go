@@ -72,6 +72,14 @@ func dollarFieldError(name []byte) error {
 	return mongoerr.New(mongoerr.DollarPrefixedFieldName, "The dollar ($) prefixed field '%s' in '%s' is not allowed in the context of an update's replacement document. Consider using an aggregation pipeline with $replaceWith.", name, name)
 }
 
+// checkTop refuses a value that a trail leads to when its first name must not have one.
+func checkTop(t trail, v bsonraw.Value) error {
+	if len(t) > 1 {
+		v = bsonraw.Empty.Value()
+	}
+	return checkTopName(t[0].name, v)
+}
+
 // checkTopName refuses values for names at the top level that begin with a dollar sign. The names of a DBRef are told apart,
 // but they are not possible either: an operator creates one after another, and each would need its neighbour.
 func checkTopName(name []byte, v bsonraw.Value) error {

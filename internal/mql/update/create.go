@@ -12,19 +12,19 @@ const maxPadding = 1_500_000
 
 // create makes the field at the trail's end, if its operators want it, at the end of an object that ends at a place.
 func (a *applier) create(n *node, end int) (int, error) {
-	start := len(a.made)
-	out, created, err := a.appendCreated(a.made, n, n.name)
+	start := len(a.edits.made)
+	out, created, err := a.appendCreated(a.edits.made, n, n.name)
 	if err != nil || !created {
 		return 0, err
 	}
-	a.made = out
+	a.edits.made = out
 	elem := out[start:]
 	a.recorder.Insert(n.name, valueOf(elem, n.name))
 	a.recordMoved()
 	if err := a.allowedNew(valueOf(elem, n.name)); err != nil {
 		return 0, err
 	}
-	a.replaceBytes(end, 0, elem)
+	a.edits.replace(end, 0, elem)
 	return len(elem), nil
 }
 
@@ -37,7 +37,7 @@ func valueOf(elem, name []byte) bsonraw.Value {
 func (a *applier) appendCreated(dst []byte, n *node, name []byte) (out []byte, created bool, err error) {
 	switch n.kind {
 	case throughFilters:
-		return nil, false, a.noArray()
+		return nil, false, noArrayError(a.trail)
 	case atLeaf:
 		e, err := n.leaf.apply(a, bsonraw.Value{})
 		if err != nil || e.kind != assign {
@@ -67,15 +67,15 @@ func (a *applier) appendCreated(dst []byte, n *node, name []byte) (out []byte, c
 	return bsonraw.EndDoc(dst, at), true, nil
 }
 
-func (a *applier) noArray() error {
-	return mongoerr.New(mongoerr.BadValue, "The path '%s' must exist in the document in order to apply array updates.", a.path())
+func noArrayError(t trail) error {
+	return mongoerr.New(mongoerr.BadValue, "The path '%s' must exist in the document in order to apply array updates.", t)
 }
 
 // createElement makes an element of an array that ends at a place and has had elements up to length. It returns by how many
 // bytes the array grows, and how many elements it has then.
 func (a *applier) createElement(n *node, end, length int) (grown, newLength int, err error) {
-	start := len(a.made)
-	out, created, err := a.appendCreated(a.made, n, n.name)
+	start := len(a.edits.made)
+	out, created, err := a.appendCreated(a.edits.made, n, n.name)
 	if err != nil || !created {
 		return 0, length, err
 	}
@@ -88,17 +88,17 @@ func (a *applier) createElement(n *node, end, length int) (grown, newLength int,
 		return 0, 0, mongoerr.New(cannotBackfillArray, "can't backfill more than %d elements", maxPadding)
 	}
 	// The name may have leading zeros, which the new element's has not: its header is written anew, after the padding.
-	a.made = out
-	start = len(a.made)
+	a.edits.made = out
+	start = len(a.edits.made)
 	for i := length; i < n.index; i++ {
-		a.made = append(a.made, byte(bsonraw.TypeNull))
-		a.made = append(strconv.AppendInt(a.made, int64(i), 10), 0)
+		a.edits.made = append(a.edits.made, byte(bsonraw.TypeNull))
+		a.edits.made = append(strconv.AppendInt(a.edits.made, int64(i), 10), 0)
 	}
-	a.made = append(a.made, byte(v.Type))
-	a.made = append(strconv.AppendInt(a.made, int64(n.index), 10), 0)
-	header := a.made[start:]
-	a.replaceBytes(end, 0, header)
-	a.replaceBytes(end, 0, v.Data)
+	a.edits.made = append(a.edits.made, byte(v.Type))
+	a.edits.made = append(strconv.AppendInt(a.edits.made, int64(n.index), 10), 0)
+	header := a.edits.made[start:]
+	a.edits.replace(end, 0, header)
+	a.edits.replace(end, 0, v.Data)
 	return len(header) + len(v.Data), n.index + 1, nil
 }
 
@@ -124,7 +124,7 @@ func (a *applier) blocked(n *node, value bsonraw.Value) error {
 func (a *applier) blockedBelow(n *node, depth int, value bsonraw.Value) error {
 	switch n.kind {
 	case throughFilters:
-		return a.noArray()
+		return noArrayError(a.trail)
 	case atLeaf:
 		part, owner := a.trail[depth], a.trail[depth-1]
 		policy, err := n.leaf.whenBlocked(a)
@@ -136,7 +136,7 @@ func (a *applier) blockedBelow(n *node, depth int, value bsonraw.Value) error {
 			return mongoerr.New(mongoerr.PathNotViable, "Cannot create field '%s' in element {%s: %s}", part, owner, value.Shell())
 		case failTraversing:
 			return mongoerr.New(mongoerr.PathNotViable, "Cannot use the part (%s) of (%s) to traverse the element ({%s: %s})",
-				part, a.path(), owner, value.Shell())
+				part, a.trail, owner, value.Shell())
 		}
 		return nil
 	}

@@ -98,24 +98,20 @@ func unpackDecimal(v bsonraw.Value) *apd.Decimal {
 	return d
 }
 
-// decimal makes a value of a number that was computed in decimalContext.
-func (a *applier) decimal(d *apd.Decimal) bsonraw.Value {
-	var high, low uint64
+// packDecimal encodes a number that was computed in decimalContext.
+func packDecimal(d *apd.Decimal) (high, low uint64) {
 	switch d.Form {
 	case apd.Finite:
 		high, low = packFinite(d)
 	case apd.Infinite:
 		high = decimalInfinity
 	default:
-		high = decimalNaN
+		return decimalNaN, 0
 	}
-	if d.Negative && d.Form != apd.NaN {
+	if d.Negative {
 		high |= 1 << 63
 	}
-	start := len(a.values)
-	a.values = binary.LittleEndian.AppendUint64(a.values, low)
-	a.values = binary.LittleEndian.AppendUint64(a.values, high)
-	return bsonraw.Value{Type: bsonraw.TypeDecimal128, Data: a.values[start:]}
+	return high, low
 }
 
 // packFinite brings the exponent into the format's range, which the arithmetic does not: it counts digits only.

@@ -12,7 +12,7 @@ func (a *applier) indexed(n *node, at int, array bsonraw.Doc) (grown int, err er
 	if err != nil {
 		return 0, err
 	}
-	if children, err = a.sortByIndex(children); err != nil {
+	if children, err = sortByIndex(children, a.trail); err != nil {
 		return 0, err
 	}
 	first := len(a.slots)
@@ -36,7 +36,7 @@ func (a *applier) indexed(n *node, at int, array bsonraw.Doc) (grown int, err er
 		grown += by
 	}
 	a.slots = a.slots[:first]
-	a.resize(at, array, grown)
+	a.edits.resize(at, array, grown)
 	return grown, nil
 }
 
@@ -64,7 +64,7 @@ func (a *applier) locateElements(children []*node, at int, array bsonraw.Doc) (l
 
 // sortByIndex returns children in the order of their indexes; those without one stay among them where they can. One element
 // may have several names, with leading zeros; then what they do must not meet.
-func (a *applier) sortByIndex(children []*node) ([]*node, error) {
+func sortByIndex(children []*node, at trail) ([]*node, error) {
 	highest, ascending := none, true
 	for _, c := range children {
 		if c.index != none {
@@ -77,16 +77,16 @@ func (a *applier) sortByIndex(children []*node) ([]*node, error) {
 	}
 	var out []*node
 	for _, c := range children {
-		at, found := slices.BinarySearchFunc(out, c.index, func(d *node, index int) int { return d.index - index })
+		place, found := slices.BinarySearchFunc(out, c.index, func(d *node, index int) int { return d.index - index })
 		if !found || c.index == none {
-			out = slices.Insert(out, at, c)
+			out = slices.Insert(out, place, c)
 			continue
 		}
-		both, err := merge(out[at], c, a.path()+"."+string(c.name))
+		both, err := merge(out[place], c, at.String()+"."+string(c.name))
 		if err != nil {
 			return nil, err
 		}
-		out[at] = both
+		out[place] = both
 	}
 	return out, nil
 }
@@ -111,15 +111,15 @@ func (a *applier) filtered(n *node, s slot) (grown int, err error) {
 	if last-first > 1 {
 		a.recorder = nil
 	}
-	mark, changed := len(a.edits), 0
+	mark, changed := len(a.edits.list), 0
 	var single slot
 	a.enter(s, true)
 	for i := first; i < last; i++ {
 		h := a.hits[i]
-		before := len(a.edits) + a.touched
+		before := len(a.edits.list) + a.touched
 		a.trail = append(a.trail, step{index: h.index})
 		for _, n := range h.more {
-			if h.node, err = merge(h.node, n, a.path()); err != nil {
+			if h.node, err = merge(h.node, n, a.trail.String()); err != nil {
 				return 0, err
 			}
 		}
@@ -129,7 +129,7 @@ func (a *applier) filtered(n *node, s slot) (grown int, err error) {
 		}
 		a.trail = a.trail[:len(a.trail)-1]
 		grown += by
-		if len(a.edits)+a.touched > before {
+		if len(a.edits.list)+a.touched > before {
 			changed++
 			single = h.slot
 		}
@@ -138,27 +138,19 @@ func (a *applier) filtered(n *node, s slot) (grown int, err error) {
 	a.hits = a.hits[:first]
 	a.recorder = recorder
 	if recorder == nil || last-first == 1 {
-		a.resize(at, array, grown)
+		a.edits.resize(at, array, grown)
 		return grown, nil
 	}
 	if changed == 1 {
 		a.enter(s, true)
-		a.recordUpdate(single, a.collapsed(mark, single))
+		a.recordUpdate(single, a.edits.collapse(mark, single))
 		a.recorder.Leave()
 	}
-	a.resize(at, array, grown)
+	a.edits.resize(at, array, grown)
 	if changed > 1 {
-		a.recordUpdate(s, a.collapsed(mark, s))
+		a.recordUpdate(s, a.edits.collapse(mark, s))
 	}
 	return grown, nil
-}
-
-// collapsed returns a value as all edits since mark leave it.
-func (a *applier) collapsed(mark int, s slot) bsonraw.Value {
-	if len(a.edits) == mark {
-		return s.value
-	}
-	return valueOf(a.collapse(mark, s.at, s.end()), s.name)
 }
 
 // choose appends a hit for each element that filters of a node choose.
@@ -168,7 +160,7 @@ func (a *applier) choose(n *node, array bsonraw.Doc, at int) error {
 	for it := array.Iter(); it.Next(); index++ {
 		h := hit{slot: slot{at, it.Key(), index, it.Value()}}
 		for _, c := range n.children {
-			ok, err := a.matches(c.name, it.Value())
+			ok, err := a.filters.choose(c.name, it.Value())
 			if err != nil {
 				return err
 			}
@@ -186,22 +178,4 @@ func (a *applier) choose(n *node, array bsonraw.Doc, at int) error {
 		at += len(it.Elem())
 	}
 	return nil
-}
-
-// matches reports whether an array filter chooses an element; $[], without an identifier, chooses every one.
-func (a *applier) matches(id []byte, v bsonraw.Value) (bool, error) {
-	if len(id) == 0 {
-		return true, nil
-	}
-	for i := range a.filters {
-		f := &a.filters[i]
-		if string(id) != f.identifier {
-			continue
-		}
-		doc, at := bsonraw.BeginDoc(a.wrapped[:0])
-		doc = bsonraw.AppendValue(doc, f.identifier, v)
-		a.wrapped = bsonraw.EndDoc(doc, at)
-		return f.filter.Match(a.wrapped)
-	}
-	return false, nil
 }

@@ -8,21 +8,21 @@ import (
 	"github.com/sluicestream/sluice/internal/mql/filter"
 )
 
-// values is a set of values, equal when they compare so.
-type values []bsonraw.Value
+// valueSet is a set of values, equal when they compare so.
+type valueSet []bsonraw.Value
 
 // fewValues is up to where comparing with each is faster than searching.
 const fewValues = 8
 
-// newValues makes a set of an array's elements, each once.
-func newValues(array bsonraw.Doc) values {
-	list := values(appendElements(nil, array))
+// newValueSet makes a set of an array's elements, each once.
+func newValueSet(array bsonraw.Doc) valueSet {
+	list := valueSet(appendElements(nil, array))
 	slices.SortFunc(list, bsonraw.Compare)
 	return slices.CompactFunc(list, bsonraw.Equal)
 }
 
 // find returns the place of a value in the set, or none.
-func (s values) find(v bsonraw.Value) int {
+func (s valueSet) find(v bsonraw.Value) int {
 	if len(s) <= fewValues {
 		return slices.IndexFunc(s, func(w bsonraw.Value) bool { return bsonraw.Equal(v, w) })
 	}
@@ -36,7 +36,7 @@ func (s values) find(v bsonraw.Value) int {
 type addToSet struct {
 	creating
 	list bsonraw.Doc // an array; what may be added, in its order
-	set  values
+	set  valueSet
 }
 
 func compileAddToSet(_ *compiler, _ []byte, arg bsonraw.Value) (modifier, error) {
@@ -48,7 +48,7 @@ func compileAddToSet(_ *compiler, _ []byte, arg bsonraw.Value) (modifier, error)
 		list := bsonraw.BeginArray(make([]byte, 0, len(arg.Data)+16))
 		list.Append(arg)
 		array := bsonraw.Doc(list.End())
-		return &addToSet{list: array, set: newValues(array)}, nil
+		return &addToSet{list: array, set: newValueSet(array)}, nil
 	}
 	each := it.Value()
 	if each.Type != bsonraw.TypeArray {
@@ -57,7 +57,7 @@ func compileAddToSet(_ *compiler, _ []byte, arg bsonraw.Value) (modifier, error)
 	if it.Next() {
 		return nil, mongoerr.New(mongoerr.BadValue, "Found unexpected fields after $each in $addToSet: %s", arg.Shell())
 	}
-	return &addToSet{list: each.Doc(), set: newValues(each.Doc())}, nil
+	return &addToSet{list: each.Doc(), set: newValueSet(each.Doc())}, nil
 }
 
 func (s *addToSet) apply(a *applier, old bsonraw.Value) (effect, error) {
@@ -68,7 +68,7 @@ func (s *addToSet) apply(a *applier, old bsonraw.Value) (effect, error) {
 	case bsonraw.TypeMissing:
 	default:
 		return effect{}, mongoerr.New(mongoerr.BadValue,
-			"Cannot apply $addToSet to non-array field. Field named '%s' has non-array type %s", a.lastField(), old.Type.Name())
+			"Cannot apply $addToSet to non-array field. Field named '%s' has non-array type %s", a.trail.last(), old.Type.Name())
 	}
 	present := make([]bool, len(s.set))
 	var elements []bsonraw.Value
@@ -88,7 +88,7 @@ func (s *addToSet) apply(a *applier, old bsonraw.Value) (effect, error) {
 	if len(elements) == length && !old.IsMissing() {
 		return effect{}, nil
 	}
-	return effect{kind: assign, value: a.array(elements)}, nil
+	return effect{kind: assign, value: a.values.array(elements)}, nil
 }
 
 // pop is $pop.
@@ -118,7 +118,7 @@ func (p *pop) apply(a *applier, old bsonraw.Value) (effect, error) {
 	case old.IsMissing():
 		return effect{}, nil
 	case old.Type != bsonraw.TypeArray:
-		return effect{}, mongoerr.New(mongoerr.TypeMismatch, "Path '%s' contains an element of non-array type '%s'", a.path(), old.Type.Name())
+		return effect{}, mongoerr.New(mongoerr.TypeMismatch, "Path '%s' contains an element of non-array type '%s'", a.trail, old.Type.Name())
 	case old.Doc().IsEmpty():
 		return effect{}, nil
 	}
@@ -128,14 +128,14 @@ func (p *pop) apply(a *applier, old bsonraw.Value) (effect, error) {
 	} else {
 		elements = elements[:len(elements)-1]
 	}
-	return effect{kind: assign, value: a.array(elements)}, nil
+	return effect{kind: assign, value: a.values.array(elements)}, nil
 }
 
 // pull is $pull and $pullAll: it takes out the elements that match.
 type pull struct {
 	traversing
 	condition *filter.ElemFilter // of $pull
-	set       values             // of $pullAll
+	set       valueSet           // of $pullAll
 }
 
 func compilePull(c *compiler, _ []byte, arg bsonraw.Value) (modifier, error) {
@@ -159,7 +159,7 @@ func compilePullAll(_ *compiler, _ []byte, arg bsonraw.Value) (modifier, error) 
 	if arg.Type != bsonraw.TypeArray {
 		return nil, mongoerr.New(mongoerr.BadValue, "$pullAll requires an array argument but was given a %s", arg.Type.Name())
 	}
-	return &pull{set: newValues(arg.Doc())}, nil
+	return &pull{set: newValueSet(arg.Doc())}, nil
 }
 
 func (p *pull) apply(a *applier, old bsonraw.Value) (effect, error) {
@@ -171,8 +171,8 @@ func (p *pull) apply(a *applier, old bsonraw.Value) (effect, error) {
 		return effect{}, mongoerr.New(mongoerr.BadValue, "Cannot apply $pull to a non-array value")
 	}
 	// What stays is written as it is found; most often all of it does, and the bytes are given back.
-	start := len(a.values)
-	list, pulled := bsonraw.BeginArray(a.values), false
+	start := len(a.values.bytes)
+	list, pulled := bsonraw.BeginArray(a.values.bytes), false
 	for it := old.Doc().Iter(); it.Next(); {
 		gone, err := p.matches(it.Value())
 		if err != nil {
@@ -186,10 +186,10 @@ func (p *pull) apply(a *applier, old bsonraw.Value) (effect, error) {
 	}
 	out := list.End()
 	if !pulled {
-		a.values = out[:start]
+		a.values.bytes = out[:start]
 		return effect{}, nil
 	}
-	a.values = out
+	a.values.bytes = out
 	return effect{kind: assign, value: bsonraw.Value{Type: bsonraw.TypeArray, Data: out[start:]}}, nil
 }
 

@@ -1,8 +1,6 @@
 package update
 
 import (
-	"encoding/binary"
-	"math"
 	"math/bits"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -51,12 +49,12 @@ func (o *arithmetic) apply(a *applier, old bsonraw.Value) (effect, error) {
 	if !old.Type.IsNumber() {
 		return effect{}, mongoerr.New(mongoerr.TypeMismatch,
 			"Cannot apply %s to a value of non-numeric type. {%s} has the field '%s' of non-numeric type %s",
-			o.operator(), a.documentID(), a.lastField(), old.Type.Name())
+			o.operator(), documentID(a.doc), a.trail.last(), old.Type.Name())
 	}
 	v, ok := o.compute(a, old)
 	if !ok {
 		return effect{}, mongoerr.New(mongoerr.BadValue, "Failed to apply %s operations to current value (%s) for document {%s}",
-			o.operator(), numberText(old), a.documentID())
+			o.operator(), numberText(old), documentID(a.doc))
 	}
 	if sameNumber(v, old) {
 		return effect{}, nil
@@ -85,14 +83,14 @@ func (o *arithmetic) compute(a *applier, old bsonraw.Value) (v bsonraw.Value, ok
 	x, y := old.Type, o.arg.Type
 	switch {
 	case x == bsonraw.TypeDecimal128 || y == bsonraw.TypeDecimal128:
-		return a.decimal(computeDecimal(old, o.arg, o.multiply)), true
+		return a.values.decimal(computeDecimal(old, o.arg, o.multiply)), true
 	case x == bsonraw.TypeDouble || y == bsonraw.TypeDouble:
 		f, _ := old.AsFloat64()
 		g, _ := o.arg.AsFloat64()
 		if o.multiply {
-			return a.double(f * g), true
+			return a.values.double(f * g), true
 		}
-		return a.double(f + g), true
+		return a.values.double(f + g), true
 	}
 	n, _ := old.AsInt64()
 	m, _ := o.arg.AsInt64()
@@ -104,9 +102,9 @@ func (o *arithmetic) compute(a *applier, old bsonraw.Value) (v bsonraw.Value, ok
 		return bsonraw.Value{}, false
 	}
 	if x == bsonraw.TypeInt32 && y == bsonraw.TypeInt32 && sum == int64(int32(sum)) {
-		return a.int32(int32(sum)), true
+		return a.values.int32(int32(sum)), true
 	}
-	return a.int64(sum), true
+	return a.values.int64(sum), true
 }
 
 func addInts(n, m int64) (int64, bool) {
@@ -130,24 +128,6 @@ func magnitude(n int64) uint64 {
 		return -uint64(n)
 	}
 	return uint64(n)
-}
-
-func (a *applier) int32(n int32) bsonraw.Value {
-	start := len(a.values)
-	a.values = binary.LittleEndian.AppendUint32(a.values, uint32(n))
-	return bsonraw.Value{Type: bsonraw.TypeInt32, Data: a.values[start:]}
-}
-
-func (a *applier) int64(n int64) bsonraw.Value {
-	start := len(a.values)
-	a.values = binary.LittleEndian.AppendUint64(a.values, uint64(n))
-	return bsonraw.Value{Type: bsonraw.TypeInt64, Data: a.values[start:]}
-}
-
-func (a *applier) double(f float64) bsonraw.Value {
-	v := a.int64(int64(math.Float64bits(f)))
-	v.Type = bsonraw.TypeDouble
-	return v
 }
 
 // numberText shows an integer with its type, as the message about an overflow does.
@@ -201,7 +181,7 @@ func (b *bit) apply(a *applier, old bsonraw.Value) (effect, error) {
 	default:
 		return effect{}, mongoerr.New(mongoerr.BadValue,
 			"Cannot apply $bit to a value of non-integral type.%s has the field %s of non-integer type %s",
-			a.documentID(), a.lastField(), v.Type.Name())
+			documentID(a.doc), a.trail.last(), v.Type.Name())
 	}
 	n, _ := v.AsInt64()
 	long := v.Type == bsonraw.TypeInt64
@@ -218,9 +198,9 @@ func (b *bit) apply(a *applier, old bsonraw.Value) (effect, error) {
 		long = long || s.arg.Type == bsonraw.TypeInt64
 	}
 	if long {
-		v = a.int64(n)
+		v = a.values.int64(n)
 	} else {
-		v = a.int32(int32(n))
+		v = a.values.int32(int32(n))
 	}
 	if v.Same(old) {
 		return effect{}, nil

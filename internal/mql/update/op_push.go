@@ -83,7 +83,7 @@ func (p *push) apply(a *applier, old bsonraw.Value) (effect, error) {
 		return effect{kind: assign, value: p.rebuild(a, bsonraw.Empty, 0)}, nil
 	default:
 		return effect{}, mongoerr.New(mongoerr.BadValue, "The field '%s' must be an array but is of type %s in document {%s}",
-			a.path(), old.Type.Name(), a.documentID())
+			a.trail, old.Type.Name(), documentID(a.doc))
 	}
 	length := old.Doc().Len()
 	trims := p.trims(length)
@@ -140,7 +140,7 @@ func (p *push) rebuild(a *applier, old bsonraw.Doc, length int) bsonraw.Value {
 	if p.sliced {
 		elements = cut(elements, p.slice)
 	}
-	return a.array(elements)
+	return a.values.array(elements)
 }
 
 func appendElements(dst []bsonraw.Value, array bsonraw.Doc) []bsonraw.Value {
@@ -155,17 +155,6 @@ func cut(elements []bsonraw.Value, n int) []bsonraw.Value {
 		return elements[:min(n, len(elements))]
 	}
 	return elements[max(len(elements)+n, 0):]
-}
-
-// array makes an array of values.
-func (a *applier) array(elements []bsonraw.Value) bsonraw.Value {
-	start := len(a.values)
-	list := bsonraw.BeginArray(a.values)
-	for _, v := range elements {
-		list.Append(v)
-	}
-	a.values = list.End()
-	return bsonraw.Value{Type: bsonraw.TypeArray, Data: a.values[start:]}
 }
 
 // elementOrder is the $sort of $push: by whole elements, or by fields in them.

@@ -62,10 +62,10 @@ func beginsWith(path, prefix [][]byte) bool {
 	return true
 }
 
-// renamedValue looks up what is renamed, in the document as it was: no other operator can reach it. It is missing when there
+// value looks up what is renamed, in the document as it was: no other operator can reach it. It is missing when there
 // is nothing to rename.
-func (a *applier) renamedValue(r *rename) (bsonraw.Value, error) {
-	v, blocked := lookup(a.doc, r.from)
+func (r *rename) value(doc bsonraw.Doc) (bsonraw.Value, error) {
+	v, blocked := lookup(doc, r.from)
 	if blocked >= 0 {
 		return v, mongoerr.New(mongoerr.PathNotViable, "cannot use the part (%s of %s) to traverse the element ({%s: %s})",
 			r.from[blocked], r.fromText, r.from[blocked], v.Shell())
@@ -73,15 +73,15 @@ func (a *applier) renamedValue(r *rename) (bsonraw.Value, error) {
 	if v.IsMissing() {
 		return v, nil
 	}
-	if array := arrayOn(a.doc, r.from); array != nil {
+	if array := arrayOn(doc, r.from); array != nil {
 		return v, mongoerr.New(mongoerr.BadValue,
 			"The source field cannot be an array element, '%s' in doc with %s has an array field called '%s'",
-			r.fromText, a.documentID(), array)
+			r.fromText, documentID(doc), array)
 	}
-	if array := arrayOn(a.doc, r.to); array != nil {
+	if array := arrayOn(doc, r.to); array != nil {
 		return v, mongoerr.New(mongoerr.BadValue,
 			"The destination field cannot be an array element, '%s' in doc with %s has an array field called '%s'",
-			r.toText, a.documentID(), array)
+			r.toText, documentID(doc), array)
 	}
 	return v, nil
 }
@@ -116,7 +116,7 @@ func (renameSource) apply(_ *applier, old bsonraw.Value) (effect, error) {
 type renameTarget struct{ *rename }
 
 func (r renameTarget) apply(a *applier, _ bsonraw.Value) (effect, error) {
-	v, err := a.renamedValue(r.rename)
+	v, err := r.value(a.doc)
 	if err != nil || v.IsMissing() {
 		return effect{}, err
 	}
@@ -128,7 +128,7 @@ func (r renameTarget) apply(a *applier, _ bsonraw.Value) (effect, error) {
 }
 
 func (r renameTarget) whenBlocked(a *applier) (blockedPolicy, error) {
-	v, err := a.renamedValue(r.rename)
+	v, err := r.value(a.doc)
 	if err != nil || v.IsMissing() {
 		return ignoreBlocked, err
 	}

@@ -1,8 +1,6 @@
 package update
 
 import (
-	"encoding/binary"
-
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
@@ -86,13 +84,15 @@ func compileCurrentDate(_ *compiler, _ []byte, arg bsonraw.Value) (modifier, err
 }
 
 func (c *currentDate) apply(a *applier, _ bsonraw.Value) (effect, error) {
-	t, n := bsonraw.TypeDate, uint64(a.in.Now)
+	var v bsonraw.Value
 	if c.timestamp {
-		t, n = bsonraw.TypeTimestamp, uint64(a.in.ClusterTime)
+		v = a.values.int64(int64(a.in.ClusterTime))
+		v.Type = bsonraw.TypeTimestamp
+	} else {
+		v = a.values.int64(a.in.Now)
+		v.Type = bsonraw.TypeDate
 	}
-	start := len(a.values)
-	a.values = binary.LittleEndian.AppendUint64(a.values, n)
-	return effect{kind: assign, value: bsonraw.Value{Type: t, Data: a.values[start:]}}, nil
+	return effect{kind: assign, value: v}, nil
 }
 
 // extreme is $min and $max.

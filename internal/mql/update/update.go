@@ -1,8 +1,6 @@
 package update
 
 import (
-	"slices"
-
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/expression"
@@ -103,11 +101,10 @@ func (u *Update) operate(in Input) (Outcome, error) {
 	if _, err := a.object(u.tree, 0, in.Doc); err != nil {
 		return Outcome{}, err
 	}
-	if len(a.edits) == 0 && !in.Insert {
+	if len(a.edits.list) == 0 && !in.Insert {
 		return Outcome{Doc: in.Doc, NoOp: true}, nil
 	}
-	sortEdits(a.edits)
-	u.out = splice(slices.Grow(u.out[:0], splicedSize(in.Doc, a.edits)), in.Doc, 0, len(in.Doc), a.edits)
+	u.out = a.edits.finish(u.out[:0])
 	if err := checkResult(u.out, u.deepens); err != nil {
 		return Outcome{}, err
 	}
