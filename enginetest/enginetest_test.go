@@ -3,6 +3,7 @@ package enginetest_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,60 +49,66 @@ func TestURIIsForClientsOfThisProcess(t *testing.T) {
 
 func TestConfigIsUsed(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "data")
-	write := func(t *testing.T) {
-		server := enginetest.Start(t, engine.Config{Dir: dir})
-		if _, err := server.Client.Database("shop").Collection("orders").InsertOne(t.Context(), bson.D{}); err != nil {
+	cfg := engine.Config{Dir: filepath.Join(t.TempDir(), "data")}
+	for n := int64(1); n <= 2; n++ {
+		one := &recorder{TB: t}
+		orders := enginetest.Start(one, cfg).Client.Database("shop").Collection("orders")
+		if _, err := orders.InsertOne(t.Context(), bson.D{}); err != nil {
 			t.Fatal(err)
 		}
-	}
-	// Each subtest closes its server at its end, so that the next can open the folder.
-	t.Run("first", write)  //nolint:paralleltest // one after the other
-	t.Run("second", write) //nolint:paralleltest // one after the other
-	n, err := enginetest.Start(t, engine.Config{Dir: dir}).Client.Database("shop").Collection("orders").EstimatedDocumentCount(t.Context())
-	if err != nil || n != 2 {
-		t.Errorf("%d documents (%v), want 2", n, err)
+		if got, err := orders.EstimatedDocumentCount(t.Context()); err != nil || got != n {
+			t.Errorf("%d documents (%v), want %d", got, err, n)
+		}
+		one.end() // closes the engine, so that the next can open the folder
+		if len(one.failures) > 0 {
+			t.Error(one.failures)
+		}
 	}
 }
 
 func TestDatabasesAreApartAndDropped(t *testing.T) {
 	t.Parallel()
 	server := enginetest.Start(t)
-	t.Run("use", func(t *testing.T) { //nolint:paralleltest // the parent looks at what it leaves
-		a, b := server.Database(t), server.Database(t)
-		if a.Name() == b.Name() {
-			t.Fatalf("two databases are called %s", a.Name())
-		}
-		for _, db := range []*mongo.Database{a, b} {
-			if _, err := db.Collection("orders").InsertOne(t.Context(), bson.D{}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
-	t.Run("long name with / and umläut "+strings.Repeat("x", 100), func(t *testing.T) { //nolint:paralleltest // as above
-		if _, err := server.Database(t).Collection("orders").InsertOne(t.Context(), bson.D{}); err != nil {
+	names := map[string]bool{}
+	for _, name := range []string{"TestOrders", "TestOrders", "TestOrders/with_umläut_" + strings.Repeat("x", 100)} {
+		one := &recorder{TB: t, name: name}
+		db := server.Database(one)
+		if _, err := db.Collection("orders").InsertOne(t.Context(), bson.D{}); err != nil {
 			t.Fatal(err)
 		}
-	})
-	names, err := server.Client.ListDatabaseNames(t.Context(), bson.D{})
+		if names[db.Name()] {
+			t.Errorf("two databases are called %s", db.Name())
+		}
+		names[db.Name()] = true
+		if !strings.HasPrefix(db.Name(), "TestOrders") {
+			t.Errorf("database %s is not named after its test", db.Name())
+		}
+		one.end()
+		if len(one.failures) > 0 {
+			t.Error(one.failures)
+		}
+	}
+	left, err := server.Client.ListDatabaseNames(t.Context(), bson.D{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range names {
-		if strings.HasPrefix(name, "Test") {
+	for _, name := range left {
+		if names[name] {
 			t.Errorf("database %s is left", name)
 		}
 	}
 }
 
-// recorder is a testing.TB that notes failures in place of failing.
+// recorder is a test within a test: it ends when it is told to, and notes failures in place of failing.
 type recorder struct {
 	testing.TB
+	name     string
 	failures []string
 	cleanUps []func()
 }
 
 func (r *recorder) Helper()          {}
+func (r *recorder) Name() string     { return r.name }
 func (r *recorder) Cleanup(f func()) { r.cleanUps = append(r.cleanUps, f) }
 
 func (r *recorder) Errorf(format string, args ...any) {
@@ -115,8 +122,8 @@ func (r *recorder) Fatalf(format string, args ...any) {
 
 // end does what the end of a test does.
 func (r *recorder) end() {
-	for i := len(r.cleanUps) - 1; i >= 0; i-- {
-		r.cleanUps[i]()
+	for _, cleanUp := range slices.Backward(r.cleanUps) {
+		cleanUp()
 	}
 }
 

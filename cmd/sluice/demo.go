@@ -47,8 +47,8 @@ type demoItem struct {
 var (
 	demoCustomers = []string{"Ada", "Björn", "Chidi", "Dmitri", "Esther", "François", "Grace", "Hiroshi 博"}
 	// Prices are sums of powers of two, so that totals show no rounding.
-	demoItems     = []demoItem{{"tea", 1, 4.5}, {"coffee", 1, 7.25}, {"rice", 1, 2}, {"olive oil", 1, 11.5}, {"salt", 1, 0.75}}
-	demoNotes     = []string{"ring twice", "leave at the door", "it is a gift"}
+	demoItems = []demoItem{{"tea", 1, 4.5}, {"coffee", 1, 7.25}, {"rice", 1, 2}, {"olive oil", 1, 11.5}, {"salt", 1, 0.75}}
+	demoNotes = []string{"ring twice", "leave at the door", "it is a gift"}
 )
 
 func newDemo(coll *mongo.Collection) *demo {

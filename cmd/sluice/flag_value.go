@@ -123,8 +123,8 @@ func (f *collationFlag) UnmarshalText(text []byte) error {
 // commentFlag is any JSON value, or else the text as it is.
 type commentFlag struct{ value any }
 
-// UnmarshalText reads a comment.
-func (f *commentFlag) UnmarshalText(text []byte) error {
+// UnmarshalText reads a comment. It takes everything.
+func (f *commentFlag) UnmarshalText(text []byte) error { //nolint:unparam // encoding.TextUnmarshaler
 	value, err := extendedValue(text)
 	if err != nil {
 		f.value = string(text)

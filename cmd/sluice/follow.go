@@ -24,8 +24,13 @@ type follower struct {
 	stream *sluice.Stream[bson.Raw]
 	render func(event) ([]byte, error)
 	out    io.Writer
-	file   *resumeFile   // nil: the position is not kept
+	keeper keeper        // nil: the position is not kept
 	idle   time.Duration // how often an idle position is saved
+}
+
+// keeper keeps a position until the next run.
+type keeper interface {
+	save(position sluice.Token) error
 }
 
 // run prints events until ctx ends, which is no error, or the stream does (io.EOF), or something fails. The position is
@@ -60,7 +65,7 @@ func (f *follower) run(ctx context.Context) error {
 
 // next waits for events. Without any it returns none after a while, if there is a position to be saved.
 func (f *follower) next(ctx context.Context) ([]event, error) {
-	if f.file == nil {
+	if f.keeper == nil {
 		return f.stream.NextBatch(ctx)
 	}
 	waiting, cancel := context.WithTimeout(ctx, f.idle)
@@ -74,10 +79,10 @@ func (f *follower) next(ctx context.Context) ([]event, error) {
 
 // keep saves the position if it is to be kept. It returns err, and what kept it from saving.
 func (f *follower) keep(position sluice.Token, err error) error {
-	if f.file == nil {
+	if f.keeper == nil {
 		return err
 	}
-	failure := f.file.save(position)
+	failure := f.keeper.save(position)
 	if err != nil && failure != nil {
 		return fmt.Errorf("%w; %w", err, failure)
 	}

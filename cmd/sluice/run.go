@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err = parsed.Run(); err == nil {
 		return exitDone
 	}
-	if misuse := (*usageError)(nil); errors.As(err, &misuse) {
+	if _, ok := errors.AsType[*usageError](err); ok {
 		return p.misused(command, err)
 	}
 	p.notef("%s: %s", command, oneLine(err.Error()))
@@ -105,8 +105,7 @@ func misusef(format string, args ...any) error {
 
 // selected finds the command that a line which could not be parsed was for.
 func selected(err error) string {
-	var failure *kong.ParseError
-	if errors.As(err, &failure) && failure.Context != nil {
+	if failure, ok := errors.AsType[*kong.ParseError](err); ok && failure.Context != nil {
 		if node := failure.Context.Selected(); node != nil {
 			return node.Name
 		}

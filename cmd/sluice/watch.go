@@ -21,7 +21,7 @@ type watchCommand struct {
 	URI string `arg:"" optional:"" name:"uri" help:"Server to watch, as mongodb://... or mongodb+srv://...; without it, an engine of its own."`
 
 	DB       string `name:"db" placeholder:"D" help:"Watch one database; default: the whole cluster."`
-	Coll     string `name:"coll" placeholder:"D" help:"Watch one collection of --db."`
+	Coll     string `name:"coll" placeholder:"C" help:"Watch one collection of --db."`
 	Pipeline string `placeholder:"JSON" help:"Stages that events pass, as an Extended JSON array; - reads it from standard input."`
 	JSON     bool   `name:"json" help:"Print each event as a line of canonical Extended JSON."`
 
@@ -109,7 +109,7 @@ func (c *watchCommand) follow(ctx context.Context, p *process, src *source, stag
 		}
 		return c.ended(ctx, p, err)
 	}
-	defer closeStream(stream, src)
+	defer closeStream(stream)
 	p.notef("watching %s; Ctrl-C stops", c.scope())
 	if c.Demo {
 		orders := src.client.Database(cmp.Or(c.DB, "demo")).Collection(cmp.Or(c.Coll, "orders"))
@@ -119,7 +119,10 @@ func (c *watchCommand) follow(ctx context.Context, p *process, src *source, stag
 			}
 		})
 	}
-	f := &follower{stream: stream, render: renderJSON, out: p.stdout, file: file, idle: idleSaveInterval}
+	f := &follower{stream: stream, render: renderJSON, out: p.stdout, idle: idleSaveInterval}
+	if file != nil {
+		f.keeper = file
+	}
 	if !c.JSON {
 		f.render = newTextRenderer(p.stdout, p.getenv).render
 	}
@@ -164,11 +167,13 @@ func (c *watchCommand) target(src *source) sluice.Target {
 	}
 }
 
-// closeLimit is how long a server has to let go of the stream before its connections are cut, so that Ctrl-C works
-// within a second whatever the server does.
+// closeLimit is how long a server has to let go of the stream, so that Ctrl-C works within a second whatever the server
+// does.
 const closeLimit = 500 * time.Millisecond
 
-func closeStream(stream *sluice.Stream[bson.Raw], src *source) {
+// closeStream closes the stream, or leaves it to the end of the process: while no server can be found, the driver cannot
+// be brought to give up earlier than the stream's own limit.
+func closeStream(stream *sluice.Stream[bson.Raw]) {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
@@ -179,8 +184,6 @@ func closeStream(stream *sluice.Stream[bson.Raw], src *source) {
 	select {
 	case <-closed:
 	case <-timer.C:
-		src.disconnect()
-		<-closed
 	}
 }
 
@@ -203,8 +206,7 @@ func (c *watchCommand) explain(err error) error {
 	default:
 		return err
 	}
-	var failure *sluice.Error
-	if errors.As(err, &failure) { // without the hint for programmers
+	if failure, ok := errors.AsType[*sluice.Error](err); ok { // without the hint for programmers
 		err = fmt.Errorf("%s %s: %w", failure.Op, cmp.Or(failure.Namespace.String(), "cluster"), failure.Err)
 	}
 	return fmt.Errorf("%w; %s", err, advice)
