@@ -359,13 +359,6 @@ func (h *handover) change(set func(*cursorSettings)) {
 	set(&h.mu.settings)
 }
 
-// settled makes the position that the stream was opened at the one that callers know.
-func (h *handover) settled() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.mu.moved = false
-}
-
 // ended reports whether nothing more will be received.
 func (h *handover) ended() bool {
 	h.mu.Lock()

@@ -32,21 +32,21 @@ type Gap struct {
 }
 
 // health returns the state at this moment.
-func (h *handover) health() Health {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	state := h.mu.state
-	state.Buffered = len(h.mu.queue) - h.mu.head
-	if h.mu.last != nil {
-		state.Position = clusterTime(h.mu.last)
+func (m *machine) health() Health {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	state := m.mu.state
+	state.Buffered = len(m.mu.queue) - m.mu.head
+	if m.mu.last != nil {
+		state.Position = clusterTime(m.mu.last)
 	}
 	if state.Position.IsZero() {
-		state.Position, _ = h.tokenLocked().time()
+		state.Position, _ = m.tokenLocked().time()
 	}
 	if !state.Position.IsZero() {
 		at := int64(state.Position.T)
-		if !h.mu.heard.IsZero() {
-			state.Lag = max(time.Duration(int64(h.mu.heard.T)-at)*time.Second, 0)
+		if !m.mu.heard.IsZero() {
+			state.Lag = max(time.Duration(int64(m.mu.heard.T)-at)*time.Second, 0)
 		}
 		state.TokenAge = max(time.Duration(time.Now().Unix()-at)*time.Second, 0)
 	}
@@ -54,19 +54,19 @@ func (h *handover) health() Health {
 }
 
 // outage records a failure that will be retried, and ends the round.
-func (h *handover) outage(err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.mu.state.LastError = err
-	h.roundLocked()
+func (m *machine) outage(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.state.LastError = err
+	m.roundLocked()
 }
 
 // resumed records cursors that replaced others after a failure.
-func (h *handover) resumed(n uint64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.mu.state.Resumes += n
-	h.mu.state.LastError = nil
+func (m *machine) resumed(n uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.state.Resumes += n
+	m.mu.state.LastError = nil
 }
 
 // observe passes the state on to Options.Metrics, and notes how far the server is.

@@ -312,3 +312,10 @@ func (m *machine) release() {
 	}
 	m.src.close()
 }
+
+// settled makes the position that the stream was opened at the one that callers know.
+func (m *machine) settled() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.moved = false
+}
