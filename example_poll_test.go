@@ -3,7 +3,6 @@ package sluice_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -19,19 +18,19 @@ func Example_poll() {
 	ctx := context.Background()
 	db, err := engine.Open(ctx, engine.Config{})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer db.Close()
 	client, err := mongo.Connect(options.Client().ApplyURI(db.URI()).SetDialer(db))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
-	defer client.Disconnect(ctx)
+	defer func() { _ = client.Disconnect(ctx) }()
 	orders := client.Database("shop").Collection("orders")
 
 	stream, err := sluice.Watch[bson.M](ctx, orders, nil, &sluice.Options{MaxAwaitTime: 100 * time.Millisecond})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer stream.Close()
 
@@ -43,11 +42,11 @@ func Example_poll() {
 	for stream.Alive() {
 		event, ok, err := stream.TryNext(ctx)
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		// The token may have moved although nothing came: store it, so that a restart has less to look through.
 		if stream.ResumeToken().IsZero() {
-			log.Fatal("no token")
+			panic("no token")
 		}
 		if ok {
 			fmt.Println(event.OperationType(), event.DocumentKey().Lookup("_id").AsInt64())
@@ -68,6 +67,6 @@ func Example_poll() {
 
 func insert(ctx context.Context, coll *mongo.Collection, id int) {
 	if _, err := coll.InsertOne(ctx, bson.D{{Key: "_id", Value: id}}); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 }

@@ -3,7 +3,6 @@ package sluice_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"sync"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -20,14 +19,14 @@ func Example_resume() {
 	ctx := context.Background()
 	db, err := engine.Open(ctx, engine.Config{TestCommands: true})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer db.Close()
 	client, err := mongo.Connect(options.Client().ApplyURI(db.URI()).SetDialer(db))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
-	defer client.Disconnect(ctx)
+	defer func() { _ = client.Disconnect(ctx) }()
 	orders := client.Database("shop").Collection("orders")
 
 	type Order struct {
@@ -75,7 +74,7 @@ func Example_resume() {
 	err = printInserts(nil)
 	for err != nil {
 		if token.IsZero() {
-			log.Fatal("the stream could not be opened: ", err) // nothing to resume from
+			panic(err) // the stream could not be opened: there is nothing to resume from
 		}
 		fmt.Println("failed; resuming")
 		err = printInserts(&sluice.Options{ResumeAfter: token})
@@ -92,7 +91,7 @@ func Example_resume() {
 
 func put(ctx context.Context, coll *mongo.Collection, docs ...any) {
 	if _, err := coll.InsertMany(ctx, docs); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 }
 
@@ -104,6 +103,6 @@ func failNextRead(ctx context.Context, client *mongo.Client) {
 		{Key: "data", Value: bson.D{{Key: "failCommands", Value: bson.A{"getMore"}}, {Key: "errorCode", Value: 8}}},
 	}).Err()
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 }
