@@ -156,8 +156,13 @@ func (g *insertGroup) write() (bool, error) {
 	var records []store.RetryRecord
 	run := retryRun{}
 	goOn := !g.stop
+	fresh, err := g.allNew()
+	if err != nil {
+		tx.Discard()
+		return false, err
+	}
 	for i, d := range g.docs {
-		err := g.add(tx, i, d)
+		err := g.add(tx, i, d, fresh)
 		if err == nil {
 			g.n++
 			run.extend(g.statement(g.index[i]), g.op, tx, &records)
@@ -191,14 +196,25 @@ func (g *insertGroup) write() (bool, error) {
 	return goOn, nil
 }
 
-func (g *insertGroup) add(tx *store.Write, i int, d bsonraw.Doc) error {
-	st := g.op.server.store
-	exists, err := st.Has(g.c, g.idKeys[i])
-	if err != nil {
-		return err
+// allNew finds out with one look whether no document of the group can be there already.
+func (g *insertGroup) allNew() (bool, error) {
+	if len(g.docs) < 2 {
+		return false, nil
 	}
-	if exists {
-		return store.DuplicateKey(g.c, g.c.Indexes[0], d)
+	some, err := g.op.server.store.HasAny(g.c, g.idKeys)
+	return !some, err
+}
+
+func (g *insertGroup) add(tx *store.Write, i int, d bsonraw.Doc, fresh bool) error {
+	st := g.op.server.store
+	if !fresh {
+		exists, err := st.Has(g.c, g.idKeys[i])
+		if err != nil {
+			return err
+		}
+		if exists {
+			return store.DuplicateKey(g.c, g.c.Indexes[0], d)
+		}
 	}
 	if err := st.CheckUnique(g.c, g.idKeys[i], d); err != nil {
 		return err

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -48,6 +50,19 @@ func (r reader) Has(c *Collection, idKey []byte) (bool, error) {
 		return false, err
 	}
 	return true, closer.Close()
+}
+
+// HasAny reports whether there is a document with one of these keys of _id or one between them. It looks once, which is what an
+// insert of many new documents needs: their keys mostly lie behind all others.
+func (r reader) HasAny(c *Collection, idKeys [][]byte) (bool, error) {
+	least := slices.MinFunc(idKeys, bytes.Compare)
+	most := slices.MaxFunc(idKeys, bytes.Compare)
+	it, err := r.db.NewIter(bounds(numberedKey(kindDocument, c.ID), Range{From: least, To: append(bytes.Clone(most), 0)}))
+	if err != nil {
+		return false, err
+	}
+	found := it.First()
+	return found, errors.Join(it.Error(), it.Close())
 }
 
 // FindByKey returns the document of a collection by its document key as it is at the timestamp or later, in a state that is
