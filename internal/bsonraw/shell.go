@@ -1,10 +1,12 @@
 package bsonraw
 
 import (
-	"encoding/base64"
+	"bytes"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"strconv"
+	"strings"
 )
 
 // Shell renders a document as MongoDB's messages do: { a: 1, b: "x" }. It is for people; it is neither JSON nor can it be
@@ -50,7 +52,7 @@ func appendShell(dst []byte, v Value) []byte {
 		if subtype == SubtypeUUID && len(data) == 16 {
 			return fmt.Appendf(dst, `UUID("%x-%x-%x-%x-%x")`, data[:4], data[4:6], data[6:8], data[8:10], data[10:])
 		}
-		return fmt.Appendf(dst, "BinData(%d, %s)", subtype, base64.StdEncoding.EncodeToString(data))
+		return fmt.Appendf(dst, "BinData(%d, %X)", subtype, data)
 	case TypeObjectID:
 		return append(hex.AppendEncode(append(dst, "ObjectId('"...), v.Data), "')"...)
 	case TypeBool:
@@ -87,25 +89,30 @@ func appendShellRare(dst []byte, v Value) []byte {
 		return append(dst, v.Bytes()...)
 	case TypeCodeScope:
 		code, scope := v.CodeScope()
-		return appendShellDoc(fmt.Appendf(dst, "CodeWScope( %s, ", code), scope, TypeDocument)
+		return append(appendShellDoc(fmt.Appendf(dst, "CodeWScope( %s, ", code), scope, TypeDocument), ")"...)
 	}
 	return append(dst, v.Type.Name()...)
 }
 
+// appendShellDouble writes a double as MongoDB's messages do: with a decimal point always, after an exponent too.
 func appendShellDouble(dst []byte, f float64) []byte {
-	s := strconv.FormatFloat(f, 'g', 15, 64)
-	if g, err := strconv.ParseFloat(s, 64); err == nil && g != f {
-		s = strconv.FormatFloat(f, 'g', 17, 64)
+	switch {
+	case math.IsNaN(f):
+		return append(dst, "nan.0"...)
+	case math.IsInf(f, 1):
+		return append(dst, "inf.0"...)
+	case math.IsInf(f, -1):
+		return append(dst, "-inf.0"...)
 	}
-	dst = append(dst, s...)
-	for _, c := range s {
-		if c == '.' || c == 'e' || c == 'N' || c == 'I' {
-			return dst
-		}
+	begin := len(dst)
+	dst = strconv.AppendFloat(dst, f, 'g', 16, 64)
+	if bytes.IndexByte(dst[begin:], '.') >= 0 {
+		return dst
 	}
 	return append(dst, ".0"...)
 }
 
+// decimalString writes a decimal by the rule of the decimal128 specification: plainly where that needs few zeros.
 func decimalString(v Value) string {
 	d := parseDecimal(v)
 	sign := ""
@@ -117,14 +124,20 @@ func decimalString(v Value) string {
 		return "NaN"
 	case d.inf:
 		return sign + "Infinity"
-	case d.exponent == 0:
-		return sign + d.coefficient.String()
 	}
 	digits := d.coefficient.String()
-	if d.exponent < 0 && -d.exponent < len(digits) {
-		at := len(digits) + d.exponent
-		return sign + digits[:at] + "." + digits[at:]
+	adjusted := d.exponent + len(digits) - 1
+	switch {
+	case d.exponent > 0 || adjusted < -6:
+		if len(digits) > 1 {
+			digits = digits[:1] + "." + digits[1:]
+		}
+		return fmt.Sprintf("%s%sE%+d", sign, digits, adjusted)
+	case d.exponent == 0:
+		return sign + digits
+	case adjusted < 0:
+		return sign + "0." + strings.Repeat("0", -adjusted-1) + digits
 	}
-	return sign + digits + "E" + fmt.Sprintf("%+d", d.exponent)
+	at := len(digits) + d.exponent
+	return sign + digits[:at] + "." + digits[at:]
 }
-

@@ -213,7 +213,7 @@ func (g *insertGroup) add(tx *store.Write, i int, d bsonraw.Doc, fresh bool) err
 			return err
 		}
 		if exists {
-			return store.DuplicateKey(g.c, g.c.Indexes[0], d)
+			return store.DuplicateKey(g.c, g.c.Indexes[0], d, nil)
 		}
 	}
 	if err := st.CheckUnique(g.c, g.idKeys[i], d); err != nil {

@@ -247,7 +247,7 @@ func (m *modification) insert(c *store.Collection) (done modified, again bool, e
 		return modified{}, false, err
 	}
 	if exists {
-		return m.retryDuplicate(c, store.DuplicateKey(c, c.Indexes[0], doc))
+		return m.retryDuplicate(c, store.DuplicateKey(c, c.Indexes[0], doc, nil))
 	}
 	if err := st.CheckUnique(c, idKey, doc); err != nil {
 		return m.retryDuplicate(c, err)

@@ -2,7 +2,9 @@ package store
 
 import (
 	"encoding/binary"
-	"strings"
+	"errors"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -22,13 +24,13 @@ type Index struct {
 	// multikey has a bit for each field whose path has ever met an array. It is set before the commit that makes it so, and
 	// never taken back: a plan that takes an index for multikey is slower, never wrong.
 	multikey atomic.Uint64
+	walks    sync.Pool // of *bsonraw.KeyWalk over the fields
 }
 
 // IndexField is one field of a key pattern.
 type IndexField struct {
 	Path       string
 	Descending bool
-	parts      []string
 }
 
 // NewIndex makes an index from its specification, which the caller has checked.
@@ -46,15 +48,18 @@ func NewIndex(spec bsonraw.Doc) (*Index, error) {
 			x.Sparse = v.Truthy()
 		}
 	}
+	var paths []bsonraw.Path
 	for it := x.Key.Iter(); it.Next(); {
 		direction, _ := it.Value().AsFloat64()
 		path := string(it.Key())
-		x.Fields = append(x.Fields, IndexField{Path: path, Descending: direction < 0, parts: strings.Split(path, ".")})
+		x.Fields = append(x.Fields, IndexField{Path: path, Descending: direction < 0})
+		paths = append(paths, bsonraw.NewPath(path))
 	}
 	if x.Name == "" || len(x.Fields) == 0 {
 		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "index specification needs a name and a key: %d bytes", len(spec))
 	}
 	x.Unique = x.Unique || x.IsID()
+	x.walks.New = func() any { return bsonraw.NewKeyWalk(paths) }
 	return x, nil
 }
 
@@ -78,130 +83,54 @@ type indexKeys struct {
 
 // keysOf computes the entries of a document. Two fields may not both run into different arrays (171).
 func (x *Index) keysOf(doc bsonraw.Doc) (indexKeys, error) {
-	g := keyGenerator{index: x}
-	fixed := make([]bsonraw.Value, len(x.Fields))
-	rest := make([][]string, len(x.Fields))
-	for i, f := range x.Fields {
-		rest[i] = f.parts
-	}
-	if err := g.expand(doc, rest, fixed); err != nil {
-		return indexKeys{}, err
-	}
-	if x.Sparse && !g.present {
-		return indexKeys{}, nil
-	}
-	return g.out, nil
-}
-
-type keyGenerator struct {
-	index   *Index
-	out     indexKeys
-	present bool // some field exists: a sparse index has an entry then
-}
-
-// expand walks every field from doc as far as an array. Without one the values make a key; otherwise each element of the array
-// makes keys of its own, for all the fields that lead through it.
-func (g *keyGenerator) expand(doc bsonraw.Doc, rest [][]string, fixed []bsonraw.Value) error {
-	fixed = append([]bsonraw.Value(nil), fixed...)
-	rest = append([][]string(nil), rest...)
-	var array bsonraw.Value
-	through := -1
-	inArray := make([]bool, len(rest))
-	for i := range rest {
-		if rest[i] == nil {
-			continue
+	var out indexKeys
+	arrays, err := x.tuples(doc, func(values []bsonraw.Value) error {
+		if key := x.appendTuple(nil, values); !containsKey(out.keys, key) {
+			out.keys = append(out.keys, key)
 		}
-		v, left := walk(doc, rest[i])
-		if v.Type != bsonraw.TypeArray {
-			fixed[i], rest[i] = v, nil
-			continue
-		}
-		if through >= 0 && &v.Data[0] != &array.Data[0] {
-			return mongoerr.New(171, "cannot index parallel arrays [%s] [%s]", g.index.Fields[i].parts[len(g.index.Fields[i].parts)-len(left)-1],
-				g.index.Fields[through].parts[len(g.index.Fields[through].parts)-len(rest[through])-1])
-		}
-		array, through, inArray[i] = v, i, true
-		rest[i] = left
-		g.out.multikey |= 1 << i
-	}
-	if through < 0 {
-		g.emit(fixed)
 		return nil
-	}
-	return g.expandArray(array.Doc(), inArray, rest, fixed)
+	})
+	out.multikey = arrays
+	return out, err
 }
 
-func (g *keyGenerator) expandArray(array bsonraw.Doc, inArray []bool, rest [][]string, fixed []bsonraw.Value) error {
-	elements := 0
-	for it := array.Iter(); it.Next(); {
-		elements++
-		if err := g.expandElement(it.Value(), array, inArray, rest, fixed); err != nil {
-			return err
+// tuples calls visit with the values of each entry of a document, and returns which fields have met arrays, in this document or
+// in one before.
+func (x *Index) tuples(doc bsonraw.Doc, visit func([]bsonraw.Value) error) (arrays uint64, err error) {
+	walk := x.walks.Get().(*bsonraw.KeyWalk)
+	defer x.walks.Put(walk)
+	err = walk.Each(doc, func(values []bsonraw.Value) error {
+		if x.Sparse && !slices.ContainsFunc(values, func(v bsonraw.Value) bool { return !v.IsMissing() }) {
+			return nil
 		}
+		return visit(values)
+	})
+	var parallel *bsonraw.ParallelArraysError
+	var ambiguous *bsonraw.AmbiguousFieldError
+	switch {
+	case errors.As(err, &parallel):
+		err = mongoerr.New(cannotIndexParallelArrays, "cannot index parallel arrays [%s] [%s]", parallel.First, parallel.Second)
+	case errors.As(err, &ambiguous):
+		err = mongoerr.New(ambiguousIndexField, "%v", ambiguous)
 	}
-	if elements > 0 {
-		return nil
-	}
-	// An empty array is indexed as undefined where the path ends in it, as missing where it goes on.
-	fixed = append([]bsonraw.Value(nil), fixed...)
-	rest = append([][]string(nil), rest...)
-	for i := range rest {
-		if inArray[i] {
-			if len(rest[i]) == 0 {
-				fixed[i] = bsonraw.Value{Type: bsonraw.TypeUndefined}
-			} else {
-				fixed[i] = bsonraw.Value{}
-			}
-			rest[i] = nil
-		}
-	}
-	return g.expand(bsonraw.Empty, rest, fixed)
+	return walk.Arrays(), err
 }
 
-func (g *keyGenerator) expandElement(v bsonraw.Value, array bsonraw.Doc, inArray []bool, rest [][]string, fixed []bsonraw.Value) error {
-	fixed = append([]bsonraw.Value(nil), fixed...)
-	next := append([][]string(nil), rest...)
-	for i := range rest {
-		switch {
-		case !inArray[i]:
-		case len(rest[i]) == 0:
-			fixed[i], next[i] = v, nil
-		case v.Type == bsonraw.TypeDocument:
-		case isNumeric(rest[i][0]):
-			// "a.0" names a position: the element there, the same for every turn of the loop.
-			at, left := walk(array, rest[i])
-			if len(left) > 0 {
-				at = bsonraw.Value{}
-			}
-			fixed[i], next[i] = at, nil
-		default:
-			fixed[i], next[i] = bsonraw.Value{}, nil
-		}
-	}
-	doc := bsonraw.Empty
-	if v.Type == bsonraw.TypeDocument {
-		doc = v.Doc()
-	}
-	return g.expand(doc, next, fixed)
-}
+// The codes of documents that an index cannot hold.
+const (
+	cannotIndexParallelArrays mongoerr.Code = 171
+	ambiguousIndexField       mongoerr.Code = 16746
+)
 
-// emit makes one key of the values.
-func (g *keyGenerator) emit(values []bsonraw.Value) {
-	var key []byte
+// appendTuple appends the key of one entry's values. What is missing is indexed as null.
+func (x *Index) appendTuple(dst []byte, values []bsonraw.Value) []byte {
 	for i, v := range values {
 		if v.IsMissing() {
 			v = bsonraw.NullValue
-		} else {
-			g.present = true
 		}
-		key = AppendIndexValue(key, v, g.index.Fields[i].Descending)
+		dst = AppendIndexValue(dst, v, x.Fields[i].Descending)
 	}
-	for _, k := range g.out.keys {
-		if string(k) == string(key) {
-			return
-		}
-	}
-	g.out.keys = append(g.out.keys, key)
+	return dst
 }
 
 // AppendIndexValue appends one value to an index key, in the field's direction.
@@ -210,33 +139,6 @@ func AppendIndexValue(dst []byte, v bsonraw.Value, descending bool) []byte {
 		return bsonraw.AppendKeyDescending(dst, v)
 	}
 	return bsonraw.AppendKey(dst, v)
-}
-
-// walk follows a path through documents to its end or to the first array, and returns the value there and the rest of the
-// path. What is not there is missing.
-func walk(doc bsonraw.Doc, path []string) (bsonraw.Value, []string) {
-	for i, name := range path {
-		v := doc.Lookup(name)
-		switch {
-		case v.Type == bsonraw.TypeArray:
-			return v, path[i+1:]
-		case i == len(path)-1:
-			return v, nil
-		case v.Type != bsonraw.TypeDocument:
-			return bsonraw.Value{}, nil
-		}
-		doc = v.Doc()
-	}
-	return bsonraw.Value{}, nil
-}
-
-func isNumeric(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // entryKey puts an index entry's key together.

@@ -97,7 +97,7 @@ func (ch *Change) addUnique(c *Collection, x *Index, docs *Docs, keys indexKeys,
 	}
 	for _, k := range keys.keys {
 		if _, taken := seen[string(k)]; taken {
-			return DuplicateKey(c, x, docs.Doc())
+			return DuplicateKey(c, x, docs.Doc(), k)
 		}
 		seen[string(k)] = struct{}{}
 	}

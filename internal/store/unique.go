@@ -55,7 +55,7 @@ func (r reader) CheckUnique(c *Collection, idKey []byte, doc bsonraw.Doc) error 
 				return err
 			}
 			if taken {
-				return DuplicateKey(c, x, doc)
+				return DuplicateKey(c, x, doc, k)
 			}
 		}
 	}
@@ -75,34 +75,33 @@ func (r reader) takenByOther(x *Index, values, idKey []byte) (bool, error) {
 	return false, it.Close()
 }
 
-// DuplicateKey makes the error that a document's entry in a unique index is taken, with keyPattern and keyValue.
-func DuplicateKey(c *Collection, x *Index, doc bsonraw.Doc) error {
-	value, at := bsonraw.BeginDoc(nil)
-	for _, f := range x.Fields {
-		v, rest := walk(doc, f.parts)
-		if len(rest) > 0 && v.Type == bsonraw.TypeArray {
-			v = firstThrough(v.Doc(), rest)
+// DuplicateKey makes the error that a document's entry in a unique index is taken, with keyPattern and keyValue. Values is the
+// key of the entry; nil means the document's only one.
+func DuplicateKey(c *Collection, x *Index, doc bsonraw.Doc, values []byte) error {
+	var value []byte
+	_, err := x.tuples(doc, func(tuple []bsonraw.Value) error {
+		if value == nil && (values == nil || bytes.Equal(x.appendTuple(nil, tuple), values)) {
+			value = x.keyValue(tuple)
 		}
-		if v.IsMissing() {
-			v = bsonraw.NullValue
-		}
-		value = bsonraw.AppendValue(value, f.Path, v)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	value = bsonraw.EndDoc(value, at)
 	extra := bsonraw.AppendDoc(nil, "keyPattern", x.Key)
 	extra = bsonraw.AppendDoc(extra, "keyValue", bsonraw.Doc(value))
 	return mongoerr.New(mongoerr.DuplicateKey, "E11000 duplicate key error collection: %s index: %s dup key: %s",
 		c.NS(), x.Name, bsonraw.Doc(value).Shell()).WithExtra(extra)
 }
 
-// firstThrough finds the first value that a path leads to within an array's elements.
-func firstThrough(array bsonraw.Doc, path []string) bsonraw.Value {
-	for it := array.Iter(); it.Next(); {
-		if v := it.Value(); v.Type == bsonraw.TypeDocument {
-			if found, rest := walk(v.Doc(), path); len(rest) == 0 && !found.IsMissing() {
-				return found
-			}
+// keyValue shows an entry's values under the names of the index's fields.
+func (x *Index) keyValue(tuple []bsonraw.Value) bsonraw.Doc {
+	out, at := bsonraw.BeginDoc(nil)
+	for i, v := range tuple {
+		if v.IsMissing() {
+			v = bsonraw.NullValue
 		}
+		out = bsonraw.AppendValue(out, x.Fields[i].Path, v)
 	}
-	return bsonraw.Value{}
+	return bsonraw.EndDoc(out, at)
 }

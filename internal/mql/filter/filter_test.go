@@ -32,7 +32,7 @@ func TestConjuncts(t *testing.T) {
 		`{"a": {"$all": [1, 2]}}`:                                `a $eq 1; a $eq 2`,
 		`{"a": null}`:                                            `a $eq null missing`,
 		`{"a": {"$gte": null}}`:                                  `a $eq null missing`,
-		`{"a": {"$lte": {"$numberDouble": "NaN"}}}`:              `a $eq NaN`,
+		`{"a": {"$lte": {"$numberDouble": "NaN"}}}`:              `a $eq nan.0`,
 		`{"a": {"$in": [null, 1]}}`:                              `a $in null,1 missing`,
 		`{"a": {"$exists": true}}`:                               `a $exists`,
 		`{"$or": [{"a": 1}, {"a": 2}]}`:                          `a $in 1,2`,
