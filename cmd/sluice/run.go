@@ -47,7 +47,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	parser, err := kong.New(&grammar{},
 		kong.Name(programName),
 		kong.Description("MongoDB change streams: watch them, or serve them from an embedded engine."),
-		kong.UsageOnError(),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { helped = true }), // kong asks for it after --help only
 		kong.Resolvers(vars),
