@@ -77,8 +77,11 @@ func TestFailBeforeARetryableWriteIsCommitted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newConversation(t)
-			c.ask(t, "admin", bson.D{{Key: "configureFailPoint", Value: failTransactionalWrites}, {Key: "mode", Value: bson.D{{Key: "times", Value: 1}}},
-				{Key: "data", Value: test.data}})
+			c.ask(t, "admin", bson.D{
+				{Key: "configureFailPoint", Value: failTransactionalWrites},
+				{Key: "mode", Value: bson.D{{Key: "times", Value: 1}}},
+				{Key: "data", Value: test.data},
+			})
 			plain := &operation{server: c.server}
 			if err := failRetryable(plain); err != nil || plain.hangUp {
 				t.Fatalf("a write that cannot be retried ran into it: %v", err)

@@ -17,7 +17,7 @@ type findAndModifyArgs struct {
 	update, hint             bsonraw.Value
 	arrayFilters             bsonraw.Doc
 	remove, returnNew        bool
-	upsert, ignored          bool
+	upsert                   bool
 }
 
 // findAndModify {findAndModify: <collection>, query, sort, update, remove, new, upsert, fields, arrayFilters, hint, let} changes one

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,8 +41,8 @@ func newOperation(ctx context.Context, c *Conn, req *Request, dst []byte) *opera
 }
 
 func (op *operation) release() {
-	for i := len(op.cleanup) - 1; i >= 0; i-- {
-		op.cleanup[i]()
+	for _, fn := range slices.Backward(op.cleanup) {
+		fn()
 	}
 	clear(op.cleanup)
 	*op = operation{cleanup: op.cleanup[:0]} // a pooled operation must not keep a request or reply alive

@@ -47,8 +47,11 @@ func TestManyWritersCreateACollectionOnce(t *testing.T) {
 	t.Parallel()
 	c := newConversation(t)
 	c.each(8, func(i int, conn *Conn) {
-		r := send(t, conn, "db", bson.D{{Key: "insert", Value: "a"}, {Key: "documents", Value: bson.A{bson.D{{Key: "_id", Value: i}}}},
-			{Key: "writeConcern", Value: bson.D{{Key: "w", Value: "majority"}}}})
+		r := send(t, conn, "db", bson.D{
+			{Key: "insert", Value: "a"},
+			{Key: "documents", Value: bson.A{bson.D{{Key: "_id", Value: i}}}},
+			{Key: "writeConcern", Value: bson.D{{Key: "w", Value: "majority"}}},
+		})
 		if r.Lookup("n").Int32() != 1 {
 			t.Errorf("insert: %v", r)
 		}
@@ -100,8 +103,12 @@ func TestWritesWhileTheSchemaChanges(t *testing.T) {
 		c.ask(t, "db", bson.D{{Key: "createIndexes", Value: name}, {Key: "indexes", Value: bson.A{
 			bson.D{{Key: "key", Value: bson.D{{Key: "n", Value: 1}}}, {Key: "name", Value: "n_1"}},
 		}}})
-		indexed := c.ask(t, "db", bson.D{{Key: "find", Value: name}, {Key: "filter", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gte", Value: 0}}}}},
-			{Key: "hint", Value: "n_1"}, {Key: "batchSize", Value: writers * documents}})
+		indexed := c.ask(t, "db", bson.D{
+			{Key: "find", Value: name},
+			{Key: "filter", Value: bson.D{{Key: "n", Value: bson.D{{Key: "$gte", Value: 0}}}}},
+			{Key: "hint", Value: "n_1"},
+			{Key: "batchSize", Value: writers * documents},
+		})
 		batch, err := indexed.Lookup("cursor", "firstBatch").Array().Values()
 		if err != nil {
 			t.Fatal(err)

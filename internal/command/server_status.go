@@ -65,8 +65,12 @@ func appendOpCounters(op *operation) {
 		name string
 		n    *atomic.Int64
 	}{
-		{"insert", &c.insert}, {"query", &c.query}, {"update", &c.update},
-		{"delete", &c.deleted}, {"getmore", &c.getMore}, {"command", &c.other},
+		{"insert", &c.insert},
+		{"query", &c.query},
+		{"update", &c.update},
+		{"delete", &c.deleted},
+		{"getmore", &c.getMore},
+		{"command", &c.other},
 	} {
 		op.out = bsonraw.AppendInt64(op.out, counter.name, counter.n.Load())
 	}

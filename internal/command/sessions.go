@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -191,10 +192,10 @@ func (op *operation) retryRecord(w *store.Write, stmtID, count int32, result bso
 
 // contextError gives the error of a command whose context ended: why it ended, with its code.
 func contextError(ctx context.Context) error {
-	switch cause := context.Cause(ctx); cause {
-	case context.DeadlineExceeded:
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, context.DeadlineExceeded):
 		return mongoerr.New(mongoerr.MaxTimeMSExpired, "operation exceeded time limit")
-	case context.Canceled:
+	case errors.Is(cause, context.Canceled):
 		return mongoerr.New(mongoerr.Interrupted, "operation was interrupted")
 	default:
 		return cause

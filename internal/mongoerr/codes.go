@@ -36,7 +36,7 @@ const (
 	NonExistentPath                          Code = 29
 	InvalidPath                              Code = 30
 	RoleNotFound                             Code = 31
-	CannotBackfillArray                      Code = 39
+	CannotBackfillArray                      Code = 34
 	ConflictingUpdateOperators               Code = 40
 	CursorNotFound                           Code = 43
 	CursorInUse                              Code = 143

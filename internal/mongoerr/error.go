@@ -53,8 +53,7 @@ func (e *Error) Prefix(text string) *Error {
 
 // From turns any error into one for clients: an *Error in its chain as it is, anything else as InternalError.
 func From(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	return &Error{Code: InternalError, Msg: err.Error(), Cause: err}

@@ -114,9 +114,19 @@ func (f *fixture) run(tb testing.TB, p *plan.Plan, pause int) []string {
 
 // values are what documents and filters are made of: few enough that they meet, of many classes.
 var values = []any{
-	nil, 0, 1, 2, 2.5, int64(3), -1, "", "a", "b", true, false, bson.D{}, bson.D{{Key: "x", Value: 1}}, bson.A{}, bson.A{1}, bson.A{1, 3},
-	bson.A{nil, "a"}, bson.A{bson.A{1}}, bson.MinKey{}, bson.MaxKey{}, bson.A{bson.D{{Key: "x", Value: 1}}, bson.D{{Key: "x", Value: bson.A{2, 3}}}},
-	bson.D{{Key: "x", Value: bson.A{1, 2}}}, bson.D{{Key: "x", Value: nil}},
+	nil, 0, 1, 2, 2.5, int64(3), -1, "", "a", "b", true, false,
+	bson.D{},
+	bson.D{{Key: "x", Value: 1}},
+	bson.A{},
+	bson.A{1},
+	bson.A{1, 3},
+	bson.A{nil, "a"},
+	bson.A{bson.A{1}},
+	bson.MinKey{},
+	bson.MaxKey{},
+	bson.A{bson.D{{Key: "x", Value: 1}}, bson.D{{Key: "x", Value: bson.A{2, 3}}}},
+	bson.D{{Key: "x", Value: bson.A{1, 2}}},
+	bson.D{{Key: "x", Value: nil}},
 }
 
 var fields = []string{"a", "b", "c", "a.x", "b.x"}
@@ -137,7 +147,7 @@ func genFilter(t *rapid.T) bson.D {
 		field := rapid.SampledFrom(fields).Draw(t, "field")
 		value := rapid.SampledFrom(values).Draw(t, "value")
 		op := rapid.SampledFrom([]string{"", "$eq", "$gt", "$gte", "$lt", "$lte", "$in", "$exists", "$ne", "$elemMatch"}).Draw(t, "op")
-		var condition any = value
+		condition := value
 		switch op {
 		case "":
 		case "$in":

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -63,5 +62,5 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 }
 
 func (l pebbleLogger) Fatalf(format string, args ...any) {
-	l.failed.set(errors.New(fmt.Sprintf(format, args...)))
+	l.failed.set(fmt.Errorf(format, args...))
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -120,10 +121,10 @@ func (h Held) Release() {
 // contextError gives the error of an operation whose context ended: its cause, so that a command can end it with a code.
 func contextError(ctx context.Context) error {
 	cause := context.Cause(ctx)
-	if cause == context.DeadlineExceeded {
+	if errors.Is(cause, context.DeadlineExceeded) {
 		return mongoerr.New(mongoerr.MaxTimeMSExpired, "operation exceeded time limit")
 	}
-	if cause == context.Canceled {
+	if errors.Is(cause, context.Canceled) {
 		return mongoerr.New(mongoerr.Interrupted, "operation was interrupted")
 	}
 	return cause
