@@ -7,10 +7,10 @@ import (
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
 
-// create {create: <collection>, idIndex, ...} creates a collection. One that exists already with the same options is no error.
-// Not supported yet, unless given with the value that changes nothing: capped, size, max, validator, validationLevel,
-// validationAction, collation, changeStreamPreAndPostImages, clusteredIndex, timeseries, expireAfterSeconds, viewOn, pipeline,
-// storageEngine, indexOptionDefaults, encryptedFields, recordPreImages.
+// create {create: <collection>, idIndex, changeStreamPreAndPostImages: {enabled}, ...} creates a collection. One that exists
+// already with the same options is no error. Not supported yet, unless given with the value that changes nothing: capped, size,
+// max, validator, validationLevel, validationAction, collation, clusteredIndex, timeseries, expireAfterSeconds, viewOn,
+// pipeline, storageEngine, indexOptionDefaults, encryptedFields, recordPreImages.
 func create(op *operation) error {
 	args := createArgs{with: newCollection{options: bsonraw.Empty, idIndex: idIndexSpec}}
 	if err := op.arguments(args.parse); err != nil {
@@ -18,6 +18,12 @@ func create(op *operation) error {
 	}
 	if args.sized && !args.capped {
 		return mongoerr.New(mongoerr.InvalidOptions, "the 'capped' field needs to be true when either the 'size' or 'max' fields are present")
+	}
+	if args.images {
+		if err := checkImages(op.db); err != nil {
+			return err
+		}
+		args.with.options = withImages(args.with.options, true)
 	}
 	c, commit, err := createCollection(op, op.db, args.coll, args.with)
 	if err != nil {
@@ -36,6 +42,7 @@ type createArgs struct {
 	coll          string
 	with          newCollection
 	capped, sized bool
+	images        bool
 	note          string
 }
 
@@ -66,8 +73,8 @@ func (c *createArgs) parse(name string, a argument) (err error) {
 		return a.integer(&n)
 	case "temp":
 		return mongoerr.New(mongoerr.InvalidOptions, "the 'temp' field is an invalid option")
-	case "changeStreamPreAndPostImages":
-		return a.images()
+	case imagesOption:
+		return a.images(&c.images)
 	}
 	return a.collectionOption()
 }
@@ -81,26 +88,6 @@ func (c *createArgs) autoIndexID(a argument) error {
 		return mongoerr.New(50001, "autoIndexId:false is not allowed for collection %s.%s because it can be replicated", a.op.db, c.coll)
 	}
 	c.note = "The autoIndexId option is deprecated and will be removed in a future release"
-	return nil
-}
-
-// images reads {enabled: <bool>}.
-func (a argument) images() error {
-	var d bsonraw.Doc
-	if err := a.doc(&d); err != nil {
-		return err
-	}
-	enabled := argument{a.op, a.name + ".enabled", d.Lookup("enabled")}
-	if enabled.IsMissing() {
-		return required(a.op, enabled.name)
-	}
-	var on bool
-	if err := enabled.strictFlag(&on); err != nil {
-		return err
-	}
-	if on {
-		return enabled.unsupported()
-	}
 	return nil
 }
 

@@ -99,9 +99,10 @@ func addCollection(st *store.Store, ch *store.Change, db, name string, with newC
 		return nil, err
 	}
 	c := &store.Collection{
-		ID: ch.NewID(), DB: db, Name: name, UUID: newUUID(), Options: with.options,
+		ID: ch.NewID(), DB: db, Name: name, UUID: newUUID(),
 		Indexes: []*store.Index{idIndex}, Shared: &store.Shared{},
 	}
+	c.SetOptions(with.options)
 	idIndex.ID = ch.NewID()
 	o, at := bsonraw.BeginDoc(nil)
 	o = bsonraw.AppendString(o, "create", name)

@@ -62,6 +62,7 @@ func init() {
 	rows := []command{
 		{"aggregate", readData, plain, aggregate},
 		{"buildInfo", public, plain, buildInfo},
+		{"collMod", schema, plain, collMod},
 		{"configureFailPoint", operate, onAdmin, configureFailPoint},
 		{"connectionStatus", public, plain, connectionStatus},
 		{"count", readData, plain, count},
@@ -75,6 +76,7 @@ func init() {
 		{"endSessions", loggedIn, plain, endSessions},
 		{"find", readData, counting, find},
 		{"findAndModify", writeData, writing, findAndModify},
+		{"getClusterParameter", monitor, onAdmin, getClusterParameter},
 		{"getCmdLineOpts", monitor, onAdmin, getCmdLineOpts},
 		{"getLog", monitor, onAdmin, getLog},
 		{"getMore", readData, awaiting, getMore},
@@ -93,6 +95,7 @@ func init() {
 		{"refreshSessions", loggedIn, plain, refreshSessions},
 		{"renameCollection", schema, onAdmin, renameCollection},
 		{"serverStatus", monitor, plain, serverStatus},
+		{"setClusterParameter", operate, onAdmin, setClusterParameter},
 		{"startSession", loggedIn, plain, startSession},
 		{"update", writeData, writing, updateCommand},
 		{"whatsmyuri", public, plain, whatsMyURI},

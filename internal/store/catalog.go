@@ -26,7 +26,8 @@ type Collection struct {
 	DB      string
 	Name    string
 	UUID    [16]byte
-	Options bsonraw.Doc // as given to create, without the name
+	Options bsonraw.Doc // as given to create, without the name; set by SetOptions
+	Images  bool        // of Options: documents are kept as they were before they changed
 	Indexes []*Index    // the first is always the one on _id
 	*Shared
 }
@@ -46,6 +47,13 @@ func (c *Collection) NS() string { return c.DB + "." + c.Name }
 
 // Dropped reports whether the collection has gone since the catalog was read. It is stable while Lock is held.
 func (c *Collection) Dropped() bool { return c.dropped.Load() }
+
+// SetOptions sets the options of a collection that nobody else knows yet, and what follows from them.
+func (c *Collection) SetOptions(options bsonraw.Doc) {
+	c.Options = options
+	images := options.Lookup("changeStreamPreAndPostImages")
+	c.Images = images.Type == bsonraw.TypeDocument && images.Doc().Lookup("enabled").Truthy()
+}
 
 // Index returns the index of that name, or nil.
 func (c *Collection) Index(name string) *Index {
@@ -139,7 +147,7 @@ func parseCollection(id uint32, record bsonraw.Doc) (*Collection, error) {
 			_, b := v.Binary()
 			copy(c.UUID[:], b)
 		case "options":
-			c.Options = v.Doc().Clone()
+			c.SetOptions(v.Doc().Clone())
 		case "indexes":
 			indexes = v.Doc()
 		}

@@ -1,5 +1,5 @@
-// Package store keeps everything that must survive: the catalog, documents, index entries, the oplog and the records of
-// retryable writes, in one Pebble database.
+// Package store keeps everything that must survive: the catalog, documents, index entries, the oplog, documents as they were
+// before they changed (image.go) and the records of retryable writes, in one Pebble database.
 //
 // A write is one Pebble batch, oplog entry included, so a crash leaves all of it or nothing (commit.go). Timestamps are handed
 // out under the commit lock, in the order in which batches enter Pebble; one goroutine waits for their syncs in that order and

@@ -16,6 +16,7 @@ import (
 //	oplog     -                                -> floor: timestamp (8) of the oldest entry kept
 //	oplog     timestamp (8)                    -> entry, BSON
 //	mark      timestamp (8)                    -> bytes of oplog entries up to there since the mark before (8)
+//	image     timestamp (8) index in transaction (4) -> document before the operation
 //	retry     session (16 or more) statement (4) -> transaction number (8), timestamp (8), result
 const (
 	kindMeta     = 0x01
@@ -25,6 +26,7 @@ const (
 	kindMultikey = 0x21
 	kindOplog    = 0x30
 	kindMark     = 0x31
+	kindImage    = 0x32
 	kindRetry    = 0x40
 )
 

@@ -34,6 +34,7 @@ type Config struct {
 type Store struct {
 	reader // of the database as it is
 	*latches
+	*images
 	db     *pebble.DB
 	cache  *pebble.Cache
 	writes sync.Pool
@@ -137,6 +138,7 @@ func (s *Store) openPebble(cfg Config) error {
 		MaxOpenFiles:                1000,
 		EventListener:               &pebble.EventListener{BackgroundError: s.failed.set},
 	}
+	opts.Experimental.SpanPolicyFunc = splitByKind
 	opts.Levels[0].FilterPolicy = bloom.FilterPolicy(10)
 	opts.Levels[0].BlockSize = 16 << 10
 	db, err := pebble.Open(dir, opts)
@@ -145,7 +147,15 @@ func (s *Store) openPebble(cfg Config) error {
 		return err
 	}
 	s.db, s.reader.db = db, db
+	s.images = &images{db: db, failure: s.failed}
 	return nil
+}
+
+// splitByKind ends every table of Pebble's where a kind of keys ends. Documents and oplog entries mostly come in at the end of
+// their kind; a table that held the end of one kind and the beginning of the next would overlap all that comes later, and be
+// written again and again where it can just be moved down.
+func splitByKind(start []byte) (pebble.SpanPolicy, []byte, error) {
+	return pebble.SpanPolicy{}, []byte{start[0] + 1}, nil
 }
 
 // load reads what the store needs to go on.
@@ -158,6 +168,9 @@ func (s *Store) load(cfg Config) error {
 	}
 	last, err := s.lastTimestamp()
 	if err != nil {
+		return err
+	}
+	if err := s.loadExpiry(); err != nil {
 		return err
 	}
 	s.commit.clock = oplog.NewClock(last, nil)

@@ -71,11 +71,19 @@ func (t *trimmer) added(c Commit) {
 // run is the trimming goroutine.
 func (t *trimmer) run() {
 	defer close(t.done)
+	expire := time.NewTicker(imagesExpireEvery)
+	defer expire.Stop()
 	kept := 0
 	for {
 		select {
 		case <-t.quit:
 			return
+		case now := <-expire.C:
+			if err := t.store.deleteExpired(now); err != nil {
+				t.store.failed.set(err)
+				return
+			}
+			continue
 		case <-t.due:
 		}
 		if err := t.persist(&kept); err != nil {
@@ -129,12 +137,12 @@ func (t *trimmer) cut(kept *int) oplog.Timestamp {
 	return ts
 }
 
-// trim deletes the oplog up to and including ts, with the marks and the retry records of that time, and moves the floor, all
-// in one batch.
+// trim deletes the oplog up to and including ts, with the marks, the images and the retry records of that time, and moves the
+// floor, all in one batch.
 func (t *trimmer) trim(ts oplog.Timestamp) error {
 	b := t.store.db.NewBatch()
 	defer b.Close()
-	for _, kind := range []byte{kindOplog, kindMark} {
+	for _, kind := range []byte{kindOplog, kindMark, kindImage} {
 		if err := b.DeleteRange(timestampKey(kind, 0), timestampKey(kind, ts+1), nil); err != nil {
 			return err
 		}

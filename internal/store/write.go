@@ -111,22 +111,29 @@ func (w *Write) Insert(c *Collection, idKey []byte, doc bsonraw.Doc, e *oplog.En
 	return nil
 }
 
-// Update replaces a document, the old one as it stands, by its successor with the same _id.
+// Update replaces a document, the old one as it stands, by its successor with the same _id. Where the collection has images the
+// old one is kept.
 func (w *Write) Update(c *Collection, idKey []byte, old, doc bsonraw.Doc, e *oplog.Entry) error {
 	if err := w.index(c, idKey, old, doc); err != nil {
 		return err
 	}
 	w.Log(e)
+	if c.Images {
+		w.image(old)
+	}
 	w.put(c, idKey, doc)
 	return nil
 }
 
-// Delete removes a document.
+// Delete removes a document. Where the collection has images it is kept as one.
 func (w *Write) Delete(c *Collection, idKey []byte, old bsonraw.Doc, e *oplog.Entry) error {
 	if err := w.index(c, idKey, old, nil); err != nil {
 		return err
 	}
 	w.Log(e)
+	if c.Images {
+		w.image(old)
+	}
 	w.scratch = append(appendNumbered(w.scratch[:0], kindDocument, c.ID), idKey...)
 	w.counted(c, -1)
 	return w.batch.Delete(w.scratch, nil)

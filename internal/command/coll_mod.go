@@ -1,0 +1,183 @@
+package command
+
+import (
+	"strings"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/store"
+)
+
+// collMod {collMod: <collection>, changeStreamPreAndPostImages: {enabled}} changes options of a collection. It is logged, and
+// shown by change streams, whether it changes anything or not. Not supported yet: hiding indexes with index, validator,
+// validationLevel, validationAction, recordPreImages. The other arguments that MongoDB has are for kinds of collections that
+// this server does not create.
+func collMod(op *operation) error {
+	var m collectionChange
+	if err := op.arguments(m.parse); err != nil {
+		return err
+	}
+	commit, err := m.run(op)
+	if err != nil {
+		return err
+	}
+	return op.acknowledge(commit)
+}
+
+// collectionChange is what a collMod asks for.
+type collectionChange struct {
+	coll    string
+	images  *bool
+	index   indexChange
+	refused error // of an argument that no collection here can have
+}
+
+// indexChange is the index argument of a collMod.
+type indexChange struct {
+	given  bool
+	name   string
+	key    bsonraw.Doc
+	change argument // the first field that is to be changed; without a name there is none
+}
+
+func (m *collectionChange) parse(name string, a argument) error {
+	switch name {
+	case "collMod":
+		return a.collection(&m.coll)
+	case imagesOption:
+		m.images = new(bool)
+		return a.images(m.images)
+	case "index":
+		return m.index.parse(a)
+	case "validator", "validationLevel", "validationAction", "recordPreImages":
+		return a.unsupported()
+	case "viewOn", "pipeline":
+		return m.refuse("option only supported on a view: " + name)
+	case "timeseries":
+		return m.refuse("option only supported on a time-series collection: " + name)
+	case "expireAfterSeconds":
+		return m.refuse("'expireAfterSeconds' option is only supported on collections clustered by _id")
+	case "cappedSize", "cappedMax":
+		return m.refuse("Collection must be capped.")
+	case "dryRun":
+		var on bool
+		if err := a.flag(&on); err != nil || !on {
+			return err
+		}
+		return m.refuse("dry run mode requires an valid index modification.")
+	}
+	return a.unknown()
+}
+
+// refuse keeps the first error that a collection gives which exists.
+func (m *collectionChange) refuse(msg string) error {
+	if m.refused == nil {
+		m.refused = mongoerr.New(mongoerr.InvalidOptions, "%s", msg)
+	}
+	return nil
+}
+
+func (x *indexChange) parse(a argument) error {
+	var d bsonraw.Doc
+	if err := a.doc(&d); err != nil {
+		return err
+	}
+	x.given = true
+	for it := d.Iter(); it.Next(); {
+		field := argument{a.op, "index." + string(it.Key()), it.Value()}
+		var err error
+		switch string(it.Key()) {
+		case "name":
+			err = field.str(&x.name)
+		case "keyPattern":
+			err = field.doc(&x.key)
+		case "hidden", "unique", "prepareUnique":
+			err = field.flag(new(bool))
+			x.remember(field)
+		case "expireAfterSeconds":
+			err = field.integer(new(int64))
+			x.remember(field)
+		default:
+			err = field.unknown()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *indexChange) remember(field argument) {
+	if x.change.name == "" {
+		x.change = field
+	}
+}
+
+// check refuses what the collection cannot become.
+func (m *collectionChange) check(op *operation, c *store.Collection) error {
+	if m.images != nil && *m.images {
+		if err := checkImages(op.db); err != nil {
+			return err
+		}
+	}
+	if m.index.given {
+		return m.index.check(c)
+	}
+	return m.refused
+}
+
+func (x *indexChange) check(c *store.Collection) error {
+	switch {
+	case x.name != "" && x.key != nil:
+		return mongoerr.New(mongoerr.InvalidOptions, "Cannot specify both key pattern and name.")
+	case x.name == "" && x.key == nil:
+		return mongoerr.New(mongoerr.InvalidOptions, "Must specify either index name or key pattern.")
+	case x.change.name == "":
+		return mongoerr.New(mongoerr.InvalidOptions, "no expireAfterSeconds, hidden, unique, or prepareUnique field")
+	}
+	for _, have := range c.Indexes {
+		if have.Name != x.name && (x.key == nil || !sameKey(have.Key, x.key)) {
+			continue
+		}
+		if have.IsID() && strings.HasSuffix(x.change.name, ".hidden") {
+			return mongoerr.New(mongoerr.BadValue, "can't hide _id index")
+		}
+		return x.change.unsupported()
+	}
+	which := x.name
+	if x.key != nil {
+		which = x.key.Shell()
+	}
+	return mongoerr.New(mongoerr.IndexNotFound, "cannot find index %s for ns %s", which, c.NS())
+}
+
+// run changes the collection and logs what it was before.
+func (m *collectionChange) run(op *operation) (store.Commit, error) {
+	c, unlock := lockedAlone(op, m.coll)
+	defer unlock()
+	if c == nil {
+		return store.Commit{}, mongoerr.New(mongoerr.NamespaceNotFound, "ns does not exist")
+	}
+	if err := m.check(op, c); err != nil {
+		return store.Commit{}, err
+	}
+	o, at := bsonraw.BeginDoc(nil)
+	o = bsonraw.AppendString(o, "collMod", c.Name)
+	next := *c
+	if m.images != nil {
+		o = appendImages(o, *m.images)
+		next.SetOptions(withImages(c.Options, *m.images))
+	}
+	o2, outer := bsonraw.BeginDoc(nil)
+	o2, old := bsonraw.BeginElem(o2, bsonraw.TypeDocument, "collectionOptions_old")
+	o2 = bsonraw.AppendBinary(o2, "uuid", bsonraw.SubtypeUUID, c.UUID[:])
+	o2 = append(o2, elements(c.Options)...)
+	o2 = bsonraw.EndDoc(bsonraw.EndDoc(o2, old), outer)
+	ch := op.server.store.Change()
+	logCommand(ch, c, bsonraw.EndDoc(o, at), o2)
+	if err := ch.Put(&next); err != nil {
+		ch.Discard()
+		return store.Commit{}, err
+	}
+	return ch.Commit()
+}
