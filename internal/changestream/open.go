@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 	"github.com/sluicestream/sluice/internal/mql/expression"
 	"github.com/sluicestream/sluice/internal/oplog"
 )
@@ -15,7 +16,7 @@ import (
 type OpenOptions struct {
 	// Now is the timestamp of the newest entry: a stream that is told no start begins after it.
 	Now oplog.Timestamp
-	// Scope holds the variables that the pipeline's expressions may name.
+	// Scope holds the collation of the pipeline's comparisons and the variables that its expressions may name.
 	Scope *expression.Scope
 	// Let is the command's let argument, of which Scope was made; nil without.
 	Let bsonraw.Doc
@@ -30,7 +31,7 @@ func Open(spec *Spec, pipeline bsonraw.Doc, o OpenOptions) (*Stream, error) {
 		return nil, err
 	}
 	if s.shares = !s.stages.empty() && !dependsOnCommand(pipeline); s.shares {
-		s.class = spec.class(pipeline, o.Let)
+		s.class = spec.class(pipeline, o.Let, o.Scope.Collation())
 	}
 	switch {
 	case spec.start != nil:
@@ -61,8 +62,8 @@ func (s *Stream) startAtToken(spec *Spec) error {
 	return nil
 }
 
-// class names all streams that make the same of an event: equal options, equal stages.
-func (s *Spec) class(pipeline, let bsonraw.Doc) unique.Handle[string] {
+// class names all streams that make the same of an event: equal options, equal stages, equal collation.
+func (s *Spec) class(pipeline, let bsonraw.Doc, by *collation.Collation) unique.Handle[string] {
 	key := []byte{byte(s.form), byte(s.fullDocument), byte(s.beforeChange)}
 	it := pipeline.Iter()
 	it.Next() // the stage itself says where the stream begins; what matters of it is in the options
@@ -70,6 +71,9 @@ func (s *Spec) class(pipeline, let bsonraw.Doc) unique.Handle[string] {
 		v := it.Value()
 		key = append(strconv.AppendInt(key, int64(len(v.Data)), 10), ' ')
 		key = append(key, v.Data...)
+	}
+	if by != nil {
+		key = append(key, by.Doc()...)
 	}
 	return unique.Make(string(append(key, let...)))
 }

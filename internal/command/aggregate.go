@@ -13,6 +13,7 @@ type aggregateArgs struct {
 	coll          string // empty for {aggregate: 1}
 	pipeline, let bsonraw.Doc
 	hint          bsonraw.Value
+	collation     collationArgument
 	batchSize     int64 // negative: not given
 	hasCursor     bool
 	collectionID  bool // collectionUUID was given
@@ -20,7 +21,7 @@ type aggregateArgs struct {
 }
 
 // aggregate {aggregate: <collection> or 1, pipeline, cursor: {batchSize}, hint, let, ...} opens a cursor over what the pipeline
-// gives: of a collection, or of a change stream. explain and collation are not supported yet.
+// gives: of a collection, or of a change stream. explain is not supported yet.
 func aggregate(op *operation) error {
 	op.body = op.body.Clone() // what is compiled from it lives as long as the cursor
 	args := aggregateArgs{batchSize: -1}
@@ -91,7 +92,7 @@ func (f *aggregateArgs) parse(name string, a argument) error {
 	case "explain":
 		return a.unsupportedUnlessFalse()
 	case "collation":
-		return a.simpleCollation()
+		return a.collation(&f.collation)
 	case "collectionUUID":
 		f.collectionID = true
 		return nil
@@ -118,7 +119,7 @@ func (f *aggregateArgs) parseCursor(a argument) error {
 }
 
 func openAggregate(op *operation, args *aggregateArgs) (feed, error) {
-	scope, err := op.scope(args.let)
+	scope, err := op.scope(args.coll, args.collation, args.let)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func openStream(op *operation, args *aggregateArgs, argument bsonraw.Value) erro
 	if err != nil {
 		return err
 	}
-	scope, err := op.scope(args.let)
+	scope, err := op.scope("", args.collation, args.let) // a collection's collation does not hold for its streams
 	if err != nil {
 		return err
 	}

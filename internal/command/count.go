@@ -9,12 +9,12 @@ import (
 	"github.com/sluicestream/sluice/internal/plan"
 )
 
-// count {count: <collection>, query, limit, skip, hint} counts documents. collation is not supported yet; fields is ignored, as
-// in MongoDB.
+// count {count: <collection>, query, limit, skip, hint} counts documents. fields is ignored, as in MongoDB.
 func count(op *operation) error {
 	var coll string
 	var query bsonraw.Doc
 	var hint bsonraw.Value
+	var by collationArgument
 	var limit, skip int64
 	err := op.arguments(func(name string, a argument) error {
 		switch name {
@@ -32,14 +32,14 @@ func count(op *operation) error {
 		case "fields":
 			return nil
 		case "collation":
-			return a.simpleCollation()
+			return a.collation(&by)
 		}
 		return a.unknown()
 	})
 	if err != nil {
 		return err
 	}
-	n, err := countDocuments(op, coll, query, hint)
+	n, err := countDocuments(op, coll, query, hint, by)
 	if err != nil {
 		return err
 	}
@@ -58,11 +58,11 @@ func count(op *operation) error {
 	return nil
 }
 
-func countDocuments(op *operation, coll string, query bsonraw.Doc, hint bsonraw.Value) (n int64, err error) {
+func countDocuments(op *operation, coll string, query bsonraw.Doc, hint bsonraw.Value, by collationArgument) (n int64, err error) {
 	if err := op.prepareRead(); err != nil {
 		return 0, err
 	}
-	scope, err := op.scope(nil)
+	scope, err := op.scope(coll, by, nil)
 	if err != nil {
 		return 0, err
 	}

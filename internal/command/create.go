@@ -5,11 +5,12 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 )
 
-// create {create: <collection>, idIndex, changeStreamPreAndPostImages: {enabled}, ...} creates a collection. One that exists
+// create {create: <collection>, idIndex, changeStreamPreAndPostImages: {enabled}, collation, ...} creates a collection. One that exists
 // already with the same options is no error. Not supported yet, unless given with the value that changes nothing: capped, size,
-// max, validator, validationLevel, validationAction, collation, clusteredIndex, timeseries, expireAfterSeconds, viewOn,
+// max, validator, validationLevel, validationAction, clusteredIndex, timeseries, expireAfterSeconds, viewOn,
 // pipeline, storageEngine, indexOptionDefaults, encryptedFields, recordPreImages.
 func create(op *operation) error {
 	args := createArgs{with: newCollection{options: bsonraw.Empty, idIndex: idIndexSpec}}
@@ -25,6 +26,7 @@ func create(op *operation) error {
 		}
 		args.with.options = withImages(args.with.options, true)
 	}
+	args.with.options = withCollation(args.with.options, args.collation)
 	c, commit, err := createCollection(op, op.db, args.coll, args.with)
 	if err != nil {
 		return err
@@ -43,6 +45,7 @@ type createArgs struct {
 	with          newCollection
 	capped, sized bool
 	images        bool
+	collation     *collation.Collation
 	note          string
 }
 
@@ -73,6 +76,8 @@ func (c *createArgs) parse(name string, a argument) (err error) {
 		return a.integer(&n)
 	case "temp":
 		return mongoerr.New(mongoerr.InvalidOptions, "the 'temp' field is an invalid option")
+	case "collation":
+		return a.creationCollation(&c.collation)
 	case imagesOption:
 		return a.images(&c.images)
 	}
@@ -98,8 +103,6 @@ func (a argument) collectionOption() error {
 		return a.unsupportedUnlessEmpty()
 	case "recordPreImages":
 		return a.unsupportedUnlessFalse()
-	case "collation":
-		return a.simpleCollation()
 	case "clusteredIndex":
 		if a.Type == bsonraw.TypeBool && !a.Bool() {
 			return nil

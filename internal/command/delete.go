@@ -7,7 +7,7 @@ import (
 )
 
 // deleteCommand {delete: <collection>, deletes: [{q, limit, hint, collation}], ordered, let} removes documents, each in a commit
-// of its own. collation is not supported yet.
+// of its own.
 func deleteCommand(op *operation) error {
 	var coll string
 	var inBody, let bsonraw.Doc
@@ -52,7 +52,7 @@ func deleteCommand(op *operation) error {
 
 func (w *writer) deleteStatement(coll string, index int, d, let bsonraw.Doc) error {
 	m := modification{writer: w, coll: coll, stmtID: w.statement(index)}
-	var q bsonraw.Doc
+	var q, by bsonraw.Doc // by: collation
 	limit := int64(-1)
 	for it := d.Iter(); it.Next(); {
 		a := argument{w.op, "deletes." + string(it.Key()), it.Value()}
@@ -68,7 +68,7 @@ func (w *writer) deleteStatement(coll string, index int, d, let bsonraw.Doc) err
 			m.hint = a.Value
 		case "sampleId":
 		case "collation":
-			err = a.unsupported()
+			err = a.doc(&by)
 		default:
 			err = a.unknown()
 		}
@@ -88,7 +88,11 @@ func (w *writer) deleteStatement(coll string, index int, d, let bsonraw.Doc) err
 	if m.multi && w.op.session != nil {
 		return mongoerr.New(mongoerr.InvalidOptions, "Cannot use retryable writes with limit=0")
 	}
-	scope, err := w.op.scope(let)
+	collation, err := givenCollation(by)
+	if err != nil {
+		return err
+	}
+	scope, err := w.op.scope(coll, collation, let)
 	if err != nil {
 		return err
 	}

@@ -6,16 +6,17 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/plan"
 )
 
 // distinct {distinct: <collection>, key, query, hint} lists the different values of a field, those within arrays one by one.
-// collation is not supported yet.
 func distinct(op *operation) error {
 	var coll, key string
 	var query bsonraw.Doc
 	var hint bsonraw.Value
+	var by collationArgument
 	err := op.arguments(func(name string, a argument) error {
 		switch name {
 		case "distinct":
@@ -28,7 +29,7 @@ func distinct(op *operation) error {
 			hint = a.Value
 			return nil
 		case "collation":
-			return a.simpleCollation()
+			return a.collation(&by)
 		}
 		return a.unknown()
 	})
@@ -38,7 +39,7 @@ func distinct(op *operation) error {
 	if key == "" {
 		return mongoerr.New(mongoerr.IDLFailedToParse, "BSON field 'distinct.key' is missing but a required field")
 	}
-	scope, err := op.scope(nil)
+	scope, err := op.scope(coll, by, nil)
 	if err != nil {
 		return err
 	}
@@ -46,15 +47,15 @@ func distinct(op *operation) error {
 	if err != nil {
 		return err
 	}
-	return distinctValues(op, coll, bsonraw.NewPath(key), f, hint)
+	return distinctValues(op, coll, bsonraw.NewPath(key), f, hint, scope.Collation())
 }
 
-func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Filter, hint bsonraw.Value) (err error) {
+func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Filter, hint bsonraw.Value, by *collation.Collation) (err error) {
 	if err := op.prepareRead(); err != nil {
 		return err
 	}
 	op.out = bsonraw.AppendHeader(op.out, bsonraw.TypeArray, "values")
-	d := distinctList{list: bsonraw.BeginArray(op.out), seen: map[string]struct{}{}}
+	d := distinctList{by: by, list: bsonraw.BeginArray(op.out), seen: map[string]struct{}{}}
 	if c := op.server.store.Catalog().Collection(op.db, coll); c != nil {
 		index, err := hintedIndex(c, hint)
 		if err != nil {
@@ -68,8 +69,9 @@ func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Fil
 	return nil
 }
 
-// distinctList collects values, each once.
+// distinctList collects values, each once; of those that are equal the first.
 type distinctList struct {
+	by   *collation.Collation
 	list bsonraw.ArrayBuilder
 	seen map[string]struct{}
 	key  []byte
@@ -108,7 +110,7 @@ func (d *distinctList) add(v bsonraw.Value) {
 }
 
 func (d *distinctList) addOne(v bsonraw.Value) {
-	d.key = bsonraw.AppendKey(d.key[:0], v)
+	d.key = d.by.AppendKey(d.key[:0], v)
 	if _, ok := d.seen[string(d.key)]; ok {
 		return
 	}

@@ -14,13 +14,14 @@ type findArgs struct {
 	coll                           string
 	filter, sort, projection, let  bsonraw.Doc
 	hint                           bsonraw.Value
+	collation                      collationArgument
 	skip, limit                    int64
 	batchSize                      int64 // negative: not given
 	singleBatch, noTimeout, ignore bool
 }
 
 // find {find: <collection>, filter, sort, projection, skip, limit, batchSize, singleBatch, hint, let, ...} opens a cursor over the
-// documents that match. min, max, returnKey, showRecordId, tailable, awaitData and collation are not supported yet.
+// documents that match. min, max, returnKey, showRecordId, tailable and awaitData are not supported yet.
 func find(op *operation) error {
 	op.server.counters.query.Add(1)
 	op.body = op.body.Clone() // what is compiled from it lives as long as the cursor
@@ -68,25 +69,13 @@ func (f *findArgs) parse(name string, a argument) error {
 	case "allowDiskUse", "allowPartialResults", "oplogReplay":
 		return a.flag(&f.ignore)
 	case "collation":
-		return a.simpleCollation()
+		return a.collation(&f.collation)
 	case "returnKey", "showRecordId", "tailable", "awaitData":
 		return a.unsupportedUnlessFalse()
 	case "min", "max":
 		return a.unsupportedUnlessEmpty()
 	}
 	return a.unknown()
-}
-
-// simpleCollation accepts the collation that is none; others are not supported yet.
-func (a argument) simpleCollation() error {
-	var c bsonraw.Doc
-	if err := a.doc(&c); err != nil {
-		return err
-	}
-	if c.IsEmpty() || c.Lookup("locale").Str() == "simple" {
-		return nil
-	}
-	return a.unsupported()
 }
 
 func (a argument) unsupportedUnlessFalse() error {
@@ -112,7 +101,7 @@ func (a argument) unsupportedUnlessEmpty() error {
 }
 
 func openFind(op *operation, args *findArgs) (feed, error) {
-	scope, err := op.scope(args.let)
+	scope, err := op.scope(args.coll, args.collation, args.let)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +111,7 @@ func openFind(op *operation, args *findArgs) (feed, error) {
 	}
 	spec := aggregation.Find{Skip: args.skip, Limit: args.limit}
 	if !args.sort.IsEmpty() && args.sort.Lookup("$natural").IsMissing() {
-		if spec.Ordering, err = ordering.Compile(args.sort); err != nil {
+		if spec.Ordering, err = ordering.Compile(args.sort, scope.Collation()); err != nil {
 			return nil, err
 		}
 	}

@@ -15,13 +15,14 @@ type findAndModifyArgs struct {
 	coll                     string
 	query, sort, fields, let bsonraw.Doc
 	update, hint             bsonraw.Value
+	collation                collationArgument
 	arrayFilters             bsonraw.Doc
 	remove, returnNew        bool
 	upsert                   bool
 }
 
 // findAndModify {findAndModify: <collection>, query, sort, update, remove, new, upsert, fields, arrayFilters, hint, let} changes one
-// document and answers with it, as it was or as it is now. collation is not supported yet.
+// document and answers with it, as it was or as it is now.
 func findAndModify(op *operation) error {
 	var args findAndModifyArgs
 	w := newWriter(op)
@@ -39,7 +40,7 @@ func findAndModify(op *operation) error {
 		return err
 	}
 	op.server.counters.update.Add(1)
-	scope, err := op.scope(args.let)
+	scope, err := op.scope(args.coll, args.collation, args.let)
 	if err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func (f *findAndModifyArgs) parse(name string, a argument) error {
 	case "upsert":
 		return a.flag(&f.upsert)
 	case "collation":
-		return a.simpleCollation()
+		return a.collation(&f.collation)
 	case "runtimeConstants", "sampleId":
 		return nil
 	default:
@@ -122,7 +123,7 @@ func (f *findAndModifyArgs) compile(w *writer, scope *expression.Scope) (m *modi
 		return nil, nil, err
 	}
 	if !f.sort.IsEmpty() {
-		if m.sort, err = ordering.Compile(f.sort); err != nil {
+		if m.sort, err = ordering.Compile(f.sort, scope.Collation()); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // updateCommand {update: <collection>, updates: [{q, u, upsert, multi, arrayFilters, hint, collation}], ordered, let} changes
-// documents, each in a commit of its own. collation is not supported yet.
+// documents, each in a commit of its own.
 func updateCommand(op *operation) error {
 	var coll string
 	var inBody, let bsonraw.Doc
@@ -67,6 +67,7 @@ type updateStatement struct {
 	multi        bool
 	upsert       bool
 	hint         bsonraw.Value
+	by           bsonraw.Doc // collation
 	arrayFilters bsonraw.Doc
 	filter       *filter.Filter
 	update       *update.Update
@@ -110,14 +111,20 @@ func (s *updateStatement) parseField(name string, a argument) error {
 		return a.array(&s.arrayFilters)
 	case "sampleId", "upsertSupplied":
 		return nil
-	case "collation", "c", "sort":
+	case "collation":
+		return a.doc(&s.by)
+	case "c", "sort":
 		return a.unsupported()
 	}
 	return a.unknown()
 }
 
 func (s *updateStatement) compile(let bsonraw.Doc) (err error) {
-	scope, err := s.op.scope(let)
+	by, err := givenCollation(s.by)
+	if err != nil {
+		return err
+	}
+	scope, err := s.op.scope(s.coll, by, let)
 	if err != nil {
 		return err
 	}

@@ -123,6 +123,9 @@ func (p *Plan) order(sort *ordering.Ordering, ranges int) {
 		p.Sorted = true
 		return
 	}
+	if sort.Collated() {
+		return // an index orders strings by their bytes
+	}
 	fixed := 0
 	if ranges == 1 {
 		fixed = p.points

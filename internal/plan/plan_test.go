@@ -213,7 +213,7 @@ func TestSortedPlansGiveTheOrder(t *testing.T) {
 		for _, field := range rapid.SampledFrom([][]string{{"a"}, {"_id"}, {"b", "a"}, {"a", "b"}, {"c"}, {"a.x", "c"}}).Draw(rt, "sort") {
 			spec = append(spec, bson.E{Key: field, Value: rapid.SampledFrom([]int{1, -1}).Draw(rt, "direction")})
 		}
-		order, err := ordering.Compile(marshal(t, spec))
+		order, err := ordering.Compile(marshal(t, spec), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,7 +276,7 @@ func TestPlansUseIndexes(t *testing.T) {
 		}
 		var order *ordering.Ordering
 		if test.sort != nil {
-			if order, err = ordering.Compile(marshal(t, test.sort)); err != nil {
+			if order, err = ordering.Compile(marshal(t, test.sort), nil); err != nil {
 				t.Fatal(err)
 			}
 		}

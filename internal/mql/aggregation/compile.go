@@ -8,7 +8,7 @@ import (
 
 // Options are what a pipeline needs beside its stages.
 type Options struct {
-	// Scope holds the variables that expressions may name. Nil has none but those that every expression has.
+	// Scope holds the collation of comparisons and the variables that expressions may name. Nil has none but those that every expression has.
 	Scope *expression.Scope
 	// Source is the name of the first stage when the caller runs that one itself, as with "$changeStream": Compile then takes
 	// the stages behind it, and only those that may follow it. Empty means that the documents come from a collection.

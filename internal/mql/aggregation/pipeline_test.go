@@ -101,7 +101,7 @@ func TestFind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := ordering.Compile(document(t, `{"_id": -1}`))
+	o, err := ordering.Compile(document(t, `{"_id": -1}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,14 +17,14 @@ type sortStage struct {
 	limit    int64 // how many documents are wanted of what is sorted, 0 for all
 }
 
-func compileSort(_ *compiler, _ string, spec bsonraw.Value) (stage, error) {
+func compileSort(c *compiler, _ string, spec bsonraw.Value) (stage, error) {
 	if spec.Type != bsonraw.TypeDocument {
 		return nil, mongoerr.New(15973, "the $sort key specification must be an object")
 	}
 	if spec.Doc().IsEmpty() {
 		return nil, mongoerr.New(15976, "$sort stage must have at least one sort key")
 	}
-	o, err := ordering.Compile(spec.Doc())
+	o, err := ordering.Compile(spec.Doc(), c.scope.Collation())
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 )
 
 func evalSize(ctx *Context, a bsonraw.Value) (bsonraw.Value, error) {
@@ -75,12 +76,18 @@ func endOfArray(name string, index int) operator {
 	}}
 }
 
-func evalIn(_ *Context, v, array bsonraw.Value) (bsonraw.Value, error) {
+func evalIn(_ *Context, v, array bsonraw.Value) (bsonraw.Value, error) { return isMember(nil, v, array) }
+
+func collatedIn(by *collation.Collation) binaryFunc {
+	return func(_ *Context, v, array bsonraw.Value) (bsonraw.Value, error) { return isMember(by, v, array) }
+}
+
+func isMember(by *collation.Collation, v, array bsonraw.Value) (bsonraw.Value, error) {
 	if array.Type != bsonraw.TypeArray {
 		return bsonraw.Value{}, mongoerr.New(40081, "$in requires an array as a second argument, found: %s", array.Type.Name())
 	}
 	for it := array.Doc().Iter(); it.Next(); {
-		if compare(v, it.Value()) == 0 {
+		if compareBy(by, v, it.Value()) == 0 {
 			return bsonraw.BoolValue(true), nil
 		}
 	}

@@ -1,6 +1,9 @@
 package expression
 
-import "github.com/sluicestream/sluice/internal/bsonraw"
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/collation"
+)
 
 // compare orders two values as expressions do: in this language, unlike in a sort, a missing value is less than null, which
 // in turn differs from undefined.
@@ -17,6 +20,14 @@ func compare(a, b bsonraw.Value) int {
 	return bsonraw.Compare(a, b)
 }
 
+// compareBy is compare with a collation.
+func compareBy(by *collation.Collation, a, b bsonraw.Value) int {
+	if a.IsMissing() || b.IsMissing() {
+		return compare(a, b)
+	}
+	return by.Compare(a, b)
+}
+
 // missingAgainst orders a missing value against one that is not: only MinKey is less.
 func missingAgainst(b bsonraw.Value) int {
 	if b.Type == bsonraw.TypeMinKey {
@@ -26,9 +37,16 @@ func missingAgainst(b bsonraw.Value) int {
 }
 
 func comparison(holds func(order int) bool) operator {
-	return operator{binary: func(_ *Context, a, b bsonraw.Value) (bsonraw.Value, error) {
-		return bsonraw.BoolValue(holds(compare(a, b))), nil
-	}}
+	return operator{
+		binary: func(_ *Context, a, b bsonraw.Value) (bsonraw.Value, error) {
+			return bsonraw.BoolValue(holds(compare(a, b))), nil
+		},
+		collated: func(by *collation.Collation) binaryFunc {
+			return func(_ *Context, a, b bsonraw.Value) (bsonraw.Value, error) {
+				return bsonraw.BoolValue(holds(compareBy(by, a, b))), nil
+			}
+		},
+	}
 }
 
 var (
@@ -38,11 +56,19 @@ var (
 )
 
 func evalCmp(_ *Context, a, b bsonraw.Value) (bsonraw.Value, error) {
-	switch c := compare(a, b); {
+	return orderValue(compare(a, b)), nil
+}
+
+func collatedCmp(by *collation.Collation) binaryFunc {
+	return func(_ *Context, a, b bsonraw.Value) (bsonraw.Value, error) { return orderValue(compareBy(by, a, b)), nil }
+}
+
+func orderValue(c int) bsonraw.Value {
+	switch {
 	case c < 0:
-		return orderLess, nil
+		return orderLess
 	case c > 0:
-		return orderGreater, nil
+		return orderGreater
 	}
-	return orderEqual, nil
+	return orderEqual
 }

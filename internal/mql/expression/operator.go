@@ -3,13 +3,16 @@ package expression
 import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 )
 
 // operator is a row of the table: one of the functions and, unless it is special, how many arguments it takes.
 type operator struct {
 	min, max int // arguments; a max of 0 with a min of 0 is no bound at all
 	unary    func(ctx *Context, a bsonraw.Value) (bsonraw.Value, error)
-	binary   func(ctx *Context, a, b bsonraw.Value) (bsonraw.Value, error)
+	binary   binaryFunc
+	// collated makes, of an operator with binary that compares strings, the function that does so by a collation.
+	collated func(by *collation.Collation) binaryFunc
 	// nary evaluates its arguments itself, one after the other: a null or a wrong type ends many operators before they come to
 	// the next argument.
 	nary func(ctx *Context, args []node) (bsonraw.Value, error)
@@ -21,6 +24,8 @@ type operator struct {
 	// special reads an argument that is not a list of operands.
 	special func(c *compiler, name string, argument bsonraw.Value) (node, error)
 }
+
+type binaryFunc = func(ctx *Context, a, b bsonraw.Value) (bsonraw.Value, error)
 
 func (op operator) compile(c *compiler, name string, argument bsonraw.Value) (node, error) {
 	if op.special != nil {
@@ -36,6 +41,8 @@ func (op operator) compile(c *compiler, name string, argument bsonraw.Value) (no
 	switch {
 	case op.unary != nil:
 		return &unaryCall{call: op.unary, arg: args[0]}, nil
+	case op.collated != nil && c.scope.Collation() != nil:
+		return &binaryCall{call: op.collated(c.scope.Collation()), left: args[0], right: args[1]}, nil
 	case op.binary != nil:
 		return &binaryCall{call: op.binary, left: args[0], right: args[1]}, nil
 	case op.lazy != nil:

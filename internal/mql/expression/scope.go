@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 )
 
 // Scope is what an expression may name: system variables and variables with values that are known when it is compiled, and
@@ -19,6 +20,8 @@ type Scope struct {
 	slot     Slot
 	bound    bool // the value is in slot
 	slots    int  // slots used by this scope and those around it
+
+	collation *collation.Collation
 }
 
 // Slot is the place of a variable's value in a [Context].
@@ -37,13 +40,35 @@ func NewScope(now time.Time, clusterTime uint64) *Scope {
 // WithConstant returns a scope in which name (without $$) has a value, which must not change while the scope is in use. It
 // hides a variable of the same name.
 func (s *Scope) WithConstant(name string, v bsonraw.Value) *Scope {
-	return &Scope{parent: s, name: name, constant: v, slots: s.slotCount()}
+	return &Scope{parent: s, name: name, constant: v, slots: s.slotCount(), collation: s.Collation()}
+}
+
+// WithCollation returns a scope in which strings compare by a collation; nil is the simple one. It holds for everything that is
+// compiled with the scope: comparisons in expressions and filters, orders.
+func (s *Scope) WithCollation(c *collation.Collation) *Scope {
+	if c == s.Collation() {
+		return s
+	}
+	if s == nil {
+		return &Scope{collation: c}
+	}
+	with := *s
+	with.collation = c
+	return &with
+}
+
+// Collation returns the collation of the scope, nil for the simple one.
+func (s *Scope) Collation() *collation.Collation {
+	if s == nil {
+		return nil
+	}
+	return s.collation
 }
 
 // WithVariable returns a scope in which name (without $$) is a variable whose value is set by [Context.Set] before each Eval.
 func (s *Scope) WithVariable(name string) (*Scope, Slot) {
 	slot := Slot(s.slotCount())
-	return &Scope{parent: s, name: name, slot: slot, bound: true, slots: int(slot) + 1}, slot
+	return &Scope{parent: s, name: name, slot: slot, bound: true, slots: int(slot) + 1, collation: s.Collation()}, slot
 }
 
 // WithLet returns a scope with the variables of a command's let argument. Their values are expressions without a document;

@@ -6,7 +6,7 @@ var operators = map[string]operator{
 	"$const":   {special: compileLiteral}, // what MongoDB calls $literal when it shows a pipeline
 	"$let":     {special: compileLet},
 
-	"$cmp": {binary: evalCmp},
+	"$cmp": {binary: evalCmp, collated: collatedCmp},
 	"$eq":  comparison(func(order int) bool { return order == 0 }),
 	"$ne":  comparison(func(order int) bool { return order != 0 }),
 	"$gt":  comparison(func(order int) bool { return order > 0 }),
@@ -43,7 +43,7 @@ var operators = map[string]operator{
 	"$arrayElemAt":  {binary: evalArrayElemAt},
 	"$first":        endOfArray("$first", 0),
 	"$last":         endOfArray("$last", -1),
-	"$in":           {binary: evalIn},
+	"$in":           {binary: evalIn, collated: collatedIn},
 	"$concatArrays": {nary: evalConcatArrays, joins: true},
 	"$slice":        {nary: evalSlice, min: 2, max: 3},
 	"$map":          {special: compileMap},

@@ -1,6 +1,9 @@
 package filter
 
-import "github.com/sluicestream/sluice/internal/bsonraw"
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/collation"
+)
 
 // Op is what a clause does.
 type Op uint8
@@ -49,8 +52,9 @@ type clause struct {
 	children []*clause    // of $and, $or, $nor, $not and $elemMatch
 	test     test         // of conditions on one value
 	value    bsonraw.Value
-	values   []bsonraw.Value // of In: in order, without duplicates; nil when there are regular expressions among them
-	run      node            // of conditions on the whole document that have neither children nor a test: $expr, $sampleRate
+	values   []bsonraw.Value      // of In: in order, without duplicates; nil when there are regular expressions among them
+	by       *collation.Collation // of comparisons: how strings compare
+	run      node                 // of conditions on the whole document that have neither children nor a test: $expr, $sampleRate
 }
 
 // test decides on one value that a path led to. A missing value is one too.

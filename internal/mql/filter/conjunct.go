@@ -1,6 +1,10 @@
 package filter
 
-import "github.com/sluicestream/sluice/internal/bsonraw"
+import (
+	"slices"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+)
 
 // Predicate is a condition that an index can help with. Its promise is this: in an index on Path that holds, for each document,
 // one key for every element of the arrays on the way (and at the end) of Path, null where there is nothing, and undefined for
@@ -18,7 +22,8 @@ import "github.com/sluicestream/sluice/internal/bsonraw"
 //   - Exists has no Value; each key will do. It tells that an index that leaves out documents without the field has all
 //     documents that matter.
 //
-// Paths with array positions are not among the predicates: filters and indexes read them differently.
+// Comparisons with strings under a collation are not among the predicates: indexes order strings by their bytes. Nor are
+// paths with array positions: filters and indexes read them differently.
 type Predicate struct {
 	Path   string
 	Op     Op              // Eq, In, Lt, Lte, Gt, Gte or Exists
@@ -88,6 +93,9 @@ func (c *clause) appendPredicate(dst []Predicate, prefix string, path bsonraw.Pa
 }
 
 func (c *clause) predicate() (p Predicate, ok bool) {
+	if slices.ContainsFunc(c.values, c.by.Matters) || c.by.Matters(c.value) {
+		return p, false
+	}
 	switch c.op {
 	case Eq:
 		return Predicate{Op: Eq, Value: c.value}, c.value.Type != bsonraw.TypeArray

@@ -62,6 +62,9 @@ func CompileElem(v bsonraw.Value, opts Options) (*ElemFilter, error) {
 		}
 		return &ElemFilter{run: build(simplify(c), atDocument), docs: documentElements}, nil
 	}
+	if by := p.scope.Collation(); by.Matters(v) {
+		return &ElemFilter{run: testNode{newComparison(Eq, v, by)}}, nil
+	}
 	return &ElemFilter{run: testNode{equalTest{v: v, class: v.Type.Class()}}}, nil
 }
 

@@ -10,7 +10,8 @@ import (
 
 // Options are what a filter needs beside its document.
 type Options struct {
-	// Scope holds the variables and constants that $expr may name. Nil has none but those that every expression has.
+	// Scope holds the collation of comparisons, and the variables and constants that $expr may name. Nil has no collation, and
+	// no variables but those that every expression has.
 	Scope *expression.Scope
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 )
 
 // comparison reads $gt, $gte, $lt and $lte.
@@ -31,12 +32,12 @@ func (p *parser) compare(op Op, path bsonraw.Path, v bsonraw.Value) (*clause, er
 	if v.Type == bsonraw.TypeRegex && op != Eq {
 		return nil, badValue("Can't have RegEx as arg to predicate over field '%s'.", path)
 	}
-	return &clause{op: op, path: path, value: v, test: newComparison(op, v)}, nil
+	return &clause{op: op, path: path, value: v, by: p.scope.Collation(), test: newComparison(op, v, p.scope.Collation())}, nil
 }
 
 // newComparison returns the test of a value against v. Values of different classes never compare, but for null, which is also
 // what is missing or undefined, and for MinKey and MaxKey, which lie beyond everything.
-func newComparison(op Op, v bsonraw.Value) test {
+func newComparison(op Op, v bsonraw.Value, by *collation.Collation) test {
 	switch v.Type {
 	case bsonraw.TypeNull:
 		if op == Lt || op == Gt {
@@ -47,6 +48,9 @@ func newComparison(op Op, v bsonraw.Value) test {
 		return newExtreme(op, v.Type)
 	case bsonraw.TypeInt32, bsonraw.TypeInt64, bsonraw.TypeDouble, bsonraw.TypeDecimal128:
 		return newNumberTest(op, v)
+	}
+	if by.Matters(v) {
+		return &collatedTest{operand: by.Operand(v), class: v.Type.Class(), ask: outcomesOf(op)}
 	}
 	if op == Eq {
 		return newEquality(v)
@@ -135,6 +139,17 @@ func newOrderTest(op Op, v bsonraw.Value) test {
 
 func (x orderTest) holds(v bsonraw.Value) bool {
 	return v.Type.Class() == x.class && !v.IsMissing() && x.ask.has(bsonraw.Compare(v, x.v))
+}
+
+// collatedTest is equality or order under a collation.
+type collatedTest struct {
+	operand collation.Operand
+	class   int
+	ask     outcomes
+}
+
+func (x *collatedTest) holds(v bsonraw.Value) bool {
+	return v.Type.Class() == x.class && !v.IsMissing() && x.ask.has(x.operand.Compare(v))
 }
 
 // outcomes is a set of results of a comparison: bit 0 for less, bit 1 for equal, bit 2 for greater.

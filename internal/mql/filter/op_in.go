@@ -2,8 +2,10 @@ package filter
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 )
 
 // maxLinear is up to how many values of $in are tried one after the other.
@@ -32,10 +34,10 @@ func parseIn(p *parser, c condition) (*clause, error) {
 			values = append(values, v)
 		}
 	}
-	in := newIn(c.path, values, patterns)
+	in := newIn(c.path, values, patterns, p.scope.Collation())
 	switch {
 	case len(in.values) == 1:
-		return &clause{op: Eq, path: c.path, value: in.values[0], test: newComparison(Eq, in.values[0])}, nil
+		return &clause{op: Eq, path: c.path, value: in.values[0], by: in.by, test: newComparison(Eq, in.values[0], in.by)}, nil
 	case len(patterns) == 1 && len(values) == 0:
 		return patterns[0], nil
 	}
@@ -43,17 +45,17 @@ func parseIn(p *parser, c condition) (*clause, error) {
 }
 
 // newIn makes the clause for values, in any order, and patterns.
-func newIn(path bsonraw.Path, values []bsonraw.Value, patterns []*clause) *clause {
-	slices.SortStableFunc(values, bsonraw.Compare)
-	values = slices.CompactFunc(values, bsonraw.Equal)
+func newIn(path bsonraw.Path, values []bsonraw.Value, patterns []*clause, by *collation.Collation) *clause {
+	slices.SortStableFunc(values, by.Compare)
+	values = slices.CompactFunc(values, by.Equal)
 	if len(patterns) == 0 {
-		return &clause{op: In, path: path, values: append([]bsonraw.Value{}, values...), test: newMembershipTest(values)}
+		return &clause{op: In, path: path, values: append([]bsonraw.Value{}, values...), by: by, test: newMembershipTest(values, by)}
 	}
-	tests := anyTest{newMembershipTest(values)}
+	tests := anyTest{newMembershipTest(values, by)}
 	for _, pattern := range patterns {
 		tests = append(tests, pattern.test)
 	}
-	return &clause{op: In, path: path, test: tests}
+	return &clause{op: In, path: path, by: by, test: tests}
 }
 
 func parseNin(p *parser, c condition) (*clause, error) {
@@ -64,18 +66,21 @@ func parseNin(p *parser, c condition) (*clause, error) {
 	return negation(in), nil
 }
 
-func newMembershipTest(values []bsonraw.Value) test {
+func newMembershipTest(values []bsonraw.Value, by *collation.Collation) test {
 	switch {
 	case len(values) == 0:
 		return neverTest{}
 	case len(values) == 1:
-		return newComparison(Eq, values[0])
+		return newComparison(Eq, values[0], by)
 	case len(values) <= maxLinear:
 		tests := make(anyTest, 0, len(values))
 		for _, v := range values {
-			tests = append(tests, newComparison(Eq, v))
+			tests = append(tests, newComparison(Eq, v, by))
 		}
 		return tests
+	}
+	if slices.ContainsFunc(values, by.Matters) {
+		return newCollatedMember(values, by)
 	}
 	x := memberTest{values: values}
 	for _, v := range values {
@@ -121,4 +126,33 @@ func (x memberTest) holds(v bsonraw.Value) bool {
 		}
 	}
 	return false
+}
+
+// collatedMember looks a value up among many by its key under a collation.
+type collatedMember struct {
+	by   *collation.Collation
+	keys map[string]struct{}
+	null bool
+	pool *sync.Pool // *[]byte
+}
+
+func newCollatedMember(values []bsonraw.Value, by *collation.Collation) test {
+	x := collatedMember{by: by, keys: make(map[string]struct{}, len(values)), pool: &sync.Pool{New: func() any { return new([]byte) }}}
+	for _, v := range values {
+		x.null = x.null || v.Type == bsonraw.TypeNull
+		x.keys[string(by.AppendKey(nil, v))] = struct{}{}
+	}
+	return x
+}
+
+func (x collatedMember) holds(v bsonraw.Value) bool {
+	switch v.Type {
+	case bsonraw.TypeMissing, bsonraw.TypeNull, bsonraw.TypeUndefined:
+		return x.null
+	}
+	key := x.pool.Get().(*[]byte)
+	*key = x.by.AppendKey((*key)[:0], v)
+	_, found := x.keys[string(*key)]
+	x.pool.Put(key)
+	return found
 }

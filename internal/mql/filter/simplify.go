@@ -1,6 +1,9 @@
 package filter
 
-import "github.com/sluicestream/sluice/internal/bsonraw"
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/collation"
+)
 
 // simplify brings a clause into the form that plans and nodes are made of: conjunctions and disjunctions without others inside
 // them and with two children at least, constants alone or at the top of $elemMatch, no $nor. It keeps the meaning, the positions
@@ -89,12 +92,13 @@ func (c *clause) isMergeable() bool {
 func mergeIntoIn(list []*clause) *clause {
 	var values []bsonraw.Value
 	var patterns []*clause
+	var by *collation.Collation
 	for _, c := range list {
 		if c.op == Eq {
-			values = append(values, c.value)
+			values, by = append(values, c.value), c.by
 		} else {
 			patterns = append(patterns, c)
 		}
 	}
-	return newIn(list[0].path, values, patterns)
+	return newIn(list[0].path, values, patterns, by)
 }

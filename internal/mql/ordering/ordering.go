@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 )
 
 // Field is one field of an ordering.
@@ -20,6 +21,7 @@ type Field struct {
 type Ordering struct {
 	fields []Field
 	paths  []bsonraw.Path
+	by     *collation.Collation
 	walks  sync.Pool // *bsonraw.KeyWalk
 }
 
@@ -43,9 +45,10 @@ const (
 )
 
 // Compile reads a sort specification: names of fields, dotted or not, each with 1 (ascending) or -1 (descending). An empty one
-// gives an ordering in which all documents are equal. {$natural: 1} is not an ordering; see [Natural].
-func Compile(spec bsonraw.Doc) (*Ordering, error) {
-	o := &Ordering{}
+// gives an ordering in which all documents are equal. {$natural: 1} is not an ordering; see [Natural]. by orders strings; nil is
+// the simple collation.
+func Compile(spec bsonraw.Doc, by *collation.Collation) (*Ordering, error) {
+	o := &Ordering{by: by}
 	for it := spec.Iter(); it.Next(); {
 		f, err := compileField(string(it.Key()), it.Value())
 		if err != nil {
@@ -140,6 +143,9 @@ func Natural(spec bsonraw.Doc) (backwards, ok bool, err error) {
 // Fields returns the fields in their order; they must not be changed.
 func (o *Ordering) Fields() []Field { return o.fields }
 
+// Collated reports whether strings are ordered by a collation, and so not as in an index.
+func (o *Ordering) Collated() bool { return o.by != nil }
+
 // AppendKey appends the document's sort key. Keys of one ordering compare, byte by byte, as the documents sort. Of an array the
 // smallest element counts where the first field that reaches it is ascending, the largest where it is descending; an empty one
 // is below null, and a missing field is null. Two fields that run into different arrays are an error, BadValue.
@@ -169,9 +175,9 @@ func (o *Ordering) AppendKey(dst []byte, doc bsonraw.Doc) ([]byte, error) {
 func (o *Ordering) appendTuple(dst []byte, values []bsonraw.Value) []byte {
 	for i, v := range values {
 		if o.fields[i].Descending {
-			dst = bsonraw.AppendKeyDescending(dst, v)
+			dst = o.by.AppendKeyDescending(dst, v)
 		} else {
-			dst = bsonraw.AppendKey(dst, v)
+			dst = o.by.AppendKey(dst, v)
 		}
 	}
 	return append(dst, bsonraw.KeyEnd)

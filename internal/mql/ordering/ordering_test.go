@@ -64,7 +64,7 @@ type row struct {
 }
 
 func outcome(spec bsonraw.Doc, docs []row) string {
-	o, err := ordering.Compile(spec)
+	o, err := ordering.Compile(spec, nil)
 	if err != nil {
 		return errorText(err)
 	}
@@ -112,7 +112,7 @@ func parse(t testing.TB, text string) bsonraw.Doc {
 
 func compile(t testing.TB, text string) *ordering.Ordering {
 	t.Helper()
-	o, err := ordering.Compile(parse(t, text))
+	o, err := ordering.Compile(parse(t, text), nil)
 	if err != nil {
 		t.Fatalf("compile %s: %v", text, err)
 	}
@@ -173,10 +173,10 @@ func TestTooManyFields(t *testing.T) {
 	for i := range 33 {
 		d = bsonraw.AppendInt32(d, fmt.Sprint("f", i), 1)
 	}
-	if _, err := ordering.Compile(bsonraw.EndDoc(d, at)); !mongoerr.Is(err, 13103) {
+	if _, err := ordering.Compile(bsonraw.EndDoc(d, at), nil); !mongoerr.Is(err, 13103) {
 		t.Errorf("33 fields: %v", err)
 	}
-	if _, err := ordering.Compile(element(strings.Repeat("a.", 250) + "a")); !mongoerr.Is(err, mongoerr.Overflow) {
+	if _, err := ordering.Compile(element(strings.Repeat("a.", 250)+"a"), nil); !mongoerr.Is(err, mongoerr.Overflow) {
 		t.Errorf("a path of 251 names: %v", err)
 	}
 }
@@ -261,7 +261,7 @@ func FuzzOrdering(f *testing.F) {
 			return
 		}
 		_, _, _ = ordering.Natural(spec)
-		o, err := ordering.Compile(spec)
+		o, err := ordering.Compile(spec, nil)
 		if err != nil {
 			return
 		}

@@ -1,0 +1,72 @@
+package command
+
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/collation"
+	"github.com/sluicestream/sluice/internal/store"
+)
+
+// collationArgument is what a command says about how strings compare.
+type collationArgument struct {
+	given bool // otherwise the collection's collation holds
+	value *collation.Collation
+}
+
+// collation reads a collation. An empty document says nothing, as in MongoDB.
+func (a argument) collation(to *collationArgument) error {
+	var d bsonraw.Doc
+	err := a.doc(&d)
+	if err == nil {
+		*to, err = givenCollation(d)
+	}
+	return err
+}
+
+// givenCollation is collation for a document whose type is known: statements read theirs when they run.
+func givenCollation(d bsonraw.Doc) (collationArgument, error) {
+	if len(d) == 0 || d.IsEmpty() {
+		return collationArgument{}, nil
+	}
+	c, err := collation.Parse(d, "collation")
+	return collationArgument{given: true, value: c}, err
+}
+
+// in returns the collation that holds for a command on a collection: the one that it names, or else the collection's.
+func (c collationArgument) in(op *operation, coll string) (*collation.Collation, error) {
+	if c.given || coll == "" {
+		return c.value, nil
+	}
+	if at := op.server.store.Catalog().Collection(op.db, coll); at != nil {
+		return defaultCollation(at)
+	}
+	return nil, nil
+}
+
+// defaultCollation returns the collation that a collection was created with.
+func defaultCollation(c *store.Collection) (*collation.Collation, error) {
+	d := c.Options.Lookup("collation")
+	if d.IsMissing() {
+		return nil, nil
+	}
+	return collation.Parse(d.Doc(), "collation")
+}
+
+// creationCollation reads the collation of a new collection.
+func (a argument) creationCollation(to **collation.Collation) error {
+	var d bsonraw.Doc
+	err := a.doc(&d)
+	if err == nil {
+		*to, err = collation.Parse(d, "create.collation")
+	}
+	return err
+}
+
+// withCollation adds a collection's collation to its options, complete, as MongoDB keeps it; the simple one is left out.
+func withCollation(options bsonraw.Doc, c *collation.Collation) bsonraw.Doc {
+	if c == nil {
+		return options
+	}
+	dst, at := bsonraw.BeginDoc(nil)
+	dst = append(dst, elements(options)...)
+	return bsonraw.EndDoc(bsonraw.AppendDoc(dst, "collation", c.Doc()), at)
+}
