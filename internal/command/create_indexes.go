@@ -106,13 +106,30 @@ func (c *createIndexesArgs) parseSpecs(op *operation) error {
 	return nil
 }
 
+// checkInherited refuses unique indexes that would take over the collation of their collection: entries are told apart by bytes.
+func checkInherited(coll *store.Collection, specs []*indexSpec) error {
+	if coll.Options.Lookup("collation").IsMissing() {
+		return nil
+	}
+	for _, s := range specs {
+		if s.unique && !s.simple {
+			return mongoerr.New(mongoerr.CommandNotSupported, "createIndexes: a unique index with the collation of the collection %s is not "+
+				"supported by this server; give the index the collation {locale: 'simple'}", coll.NS())
+		}
+	}
+	return nil
+}
+
 // run builds the indexes. done is false when somebody else created the collection meanwhile: then it has to be tried again.
 func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
 	coll, unlock := lockedAlone(op, c.coll)
 	defer unlock()
 	var missing []*indexSpec
 	if coll != nil {
-		if missing, err = c.missing(coll.Indexes); err != nil {
+		if missing, err = c.missing(coll.Indexes); err == nil {
+			err = checkInherited(coll, missing)
+		}
+		if err != nil {
 			return false, err
 		}
 		if len(missing) == 0 {

@@ -17,6 +17,7 @@ type indexSpec struct {
 	named          bool
 	version        int32
 	unique, sparse bool
+	simple         bool   // the simple collation was asked for
 	rest           []byte // other elements that are kept, in their order
 }
 
@@ -80,6 +81,7 @@ func (s *indexSpec) option(name string, v bsonraw.Value, lenient bool) error {
 		}
 	case "collation":
 		if v.Type == bsonraw.TypeDocument && v.Doc().Lookup("locale").Str() == "simple" {
+			s.simple = true
 			return nil
 		}
 	case "partialFilterExpression", "expireAfterSeconds", "storageEngine", "weights", "default_language", "language_override",

@@ -111,10 +111,8 @@ func (c *Collation) compareDocs(a, b bsonraw.Doc, names bool) int {
 
 // weighed returns v with the weights of strings in their place.
 func (c *Collation) weighed(v bsonraw.Value) bsonraw.Value {
-	w := c.appendWeighed(nil, "", v)
-	it := bsonraw.Doc(w).Iter()
-	it.Next()
-	return it.Value()
+	element := c.appendWeighed(nil, "", v)
+	return bsonraw.Value{Type: bsonraw.Type(element[0]), Data: element[2:]} // behind its empty name
 }
 
 // appendWeighed appends an element with v, the weights of strings in their place.

@@ -15,11 +15,11 @@ const sameLocales = "af am bo ca chr cs cy de de_AT dz ee en en_US eo es et fi f
 
 // refusedLocales are those that MongoDB has and that do not sort alike here. Most of them put a script other than Latin first,
 // which x/text does not do; of the others it has older rules, and Danish and Maltese need caseFirst.
-const refusedLocales = " ar as az be bg bn bs bs_Cyrl da el en_US_POSIX es@collation=traditional fa fa_AF fi@collation=traditional gu haw " +
+const refusedLocales = " ar as az be bg bn bs bs_Cyrl da de@collation=phonebook el en_US_POSIX es@collation=traditional fa fa_AF fi@collation=traditional gu haw " +
 	"he hi hr hsb hy ja ka kk kn ko kok ky lv mk ml mn mr mt nb ne or pa ps ru si sr sr_Latn ta te th ug uk ur wae yi zh zh_Hant "
 
 func makeLocales() map[string]language.Tag {
-	all := map[string]language.Tag{"de@collation=phonebook": language.MustParse("de-u-co-phonebk")}
+	all := map[string]language.Tag{}
 	for name := range strings.FieldsSeq(sameLocales) {
 		all[name] = language.MustParse(strings.ReplaceAll(name, "_", "-"))
 	}

@@ -5,28 +5,32 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 )
 
 // valueSet is a set of values, equal when they compare so.
-type valueSet []bsonraw.Value
+type valueSet struct {
+	values []bsonraw.Value
+	by     *collation.Collation
+}
 
 // fewValues is up to where comparing with each is faster than searching.
 const fewValues = 8
 
 // newValueSet makes a set of an array's elements, each once.
-func newValueSet(array bsonraw.Doc) valueSet {
-	list := valueSet(appendElements(nil, array))
-	slices.SortFunc(list, bsonraw.Compare)
-	return slices.CompactFunc(list, bsonraw.Equal)
+func newValueSet(array bsonraw.Doc, by *collation.Collation) valueSet {
+	list := appendElements(nil, array)
+	slices.SortFunc(list, by.Compare)
+	return valueSet{values: slices.CompactFunc(list, by.Equal), by: by}
 }
 
 // find returns the place of a value in the set, or none.
 func (s valueSet) find(v bsonraw.Value) int {
-	if len(s) <= fewValues {
-		return slices.IndexFunc(s, func(w bsonraw.Value) bool { return bsonraw.Equal(v, w) })
+	if len(s.values) <= fewValues {
+		return slices.IndexFunc(s.values, func(w bsonraw.Value) bool { return s.by.Equal(v, w) })
 	}
-	if i, found := slices.BinarySearchFunc(s, v, bsonraw.Compare); found {
+	if i, found := slices.BinarySearchFunc(s.values, v, s.by.Compare); found {
 		return i
 	}
 	return none
@@ -39,7 +43,7 @@ type addToSet struct {
 	set  valueSet
 }
 
-func compileAddToSet(_ *compiler, _ []byte, arg bsonraw.Value) (modifier, error) {
+func compileAddToSet(c *compiler, _ []byte, arg bsonraw.Value) (modifier, error) {
 	it := bsonraw.Iter{}
 	if arg.Type == bsonraw.TypeDocument {
 		it = arg.Doc().Iter()
@@ -48,7 +52,7 @@ func compileAddToSet(_ *compiler, _ []byte, arg bsonraw.Value) (modifier, error)
 		list := bsonraw.BeginArray(make([]byte, 0, len(arg.Data)+16))
 		list.Append(arg)
 		array := bsonraw.Doc(list.End())
-		return &addToSet{list: array, set: newValueSet(array)}, nil
+		return &addToSet{list: array, set: newValueSet(array, c.opts.Scope.Collation())}, nil
 	}
 	each := it.Value()
 	if each.Type != bsonraw.TypeArray {
@@ -57,7 +61,7 @@ func compileAddToSet(_ *compiler, _ []byte, arg bsonraw.Value) (modifier, error)
 	if it.Next() {
 		return nil, mongoerr.New(mongoerr.BadValue, "Found unexpected fields after $each in $addToSet: %s", arg.Shell())
 	}
-	return &addToSet{list: each.Doc(), set: newValueSet(each.Doc())}, nil
+	return &addToSet{list: each.Doc(), set: newValueSet(each.Doc(), c.opts.Scope.Collation())}, nil
 }
 
 func (s *addToSet) apply(a *applier, old bsonraw.Value) (effect, error) {
@@ -70,7 +74,7 @@ func (s *addToSet) apply(a *applier, old bsonraw.Value) (effect, error) {
 		return effect{}, mongoerr.New(mongoerr.BadValue,
 			"Cannot apply $addToSet to non-array field. Field named '%s' has non-array type %s", a.trail.last(), old.Type.Name())
 	}
-	present := make([]bool, len(s.set))
+	present := make([]bool, len(s.set.values))
 	var elements []bsonraw.Value
 	for it := array.Iter(); it.Next(); {
 		elements = append(elements, it.Value())
@@ -155,11 +159,11 @@ func compilePull(c *compiler, _ []byte, arg bsonraw.Value) (modifier, error) {
 	return &pull{condition: condition}, nil
 }
 
-func compilePullAll(_ *compiler, _ []byte, arg bsonraw.Value) (modifier, error) {
+func compilePullAll(c *compiler, _ []byte, arg bsonraw.Value) (modifier, error) {
 	if arg.Type != bsonraw.TypeArray {
 		return nil, mongoerr.New(mongoerr.BadValue, "$pullAll requires an array argument but was given a %s", arg.Type.Name())
 	}
-	return &pull{set: newValueSet(arg.Doc())}, nil
+	return &pull{set: newValueSet(arg.Doc(), c.opts.Scope.Collation())}, nil
 }
 
 func (p *pull) apply(a *applier, old bsonraw.Value) (effect, error) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 )
 
 // push is $push.
@@ -21,7 +22,7 @@ type push struct {
 	sort     *elementOrder // nil without $sort
 }
 
-func compilePush(_ *compiler, _ []byte, arg bsonraw.Value) (modifier, error) {
+func compilePush(c *compiler, _ []byte, arg bsonraw.Value) (modifier, error) {
 	if arg.Type != bsonraw.TypeDocument || arg.Doc().Lookup("$each").IsMissing() {
 		list := bsonraw.BeginArray(make([]byte, 0, len(arg.Data)+16))
 		list.Append(arg)
@@ -29,7 +30,7 @@ func compilePush(_ *compiler, _ []byte, arg bsonraw.Value) (modifier, error) {
 	}
 	p := &push{position: none}
 	for it := arg.Doc().Iter(); it.Next(); {
-		if err := p.clause(string(it.Key()), it.Value()); err != nil {
+		if err := p.clause(c, string(it.Key()), it.Value()); err != nil {
 			return nil, err
 		}
 	}
@@ -37,7 +38,7 @@ func compilePush(_ *compiler, _ []byte, arg bsonraw.Value) (modifier, error) {
 	return p, nil
 }
 
-func (p *push) clause(name string, v bsonraw.Value) (err error) {
+func (p *push) clause(c *compiler, name string, v bsonraw.Value) (err error) {
 	switch name {
 	case "$each":
 		if v.Type != bsonraw.TypeArray {
@@ -60,7 +61,7 @@ func (p *push) clause(name string, v bsonraw.Value) (err error) {
 		}
 		p.slice, p.sliced = n, true
 	case "$sort":
-		p.sort, err = compileElementOrder(v)
+		p.sort, err = compileElementOrder(v, c.opts.Scope.Collation())
 	default:
 		err = mongoerr.New(mongoerr.BadValue, "Unrecognized clause in $push: %s", name)
 	}
@@ -161,6 +162,7 @@ func cut(elements []bsonraw.Value, n int) []bsonraw.Value {
 type elementOrder struct {
 	whole int // 1 or -1; 0 by fields
 	keys  []elementKey
+	by    *collation.Collation
 }
 
 type elementKey struct {
@@ -168,13 +170,13 @@ type elementKey struct {
 	direction int
 }
 
-func compileElementOrder(v bsonraw.Value) (*elementOrder, error) {
+func compileElementOrder(v bsonraw.Value, by *collation.Collation) (*elementOrder, error) {
 	if v.Type.IsNumber() {
 		n, ok := direction(v)
 		if !ok {
 			return nil, mongoerr.New(mongoerr.BadValue, "The $sort element value must be either 1 or -1")
 		}
-		return &elementOrder{whole: n}, nil
+		return &elementOrder{whole: n, by: by}, nil
 	}
 	if v.Type != bsonraw.TypeDocument {
 		return nil, mongoerr.New(mongoerr.BadValue,
@@ -183,7 +185,7 @@ func compileElementOrder(v bsonraw.Value) (*elementOrder, error) {
 	if v.Doc().IsEmpty() {
 		return nil, mongoerr.New(mongoerr.BadValue, "The sort pattern is empty when it should be a set of fields.")
 	}
-	o := &elementOrder{}
+	o := &elementOrder{by: by}
 	for it := v.Doc().Iter(); it.Next(); {
 		n, ok := direction(it.Value())
 		path := it.Key()
@@ -210,10 +212,10 @@ func direction(v bsonraw.Value) (int, bool) {
 
 func (o *elementOrder) compare(x, y bsonraw.Value) int {
 	if o.whole != 0 {
-		return o.whole * bsonraw.Compare(x, y)
+		return o.whole * o.by.Compare(x, y)
 	}
 	for _, k := range o.keys {
-		if c := bsonraw.Compare(k.of(x), k.of(y)); c != 0 {
+		if c := o.by.Compare(k.of(x), k.of(y)); c != 0 {
 			return k.direction * c
 		}
 	}

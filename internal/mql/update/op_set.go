@@ -3,6 +3,7 @@ package update
 import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 )
 
 // set is $set.
@@ -100,18 +101,19 @@ type extreme struct {
 	creating
 	value bsonraw.Value
 	order int // how the new value compares with one that it replaces
+	by    *collation.Collation
 }
 
-func compileMin(_ *compiler, _ []byte, arg bsonraw.Value) (modifier, error) {
-	return &extreme{value: arg, order: -1}, nil
+func compileMin(c *compiler, _ []byte, arg bsonraw.Value) (modifier, error) {
+	return &extreme{value: arg, order: -1, by: c.opts.Scope.Collation()}, nil
 }
 
-func compileMax(_ *compiler, _ []byte, arg bsonraw.Value) (modifier, error) {
-	return &extreme{value: arg, order: 1}, nil
+func compileMax(c *compiler, _ []byte, arg bsonraw.Value) (modifier, error) {
+	return &extreme{value: arg, order: 1, by: c.opts.Scope.Collation()}, nil
 }
 
 func (e *extreme) apply(_ *applier, old bsonraw.Value) (effect, error) {
-	if !old.IsMissing() && bsonraw.Compare(e.value, old) != e.order {
+	if !old.IsMissing() && e.by.Compare(e.value, old) != e.order {
 		return effect{}, nil
 	}
 	return effect{kind: assign, value: e.value}, nil

@@ -10,7 +10,7 @@ import (
 // Options is what a command adds to an update.
 type Options struct {
 	ArrayFilters bsonraw.Doc       // the array of the arrayFilters argument; nil without one
-	Scope        *expression.Scope // variables and the time, for conditions and pipelines
+	Scope        *expression.Scope // collation, variables and the time
 }
 
 // Update is a compiled update. It keeps views of what it was compiled from, which must not change while it is used, and
