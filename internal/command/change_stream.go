@@ -55,7 +55,12 @@ func (f *streamFeed) fill(op *operation, batch *bsonraw.ArrayBuilder, limit batc
 		return false, nil
 	}
 	b := changestream.Batch{Docs: batch, MaxDocs: max(limit.docs, 0), MaxBytes: limit.bytes}
-	err := f.stream.Fill(op.ctx, f.store, f.store, &b)
+	// What an aggregate finds must be all there is; a getMore waits for the wave that brings it.
+	var source changestream.Source = f.store
+	if op.cmd.awaits {
+		source = f.store.Waves()
+	}
+	err := f.stream.Fill(op.ctx, source, f.store, &b)
 	f.seen = f.stream.Position()
 	if err != nil {
 		return false, readError(op, err)

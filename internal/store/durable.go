@@ -68,7 +68,7 @@ func (d *durability) run(s *Store) {
 	}
 }
 
-// settle waits for one commit's sync and shows it. After a failure nothing is ever shown again.
+// settle waits for one commit's sync and hands it to the tail. After a failure nothing is ever shown again.
 func (d *durability) settle(s *Store, c Commit) {
 	if err := c.batch.SyncWait(); err != nil {
 		s.failed.set(err)
@@ -83,7 +83,7 @@ func (d *durability) settle(s *Store, c Commit) {
 	}
 	d.newest.Store(uint64(c.Last))
 	d.wake(c.Last)
-	s.tail.broadcast()
+	s.waves.announce()
 	s.trimmer.added(c)
 }
 

@@ -11,12 +11,12 @@ import (
 //	meta      name                             -> format version and such
 //	catalog   collection id (4)                -> collection record, BSON
 //	document  collection id (4) key of _id     -> commit timestamp (8), document
-//	index     index id (4) keys of the values, key of _id -> length of the key of _id (4)
-//	multikey  index id (4)                     -> which of its fields have seen an array (8, a bit each)
+//	index     id of the index (4) keys of the values, key of _id -> length of the key of _id (4)
+//	multikey  id of the index (4)                   -> which of its fields have seen an array (8, a bit each)
 //	oplog     -                                -> floor: timestamp (8) of the oldest entry kept
 //	oplog     timestamp (8)                    -> entry, BSON
 //	mark      timestamp (8)                    -> bytes of oplog entries up to there since the mark before (8)
-//	image     timestamp (8) index in transaction (4) -> document before the operation
+//	image     timestamp (8) index in the transaction (4) -> document before the operation
 //	retry     session (16 or more) statement (4) -> transaction number (8), timestamp (8), result
 const (
 	kindMeta     = 0x01

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/binary"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -15,12 +16,17 @@ import (
 // entry that is not shared is valid only during the call. When the oplog no longer reaches back to from, the error has code
 // 286. Scan holds nothing when it returns.
 func (s *Store) Scan(ctx context.Context, from oplog.Timestamp, fn func(*oplog.Entry) (more bool, err error)) (oplog.Timestamp, error) {
+	return scan(ctx, s, from, &s.durability.newest, fn)
+}
+
+// scan is Scan up to a limit that moves.
+func scan(ctx context.Context, s *Store, from oplog.Timestamp, limit *atomic.Uint64, fn func(*oplog.Entry) (bool, error)) (oplog.Timestamp, error) {
 	var buf [64]*oplog.Entry
 	for {
-		durable := s.Durable()
+		durable := oplog.Timestamp(limit.Load())
 		n, covered, since := s.tail.read(from, buf[:])
 		if !covered {
-			end, more, err := s.scanStored(ctx, from, min(since, durable), fn)
+			end, more, err := scanStored(ctx, s, from, min(since, durable), fn)
 			if err != nil || !more {
 				return end, err
 			}
@@ -47,7 +53,7 @@ func (s *Store) Scan(ctx context.Context, from oplog.Timestamp, fn func(*oplog.E
 }
 
 // scanStored reads entries from Pebble: from the timestamp to the last one given, both included.
-func (s *Store) scanStored(ctx context.Context, from, last oplog.Timestamp, fn func(*oplog.Entry) (bool, error)) (oplog.Timestamp, bool, error) {
+func scanStored(ctx context.Context, s *Store, from, last oplog.Timestamp, fn func(*oplog.Entry) (bool, error)) (oplog.Timestamp, bool, error) {
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: floorKey, UpperBound: timestampKey(kindOplog, last+1)})
 	if err != nil {
 		return 0, false, err

@@ -47,6 +47,7 @@ type Store struct {
 	applied    atomic.Uint64
 	durability durability
 	tail       tail
+	waves      Waves
 	trimmer    trimmer
 	term       int64
 	closeOnce  sync.Once
@@ -70,6 +71,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	go s.durability.run(s)
 	go s.trimmer.run()
+	go s.waves.run()
 	if s.Applied() == 0 {
 		if err := s.initiate(ctx); err != nil {
 			return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Dir, err), s.Close())
@@ -177,6 +179,7 @@ func (s *Store) load(cfg Config) error {
 	s.applied.Store(uint64(last))
 	s.durability.init(last)
 	s.tail.init(cfg.TailBytes, last)
+	s.waves.init(s, last)
 	return s.trimmer.init(s, cfg.OplogMaxBytes, cfg.OplogMinAge)
 }
 
@@ -251,6 +254,9 @@ func (r reader) meta(key []byte) (uint64, error) {
 	return binary.BigEndian.Uint64(value), nil
 }
 
+// Waves returns what those who wait for oplog entries see.
+func (s *Store) Waves() *Waves { return &s.waves }
+
 // Term counts how often the store was opened: the term of the primary, which must grow with every start.
 func (s *Store) Term() int64 { return s.term }
 
@@ -273,6 +279,7 @@ func (s *Store) DiskUsage() int64 { return int64(s.db.Metrics().DiskSpaceUsage()
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		s.durability.close()
+		s.waves.close()
 		s.trimmer.close()
 		s.closeErr = s.closePebble()
 		s.cache.Unref()

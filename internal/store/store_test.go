@@ -199,7 +199,7 @@ func TestOplogHasEveryCommitInOrderUnderConcurrentWriters(t *testing.T) {
 		var seen []oplog.Timestamp
 		at := start
 		for len(seen) < writers*each {
-			<-s.Moved(at)
+			<-s.Waves().Moved(at)
 			end, err := s.Scan(context.Background(), at+1, func(e *oplog.Entry) (bool, error) {
 				seen = append(seen, e.TS)
 				return len(seen)%7 != 0, nil

@@ -20,7 +20,6 @@ type tail struct {
 		first int            // place of the oldest entry
 		n     int
 		since oplog.Timestamp // every durable entry after this is in the ring
-		moved chan struct{}   // closed at the next broadcast; nil while nobody waits
 	}
 }
 
@@ -90,39 +89,3 @@ func (t *tail) read(from oplog.Timestamp, buf []*oplog.Entry) (n int, covered bo
 	}
 	return n, true, t.mu.since
 }
-
-// broadcast wakes everybody who waits for the tail to move.
-func (t *tail) broadcast() {
-	t.mu.RLock()
-	waiting := t.mu.moved != nil
-	t.mu.RUnlock()
-	if !waiting {
-		return
-	}
-	t.mu.Lock()
-	if t.mu.moved != nil {
-		close(t.mu.moved)
-		t.mu.moved = nil
-	}
-	t.mu.Unlock()
-}
-
-// Moved returns a channel that is closed when something after ts is durable.
-func (s *Store) Moved(ts oplog.Timestamp) <-chan struct{} {
-	t := &s.tail
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if s.Durable() > ts {
-		return closedChannel
-	}
-	if t.mu.moved == nil {
-		t.mu.moved = make(chan struct{})
-	}
-	return t.mu.moved
-}
-
-var closedChannel = func() chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
