@@ -56,6 +56,16 @@ func (a argument) array(to *bsonraw.Doc) error {
 	return nil
 }
 
+// documents checks that an array holds nothing but documents.
+func (a argument) documents() error {
+	for it := a.Value.Doc().Iter(); it.Next(); {
+		if v := it.Value(); v.Type != bsonraw.TypeDocument {
+			return a.op.wrongType(a.name+"."+string(it.Key()), v, "object")
+		}
+	}
+	return nil
+}
+
 func (a argument) str(to *string) error {
 	if a.Type != bsonraw.TypeString {
 		return a.op.wrongType(a.name, a.Value, "string")
@@ -114,7 +124,7 @@ func (a argument) count(to *int64) error {
 // collection reads a collection's name, usually the value of the command itself.
 func (a argument) collection(to *string) error {
 	if a.Type != bsonraw.TypeString {
-		return mongoerr.New(mongoerr.InvalidNamespace, "collection name has invalid type %s", a.Type.Name())
+		return mongoerr.New(mongoerr.BadValue, "collection name has invalid type %s", a.Type.Name())
 	}
 	*to = a.Value.Str()
 	return checkCollectionName(a.op.db, *to)
@@ -146,8 +156,6 @@ func checkNewCollection(db, name string) error {
 		return mongoerr.New(mongoerr.InvalidNamespace, "Fully qualified namespace is too long. Namespace: %s.%s Max: %d", db, name, maxNamespace)
 	case strings.HasPrefix(name, "system.") && !systemCollections[name]:
 		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid system namespace: %s.%s", db, name)
-	case strings.HasSuffix(name, "."):
-		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid collection name: %s.%s", db, name)
 	}
 	return nil
 }

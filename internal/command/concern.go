@@ -87,11 +87,30 @@ func (op *operation) seen() oplog.Timestamp {
 	return op.wrote
 }
 
-func (r *reply) appendConcernError(e *mongoerr.Error) {
+// appendTo appends the element writeConcern, as the client gave it.
+func (wc *writeConcern) appendTo(out []byte) []byte {
+	out, at := bsonraw.BeginElem(out, bsonraw.TypeDocument, "writeConcern")
+	if wc.tag != "" {
+		out = bsonraw.AppendString(out, "w", wc.tag)
+	} else {
+		out = bsonraw.AppendInt32(out, "w", int32(wc.nodes))
+	}
+	if wc.journal {
+		out = bsonraw.AppendBool(out, "j", true)
+	}
+	out = bsonraw.AppendInt32(out, "wtimeout", int32(wc.wtimeout))
+	out = bsonraw.AppendString(out, "provenance", "clientSupplied")
+	return bsonraw.EndDoc(out, at)
+}
+
+func (op *operation) appendConcernError(e *mongoerr.Error) {
+	r, wc := &op.reply, &op.writeConcern
 	var at int
 	r.out, at = bsonraw.BeginElem(r.out, bsonraw.TypeDocument, "writeConcernError")
 	r.out = bsonraw.AppendInt32(r.out, "code", int32(e.Code))
 	r.out = bsonraw.AppendString(r.out, "codeName", e.Code.Name())
 	r.out = bsonraw.AppendString(r.out, "errmsg", e.Msg)
-	r.out = bsonraw.EndDoc(r.out, at)
+	info, infoAt := bsonraw.BeginElem(r.out, bsonraw.TypeDocument, "errInfo")
+	info = wc.appendTo(info)
+	r.out = bsonraw.EndDoc(bsonraw.EndDoc(info, infoAt), at)
 }

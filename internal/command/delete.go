@@ -33,9 +33,20 @@ func deleteCommand(op *operation) error {
 	if err != nil {
 		return err
 	}
+	// A statement that cannot be read fails the command, before any is executed.
+	for _, d := range statements {
+		stmt := deleteStatement{writer: w}
+		if err := stmt.parse(d); err != nil {
+			return err
+		}
+	}
 	op.server.counters.deleted.Add(int64(len(statements)))
 	for i, d := range statements {
-		err := w.deleteStatement(coll, i, d, let)
+		stmt := deleteStatement{writer: w, stmtID: w.statement(i), coll: coll}
+		err := stmt.parse(d)
+		if err == nil {
+			err = stmt.run(let)
+		}
 		if err == nil {
 			continue
 		}
@@ -50,25 +61,35 @@ func deleteCommand(op *operation) error {
 	return w.reply(false)
 }
 
-func (w *writer) deleteStatement(coll string, index int, d, let bsonraw.Doc) error {
-	m := modification{writer: w, coll: coll, stmtID: w.statement(index)}
-	var q, by bsonraw.Doc // by: collation
-	limit := int64(-1)
+// deleteStatement is one statement of a delete command.
+type deleteStatement struct {
+	*writer
+	stmtID int32
+	coll   string
+
+	q     bsonraw.Doc
+	limit int64
+	hint  bsonraw.Value
+	by    bsonraw.Doc // collation
+}
+
+func (s *deleteStatement) parse(d bsonraw.Doc) error {
+	s.limit = -1
 	for it := d.Iter(); it.Next(); {
-		a := argument{w.op, "deletes." + string(it.Key()), it.Value()}
+		a := argument{s.op, "deletes." + string(it.Key()), it.Value()}
 		var err error
 		switch string(it.Key()) {
 		case "q":
-			err = a.doc(&q)
+			err = a.doc(&s.q)
 		case "limit":
-			if err = a.integer(&limit); err == nil && limit != 0 && limit != 1 {
-				err = mongoerr.New(mongoerr.FailedToParse, "The limit field in delete objects must be 0 or 1. Got %d", limit)
+			if err = a.integer(&s.limit); err == nil && s.limit != 0 && s.limit != 1 {
+				err = mongoerr.New(mongoerr.FailedToParse, "The limit field in delete objects must be 0 or 1. Got %d", s.limit)
 			}
 		case "hint":
-			m.hint = a.Value
+			s.hint = a.Value
 		case "sampleId":
 		case "collation":
-			err = a.doc(&by)
+			err = a.doc(&s.by)
 		default:
 			err = a.unknown()
 		}
@@ -76,30 +97,38 @@ func (w *writer) deleteStatement(coll string, index int, d, let bsonraw.Doc) err
 			return err
 		}
 	}
-	if q == nil || limit < 0 {
+	if s.q == nil || s.limit < 0 {
 		return mongoerr.New(mongoerr.IDLFailedToParse, "BSON field 'delete.deletes.q' or 'delete.deletes.limit' is missing but a required field")
 	}
-	if r, ok := w.op.executed(m.stmtID); ok {
-		w.n += r.Result.Lookup("n").Int32()
-		w.retried = append(w.retried, m.stmtID)
+	return nil
+}
+
+// run executes the statement, or counts what an earlier attempt of it did.
+func (s *deleteStatement) run(let bsonraw.Doc) error {
+	if r, ok := s.op.executed(s.stmtID); ok {
+		s.n += r.Result.Lookup("n").Int32()
+		s.retried = append(s.retried, s.stmtID)
 		return nil
 	}
-	m.multi = limit == 0
-	if m.multi && w.op.session != nil {
+	m := modification{writer: s.writer, coll: s.coll, hint: s.hint, stmtID: s.stmtID, multi: s.limit == 0}
+	if m.multi && s.op.session != nil {
 		return mongoerr.New(mongoerr.InvalidOptions, "Cannot use retryable writes with limit=0")
 	}
-	collation, err := givenCollation(by)
+	collation, err := givenCollation(s.by)
 	if err != nil {
 		return err
 	}
-	scope, err := w.op.scope(coll, collation, let)
+	scope, err := s.op.scope(s.coll, collation, let)
 	if err != nil {
 		return err
 	}
-	if m.filter, err = filter.Compile(q, filter.Options{Scope: scope}); err != nil {
+	if m.filter, err = filter.Compile(s.q, filter.Options{Scope: scope}); err != nil {
 		return err
 	}
 	result, err := m.run()
-	w.n += result.matched
-	return err
+	if err != nil {
+		return err // what it deleted before is deleted, but not counted
+	}
+	s.n += result.matched
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 // distinct {distinct: <collection>, key, query, hint} lists the different values of a field, those within arrays one by one.
 func distinct(op *operation) error {
 	var coll, key string
+	var keyGiven bool
 	var query bsonraw.Doc
 	var hint bsonraw.Value
 	var by collationArgument
@@ -22,6 +23,7 @@ func distinct(op *operation) error {
 		case "distinct":
 			return a.collection(&coll)
 		case "key":
+			keyGiven = true
 			return a.str(&key)
 		case "query":
 			return a.doc(&query)
@@ -36,8 +38,11 @@ func distinct(op *operation) error {
 	if err != nil {
 		return err
 	}
-	if key == "" {
+	switch {
+	case !keyGiven:
 		return mongoerr.New(mongoerr.IDLFailedToParse, "BSON field 'distinct.key' is missing but a required field")
+	case key == "":
+		return mongoerr.New(40352, "FieldPath cannot be constructed with empty string")
 	}
 	scope, err := op.scope(coll, by, nil)
 	if err != nil {

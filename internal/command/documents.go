@@ -103,9 +103,20 @@ func checkID(id bsonraw.Value) error {
 	case bsonraw.TypeArray, bsonraw.TypeRegex, bsonraw.TypeUndefined:
 		return mongoerr.New(mongoerr.InvalidIDField, "The '_id' value cannot be of type %s", id.Type.Name())
 	case bsonraw.TypeDocument:
-		for it := id.Doc().Iter(); it.Next(); {
-			if k := it.Key(); len(k) > 0 && k[0] == '$' {
-				return mongoerr.New(mongoerr.DollarPrefixedFieldName, "_id fields may not contain '$'-prefixed fields: %s is not valid for storage.", k)
+		return checkIDNames(id.Doc())
+	}
+	return nil
+}
+
+// checkIDNames refuses names that begin with $, at every depth.
+func checkIDNames(d bsonraw.Doc) error {
+	for it := d.Iter(); it.Next(); {
+		if k := it.Key(); len(k) > 0 && k[0] == '$' {
+			return mongoerr.New(mongoerr.DollarPrefixedFieldName, "_id fields may not contain '$'-prefixed fields: %s is not valid for storage.", k)
+		}
+		if v := it.Value(); v.Type == bsonraw.TypeDocument || v.Type == bsonraw.TypeArray {
+			if err := checkIDNames(v.Doc()); err != nil {
+				return err
 			}
 		}
 	}

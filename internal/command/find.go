@@ -110,7 +110,11 @@ func openFind(op *operation, args *findArgs) (feed, error) {
 		return nil, err
 	}
 	spec := aggregation.Find{Skip: args.skip, Limit: args.limit}
-	if !args.sort.IsEmpty() && args.sort.Lookup("$natural").IsMissing() {
+	_, natural, err := ordering.Natural(args.sort)
+	if err != nil {
+		return nil, err
+	}
+	if !args.sort.IsEmpty() && !natural {
 		if spec.Ordering, err = ordering.Compile(args.sort, scope.Collation()); err != nil {
 			return nil, err
 		}

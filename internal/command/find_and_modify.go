@@ -50,8 +50,7 @@ func findAndModify(op *operation) error {
 	}
 	if r, ok := op.executed(m.stmtID); ok {
 		op.out = append(op.out, elements(r.Result)...)
-		w.retried = append(w.retried, m.stmtID)
-		w.appendRetried()
+		op.out = bsonraw.AppendInt32(op.out, "retriedStmtId", m.stmtID)
 		return op.acknowledge(w.last)
 	}
 	answer := famAnswer{args: &args, fields: fields, filter: m.filter}
@@ -135,6 +134,9 @@ func (f *findAndModifyArgs) compile(w *writer, scope *expression.Scope) (m *modi
 	if !f.fields.IsEmpty() {
 		if fields, err = projection.Compile(f.fields, projection.Find, scope); err != nil {
 			return nil, nil, err
+		}
+		if f.returnNew && fields.Positional() {
+			return nil, nil, mongoerr.New(mongoerr.BadValue, "Cannot use a positional projection and return the new document")
 		}
 	}
 	return m, fields, nil

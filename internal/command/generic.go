@@ -145,7 +145,7 @@ func (g *generic) parseReadConcern(v bsonraw.Value) error {
 	case "snapshot":
 		return mongoerr.New(mongoerr.CommandNotSupported, "readConcern level \"snapshot\" is not supported by this server yet")
 	}
-	return mongoerr.New(mongoerr.BadValue, "Enumeration value '%s' for field 'readConcern.level' is not a valid value.", g.readConcern.level)
+	return mongoerr.New(mongoerr.FailedToParse, "Enumeration value '%s' for field 'readConcern.level' is not a valid value.", g.readConcern.level)
 }
 
 // prepareRead waits until what the read concern asks for is so. Reads see everything applied; a majority read returns only

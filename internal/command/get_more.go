@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
 
@@ -13,16 +14,17 @@ import (
 func getMore(op *operation) error {
 	var id, size int64
 	var coll string
+	var named bool
 	err := op.arguments(func(name string, a argument) error {
 		switch name {
 		case "getMore":
-			id = a.Int64()
-			if n, ok := a.AsInt64(); ok {
-				id = n
-				return nil
+			if a.Type != bsonraw.TypeInt64 {
+				return op.wrongType(name, a.Value, "long")
 			}
-			return op.wrongType(name, a.Value, "long")
+			id = a.Int64()
+			return nil
 		case "collection":
+			named = true
 			return a.str(&coll)
 		case "batchSize":
 			return a.count(&size)
@@ -33,6 +35,12 @@ func getMore(op *operation) error {
 	})
 	if err != nil {
 		return err
+	}
+	switch {
+	case !named:
+		return mongoerr.New(mongoerr.IDLFailedToParse, "BSON field 'getMore.collection' is missing but a required field")
+	case coll == "":
+		return mongoerr.New(mongoerr.InvalidNamespace, "Collection names cannot be empty")
 	}
 	op.server.counters.getMore.Add(1)
 	c, err := op.server.cursors.take(id)

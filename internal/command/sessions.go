@@ -111,7 +111,7 @@ func (op *operation) beginRetryable() error {
 		return nil
 	}
 	if !op.cmd.retries {
-		return mongoerr.New(50768, "txnNumber may only be provided for multi-document transactions and retryable write commands. autocommit:false was not provided, "+
+		return mongoerr.New(mongoerr.NotARetryableWriteCommand, "txnNumber may only be provided for multi-document transactions and retryable write commands. autocommit:false was not provided, "+
 			"and %s is not a retryable write command.", op.cmd.name)
 	}
 	x, err := op.server.sessions.touch(op.sessionKey(), time.Now())

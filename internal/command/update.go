@@ -34,10 +34,20 @@ func updateCommand(op *operation) error {
 	if err != nil {
 		return err
 	}
+	// A statement that cannot be read fails the command, before any is executed.
+	for _, s := range statements {
+		stmt := updateStatement{writer: w}
+		if err := stmt.parse(s); err != nil {
+			return err
+		}
+	}
 	op.server.counters.update.Add(int64(len(statements)))
 	for i, s := range statements {
 		stmt := updateStatement{writer: w, index: i, stmtID: w.statement(i), coll: coll}
-		err := stmt.parse(s, let)
+		err := stmt.parse(s)
+		if err == nil {
+			err = stmt.compile(let)
+		}
 		if err == nil {
 			err = stmt.run()
 		}
@@ -69,11 +79,12 @@ type updateStatement struct {
 	hint         bsonraw.Value
 	by           bsonraw.Doc // collation
 	arrayFilters bsonraw.Doc
+	constants    bsonraw.Doc // c: variables of a pipeline
 	filter       *filter.Filter
 	update       *update.Update
 }
 
-func (s *updateStatement) parse(d, let bsonraw.Doc) error {
+func (s *updateStatement) parse(d bsonraw.Doc) error {
 	for it := d.Iter(); it.Next(); {
 		v := it.Value()
 		if v.Type == bsonraw.TypeNull {
@@ -87,7 +98,7 @@ func (s *updateStatement) parse(d, let bsonraw.Doc) error {
 	if s.q == nil || s.u.IsMissing() {
 		return mongoerr.New(mongoerr.IDLFailedToParse, "BSON field 'update.updates.q' or 'update.updates.u' is missing but a required field")
 	}
-	return s.compile(let)
+	return nil
 }
 
 func (s *updateStatement) parseField(name string, a argument) error {
@@ -99,21 +110,29 @@ func (s *updateStatement) parseField(name string, a argument) error {
 			return mongoerr.New(mongoerr.FailedToParse, "Update argument must be either an object or an array")
 		}
 		s.u = a.Value
+		if a.Type == bsonraw.TypeArray {
+			return a.documents()
+		}
 		return nil
 	case "multi":
-		return a.flag(&s.multi)
+		return a.strictFlag(&s.multi)
 	case "upsert":
-		return a.flag(&s.upsert)
+		return a.strictFlag(&s.upsert)
 	case "hint":
 		s.hint = a.Value
 		return nil
 	case "arrayFilters":
-		return a.array(&s.arrayFilters)
+		if err := a.array(&s.arrayFilters); err != nil {
+			return err
+		}
+		return a.documents()
 	case "sampleId", "upsertSupplied":
 		return nil
+	case "c":
+		return a.doc(&s.constants)
 	case "collation":
 		return a.doc(&s.by)
-	case "c", "sort":
+	case "sort":
 		return a.unsupported()
 	}
 	return a.unknown()
@@ -130,6 +149,14 @@ func (s *updateStatement) compile(let bsonraw.Doc) (err error) {
 	}
 	if s.filter, err = filter.Compile(s.q, filter.Options{Scope: scope}); err != nil {
 		return err
+	}
+	if s.constants != nil {
+		if s.u.Type != bsonraw.TypeArray {
+			return mongoerr.New(51198, "Constant values may only be specified for pipeline updates")
+		}
+		for it := s.constants.Iter(); it.Next(); {
+			scope = scope.WithConstant(string(it.Key()), it.Value())
+		}
 	}
 	s.update, err = update.Compile(s.u, update.Options{ArrayFilters: s.arrayFilters, Scope: scope})
 	if err != nil {
@@ -152,13 +179,16 @@ func (s *updateStatement) run() error {
 	}
 	m := modification{writer: s.writer, coll: s.coll, filter: s.filter, hint: s.hint, stmtID: s.stmtID, multi: s.multi, upsert: s.upsert, update: s.update}
 	result, err := m.run()
+	if err != nil {
+		return err // what it changed before is changed, but not counted
+	}
 	s.n += result.matched
 	s.modified += result.modified
 	if !result.upsertedID.IsMissing() {
 		s.n++
 		s.upserted = append(s.upserted, upserted{s.index, result.upsertedID})
 	}
-	return err
+	return nil
 }
 
 // countRetried adds what the record of an executed statement says.

@@ -42,7 +42,7 @@ func newWriter(op *operation) *writer { return &writer{op: op, ordered: true} }
 func (w *writer) argument(name string, a argument) (ok bool, err error) {
 	switch name {
 	case "ordered":
-		return true, a.flag(&w.ordered)
+		return true, a.strictFlag(&w.ordered)
 	case "stmtId":
 		var n int64
 		err := a.integer(&n)
@@ -119,12 +119,12 @@ func loggedLSID(lsid bsonraw.Doc) bsonraw.Doc {
 func (w *writer) reply(withModified bool) error {
 	op := w.op
 	op.out = bsonraw.AppendInt32(op.out, "n", w.n)
-	if withModified {
-		op.out = bsonraw.AppendInt32(op.out, "nModified", w.modified)
-		w.appendUpserted()
-	}
 	w.appendErrors()
 	w.appendRetried()
+	if withModified {
+		w.appendUpserted()
+		op.out = bsonraw.AppendInt32(op.out, "nModified", w.modified)
+	}
 	return op.acknowledge(w.last)
 }
 

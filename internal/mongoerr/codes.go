@@ -78,7 +78,9 @@ const (
 	ViewDepthLimitExceeded                   Code = 165
 	CommandNotSupportedOnView                Code = 166
 	OptionNotSupportedOnView                 Code = 167
+	InvalidPipelineOperator                  Code = 168
 	CannotIndexParallelArrays                Code = 171
+	QueryPlanKilled                          Code = 175
 	AmbiguousIndexKeyPattern                 Code = 181
 	ClientMetadataAppNameTooLarge            Code = 184
 	ClientMetadataCannotBeMutated            Code = 186
@@ -122,6 +124,7 @@ const (
 	IDLFailedToParse                         Code = 40414
 	IDLUnknownField                          Code = 40415
 	IDLDuplicateField                        Code = 40413
+	NotARetryableWriteCommand                Code = 50768
 )
 
 var names = map[Code]string{
@@ -140,7 +143,7 @@ var names = map[Code]string{
 	InvalidDBRef: "InvalidDBRef", EmptyFieldName: "EmptyFieldName", DottedFieldName: "DottedFieldName",
 	CommandNotFound: "CommandNotFound", ShardKeyNotFound: "ShardKeyNotFound", StaleShardVersion: "StaleShardVersion",
 	WriteConcernFailed: "WriteConcernFailed", ImmutableField: "ImmutableField", CannotCreateIndex: "CannotCreateIndex",
-	IndexAlreadyExists: "IndexAlreadyExists", AuthSchemaIncompatible: "AuthSchemaIncompatible", InvalidOptions: "InvalidOptions",
+	IndexAlreadyExists: "IndexAlreadyExists", AuthSchemaIncompatible: "AuthSchemaIncompatible", InvalidOptions: "InvalidOptions", InvalidPipelineOperator: "InvalidPipelineOperator", NotARetryableWriteCommand: "NotARetryableWriteCommand", QueryPlanKilled: "QueryPlanKilled",
 	InvalidNamespace: "InvalidNamespace", UnknownReplWriteConcern: "UnknownReplWriteConcern",
 	IndexOptionsConflict: "IndexOptionsConflict", IndexKeySpecsConflict: "IndexKeySpecsConflict", NetworkTimeout: "NetworkTimeout",
 	ShutdownInProgress: "ShutdownInProgress", OperationFailed: "OperationFailed", UnsatisfiableWriteConcern: "UnsatisfiableWriteConcern",

@@ -3,6 +3,7 @@ package plan
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"slices"
 
@@ -110,10 +111,10 @@ func (w *Walk) nextDoc() (bsonraw.Doc, error) {
 			if err != nil {
 				return nil, err
 			}
-			w.docs = docs
 			if err := w.stillThere(); err != nil {
-				return nil, err
+				return nil, errors.Join(err, docs.Close())
 			}
+			w.docs = docs
 		}
 		if w.docs.Next() {
 			w.idKey = w.docs.IDKey()
@@ -138,10 +139,10 @@ func (w *Walk) nextEntry() (bsonraw.Doc, error) {
 			if err != nil {
 				return nil, err
 			}
-			w.entries = entries
 			if err := w.stillThere(); err != nil {
-				return nil, err
+				return nil, errors.Join(err, entries.Close())
 			}
+			w.entries = entries
 		}
 		if !w.entries.Next() {
 			err := w.entries.Close()
@@ -166,18 +167,15 @@ func (w *Walk) nextEntry() (bsonraw.Doc, error) {
 	}
 }
 
-// queryPlanKilled is the code of a read whose collection or index went away beneath it.
-const queryPlanKilled mongoerr.Code = 175
-
 // stillThere checks, after a view of the store was opened, that the view had what the plan is made for.
 func (w *Walk) stillThere() error {
 	c := w.plan.Collection
 	now := w.store.Catalog().Collection(c.DB, c.Name)
 	if now == nil || now.ID != c.ID {
-		return mongoerr.New(queryPlanKilled, "collection dropped or renamed while it was read: %s", c.NS())
+		return mongoerr.New(mongoerr.QueryPlanKilled, "collection dropped or renamed while it was read: %s", c.NS())
 	}
 	if x := w.plan.Index; x != nil && now.Index(x.Name) != x {
-		return mongoerr.New(queryPlanKilled, "index '%s' of %s dropped while it was read", x.Name, c.NS())
+		return mongoerr.New(mongoerr.QueryPlanKilled, "index '%s' of %s dropped while it was read", x.Name, c.NS())
 	}
 	return nil
 }

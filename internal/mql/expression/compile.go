@@ -95,13 +95,10 @@ func (c *compiler) operatorObject(doc bsonraw.Doc) (node, error) {
 		if planned[name] {
 			return nil, mongoerr.New(mongoerr.CommandNotSupported, "Expression %s is not supported by this server", name)
 		}
-		return nil, mongoerr.New(codeUnrecognizedExpression, "Unrecognized expression '%s'", name)
+		return nil, mongoerr.New(mongoerr.InvalidPipelineOperator, "Unrecognized expression '%s'", name)
 	}
 	return op.compile(c, name, argument)
 }
-
-// codeUnrecognizedExpression is InvalidPipelineOperator.
-const codeUnrecognizedExpression mongoerr.Code = 168
 
 // path reads "$field.path" or "$$variable.path".
 func (c *compiler) path(text string) (node, error) {

@@ -1,0 +1,39 @@
+// Package differential asks the engine and a real mongod 6.0.5 the same things and compares the replies.
+//
+// Scenarios are written once, in testdata/*.txt, and run on both servers, each in a database of its own. The replies are
+// compared as they came, field by field and type by type, after what cannot be equal is replaced: times of now, tokens, UUIDs,
+// ids of cursors, ObjectIds that a server made. Texts of errors are not compared, their codes and names are. Histories are
+// scenarios that are drawn at random: documents of all BSON types, filters, sorts, projections, updates, upserts, deletes,
+// findAndModify and pipelines, with change streams beside them, and each event is resumed from in every way. A history that
+// finds a difference is shrunk and printed as a scenario, ready for a file.
+//
+// Differences that are right are in testdata/differences, with their reasons; one that no longer occurs fails, so that the list
+// stays true.
+//
+// A file of scenarios: lines that begin with # are comments. "=== NAME" begins a scenario; what stands before the first one is done at the
+// beginning of each. Every other line is a step: a verb and values in Extended JSON. A line that begins with a space continues the one before.
+//
+//	insert DOC...                the documents, into the collection c
+//	update Q U [FIELDS]          one statement with further fields of its own, then everything in c by _id
+//	delete Q LIMIT [FIELDS]      one statement, then everything in c by _id
+//	modify Q FIELDS              findAndModify with the query Q, then everything in c by _id
+//	find FILTER [FIELDS]         by _id, if FIELDS has no sort
+//	count FILTER [FIELDS]
+//	distinct KEY [FILTER]
+//	aggregate PIPELINE [FIELDS]  one batch of it
+//	run COMMAND                  the command as it is
+//	admin COMMAND                the same on the admin database
+//	let NAME PATH                remembers a value of the last reply; {"$var": "NAME"} stands for it from then on;
+//	                             {"$var": "session"} is the id of a new session from the beginning
+//	watch NAME WHERE [OPTIONS [STAGES [FIELDS]]]   opens a stream: WHERE is "database", "cluster" or the name of a collection
+//	events NAME                  everything that happened until now, and whether the stream is still open
+//	resume NAME                  opens the stream again from every event that it gave, in every way there is, and reads to the end
+//
+// {"$repeat": ["text", n]} is the text n times, and {"$range": [from, to, VALUE]} an array with VALUE for each number, in which
+// {"$var": "i"} is the number.
+//
+// The environment variable SLUICE_TEST_MONGODB names the mongod; without it the tests are skipped. SLUICE_DIFFERENTIAL_TIME (default 3s) is
+// how long histories are drawn, SLUICE_DIFFERENTIAL_SEED the number of the first (default random, always logged):
+//
+//	SLUICE_TEST_MONGODB=$(test/tools/mongod.sh start) SLUICE_DIFFERENTIAL_TIME=20m go -C test test -timeout 30m -run Histories ./differential
+package differential

@@ -1,0 +1,139 @@
+package differential
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+const (
+	drawTime   = 3 * time.Second  // of histories, by default
+	shrinkTime = 60 * time.Second // for the first failure of each worker
+	workers    = 3
+	operations = 24 // of a history
+)
+
+// TestHistories draws histories, runs each on both servers in lock step, and shrinks the ones that differ.
+func TestHistories(t *testing.T) {
+	t.Parallel()
+	on := both(t)
+	right, err := readAllowed(differencesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	duration, first := drawTime, rand.Uint64()>>32
+	if text := os.Getenv("SLUICE_DIFFERENTIAL_TIME"); text != "" {
+		if duration, err = time.ParseDuration(text); err != nil {
+			t.Fatalf("SLUICE_DIFFERENTIAL_TIME: %v", err)
+		}
+	}
+	if text := os.Getenv("SLUICE_DIFFERENTIAL_SEED"); text != "" {
+		if first, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("SLUICE_DIFFERENTIAL_SEED: %v", err)
+		}
+	}
+	var done, next atomic.Uint64
+	end := time.Now().Add(duration)
+	seen := &classes{seen: map[string]bool{}}
+	var working sync.WaitGroup
+	for range workers {
+		working.Go(func() {
+			for time.Now().Before(end) && t.Context().Err() == nil {
+				seed := first + next.Add(1) - 1
+				check(t, on, right, seen, drawHistory(seed))
+				done.Add(1)
+			}
+		})
+	}
+	working.Wait()
+	t.Logf("%d histories from SLUICE_DIFFERENTIAL_SEED=%d", done.Load(), first)
+}
+
+// classes are the kinds of differences that were reported: one example of each is enough.
+type classes struct {
+	mu   sync.Mutex
+	seen map[string]bool
+}
+
+func (c *classes) isNew(class string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known := c.seen[class]
+	c.seen[class] = true
+	return !known
+}
+
+// check runs a history and reports its first difference that is not allowed, shrunk.
+func check(t *testing.T, on servers, right []*allowed, seen *classes, s scenario) {
+	d, err := firstUnexplained(t.Context(), on, right, s)
+	if err != nil {
+		t.Errorf("%s: %v", s.name, err)
+		return
+	}
+	if d == nil || !seen.isNew(d.class(s)) {
+		return
+	}
+	small, smallest := shrink(t.Context(), s, d, func(ctx context.Context, candidate scenario) *difference {
+		found, err := firstUnexplained(ctx, on, right, candidate)
+		if err != nil {
+			return nil // cut out what it needs
+		}
+		return found
+	})
+	t.Errorf("%s\n%s\nthey differ in: %s", smallest.class(small), small.text(), smallest.describe(small))
+}
+
+func firstUnexplained(ctx context.Context, on servers, right []*allowed, s scenario) (*difference, error) {
+	differences, err := compare(ctx, on, s)
+	if err != nil {
+		return nil, err
+	}
+next:
+	for _, d := range differences {
+		for _, a := range right {
+			if a.name == anyHistory && a.detail == d.class(s) {
+				continue next
+			}
+		}
+		return &d, nil
+	}
+	return nil, nil
+}
+
+// drawHistory makes the history of a seed: streams, operations, what the streams gave, and what they give when they are resumed.
+func drawHistory(seed uint64) scenario {
+	g := &generator{random: rand.New(rand.NewPCG(seed, 0)), nextID: 1}
+	g.indexed = g.chance(3)
+	s := scenario{name: fmt.Sprintf("history %d", seed)}
+	add := func(verb string, command bson.D) { s.steps = append(s.steps, step{verb: verb, command: command}) }
+	add("run", bson.D{{Key: "create", Value: collection}})
+	if g.indexed {
+		add("run", bson.D{{Key: "createIndexes", Value: collection}, {Key: "indexes", Value: g.indexes()}})
+	}
+	options := g.oneOf(bson.D{}, bson.D{{Key: "fullDocument", Value: "updateLookup"}}).(bson.D)
+	stages := g.oneOf(bson.A{}, bson.A{bson.D{{Key: "$match", Value: bson.D{{Key: "operationType", Value: bson.D{{Key: "$ne", Value: "replace"}}}}}}}).(bson.A)
+	s.steps = append(s.steps,
+		watchStep("s", collection, nil),
+		watchStep("t", g.oneOf("database", collection).(string), []any{options, stages}))
+	add("run", g.insert(4))
+	for range operations {
+		add("run", g.operation())
+	}
+	s.steps = append(s.steps, showAll())
+	if g.chance(4) {
+		add("run", bson.D{{Key: "drop", Value: collection}})
+	}
+	for _, name := range []string{"s", "t"} {
+		s.steps = append(s.steps, step{verb: "events", name: name})
+	}
+	s.steps = append(s.steps, step{verb: "resume", name: "s"}, step{verb: "resume", name: "t"})
+	return s
+}

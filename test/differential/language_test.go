@@ -1,0 +1,266 @@
+package differential
+
+import (
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// filter draws a query.
+func (g *generator) filter(depth int) bson.D {
+	d := bson.D{}
+	for range g.random.IntN(3) {
+		switch {
+		case depth > 0 && g.chance(6):
+			list := bson.A{}
+			for range g.random.IntN(2) + 1 {
+				list = append(list, g.filter(depth-1))
+			}
+			d = append(d, bson.E{Key: g.oneOf("$and", "$or", "$nor").(string), Value: list})
+		case depth > 0 && g.chance(10):
+			d = append(d, bson.E{Key: "$expr", Value: g.expression(2)})
+		default:
+			path := g.path()
+			if g.chance(6) {
+				path = "_id"
+			}
+			if !has(d, path) { // mongod looks for an _id that stands there twice by one of them
+				d = append(d, bson.E{Key: path, Value: g.predicate(depth)})
+			}
+		}
+	}
+	return d
+}
+
+// predicate draws what a field is compared with.
+func (g *generator) predicate(depth int) any {
+	if g.chance(4) {
+		return g.value(2)
+	}
+	d := bson.D{}
+	for range g.random.IntN(2) + 1 {
+		name, argument := g.operator(depth)
+		if !has(d, name) {
+			d = append(d, bson.E{Key: name, Value: argument})
+		}
+	}
+	return d
+}
+
+func (g *generator) operator(depth int) (name string, argument any) {
+	list := func() bson.A {
+		out := bson.A{}
+		for range g.random.IntN(4) {
+			out = append(out, g.value(1))
+		}
+		return out
+	}
+	switch g.random.IntN(18) {
+	case 0, 1, 2, 3, 4, 5:
+		return g.oneOf("$gt", "$gte", "$lt", "$lte", "$eq", "$ne").(string), g.value(2)
+	case 6, 7:
+		return g.oneOf("$in", "$nin").(string), list()
+	case 8:
+		return "$exists", g.oneOf(true, false, 0, 1)
+	case 9:
+		return "$type", g.oneOf("number", "string", "array", "object", 1, 16, "null", "bool", bson.A{"int", "array"}, "undefined", "decimal")
+	case 10:
+		return "$size", g.random.IntN(4)
+	case 11:
+		return "$all", list()
+	case 12, 13:
+		if depth > 0 && g.chance(2) {
+			return "$elemMatch", g.filter(depth - 1)
+		}
+		name, argument := g.operator(depth - 1)
+		return "$elemMatch", doc(name, argument)
+	case 14:
+		return "$mod", bson.A{g.oneOf(2, 3, -2, 2.5, int64(4)), g.oneOf(0, 1, -1)}
+	case 15:
+		return "$regex", g.oneOf("a", "^a", "b$", "", "[ab]", "(?i)A")
+	case 16:
+		return g.oneOf("$bitsAllSet", "$bitsAnySet", "$bitsAllClear", "$bitsAnyClear").(string), g.oneOf(1, 2, 7, bson.A{0, 1}, bson.A{63, 70}, bson.Binary{Data: []byte{3}})
+	default:
+		if depth > 0 {
+			name, argument := g.operator(depth - 1)
+			return "$not", doc(name, argument)
+		}
+		return "$ne", g.scalar()
+	}
+}
+
+// modification draws a replacement, operators, or a pipeline.
+func (g *generator) modification(single bool) any {
+	switch {
+	case single && g.chance(8):
+		return g.object(3)
+	case g.chance(8):
+		pipeline := bson.A{}
+		for range g.random.IntN(2) + 1 {
+			pipeline = append(pipeline, g.oneOf(
+				doc("$set", doc(g.plainPath(), g.expression(2))),
+				doc("$unset", g.plainPath()),
+				doc("$replaceWith", doc("$mergeObjects", bson.A{"$$ROOT", g.object(2)})),
+				doc("$project", doc(g.plainPath(), g.oneOf(1, 0)))))
+		}
+		return pipeline
+	}
+	d := bson.D{}
+	for range g.random.IntN(2) + 1 {
+		name, argument := g.updateOperator()
+		if !has(d, name) {
+			d = append(d, bson.E{Key: name, Value: argument})
+		}
+	}
+	return d
+}
+
+// plainPath has no numbers, which pipelines take for names.
+func (g *generator) plainPath() string {
+	return g.oneOf("a", "b", "c", "a.b", "a.c", "b.a", "c.a.b").(string)
+}
+
+func (g *generator) updatePath() string {
+	if g.chance(8) {
+		return g.oneOf("a", "b", "c").(string) + g.oneOf(".$[]", ".$[x]", ".$").(string) + g.oneOf("", ".a", ".b").(string)
+	}
+	return g.path()
+}
+
+func (g *generator) updateOperator() (name string, argument any) {
+	fields := func(value func() any) bson.D {
+		d := bson.D{}
+		for range g.random.IntN(2) + 1 {
+			if path := g.updatePath(); !has(d, path) {
+				d = append(d, bson.E{Key: path, Value: value()})
+			}
+		}
+		return d
+	}
+	number := func() any { return g.oneOf(1, -1, int64(5), 1.5, decimal("0.1"), 0, int64(1)<<62) }
+	switch g.random.IntN(14) {
+	case 0, 1, 2:
+		return "$set", fields(func() any { return g.value(2) })
+	case 3:
+		return "$unset", fields(func() any { return "" })
+	case 4:
+		return g.oneOf("$inc", "$mul").(string), fields(number)
+	case 5:
+		return g.oneOf("$min", "$max").(string), fields(func() any { return g.value(1) })
+	case 6:
+		return "$rename", doc(g.plainPath(), g.plainPath())
+	case 7, 8:
+		return "$push", fields(g.pushed)
+	case 9:
+		return "$addToSet", fields(func() any { return g.oneOf(g.value(1), doc("$each", bson.A{g.scalar(), g.scalar(), g.value(1)})) })
+	case 10:
+		return "$pop", fields(func() any { return g.oneOf(1, -1) })
+	case 11:
+		return "$pull", fields(func() any { return g.predicate(1) })
+	case 12:
+		return "$pullAll", fields(func() any { return bson.A{g.scalar(), g.scalar(), g.value(1)} })
+	default:
+		return "$bit", fields(func() any { return doc(g.oneOf("and", "or", "xor").(string), g.oneOf(1, 6, int64(3))) })
+	}
+}
+
+// pushed is the argument of $push.
+func (g *generator) pushed() any {
+	if g.chance(2) {
+		return g.value(1)
+	}
+	each := bson.A{}
+	for range g.random.IntN(3) {
+		each = append(each, g.value(1))
+	}
+	d := doc("$each", each)
+	if g.chance(3) {
+		d = append(d, bson.E{Key: "$position", Value: g.oneOf(0, 1, -1, 9)})
+	}
+	if g.chance(3) {
+		d = append(d, bson.E{Key: "$slice", Value: g.oneOf(0, 2, -2, 9)})
+	}
+	if g.chance(3) {
+		d = append(d, bson.E{Key: "$sort", Value: g.oneOf(1, -1, doc("a", 1), bson.D{{Key: "b", Value: -1}, {Key: "a", Value: 1}})})
+	}
+	return d
+}
+
+// projection draws one of find's.
+func (g *generator) projection() bson.D {
+	d := bson.D{}
+	include := g.random.IntN(2)
+	for range g.random.IntN(3) {
+		path := g.plainPath()
+		if g.chance(6) {
+			path = g.path()
+		}
+		if clashes(d, path) {
+			continue
+		}
+		var v any = include
+		switch {
+		case g.chance(8):
+			v = doc("$slice", g.oneOf(1, -1, bson.A{1, 1}, bson.A{-2, 1}, 0))
+		case g.chance(8) && !strings.Contains(path, "."):
+			v = doc("$elemMatch", g.filter(1))
+		case include == 1 && g.chance(6):
+			v = g.expression(2)
+		}
+		d = append(d, bson.E{Key: path, Value: v})
+	}
+	if g.chance(4) {
+		d = append(d, bson.E{Key: "_id", Value: g.random.IntN(2)})
+	}
+	return d
+}
+
+// clashes says that a path is within another or around it.
+func clashes(d bson.D, path string) bool {
+	for _, e := range d {
+		if e.Key == path || strings.HasPrefix(e.Key, path+".") || strings.HasPrefix(path, e.Key+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// expression draws one of aggregation's.
+func (g *generator) expression(depth int) any {
+	if depth == 0 || g.chance(3) {
+		return g.oneOf("$"+g.plainPath(), "$_id", "$$ROOT", doc("$literal", g.value(1)), 1, "x", nil, true)
+	}
+	a, b := g.expression(depth-1), g.expression(depth-1)
+	switch g.random.IntN(8) {
+	case 0, 1:
+		return doc(g.oneOf("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$cmp").(string), bson.A{a, b})
+	case 2:
+		return doc(g.oneOf("$and", "$or").(string), bson.A{a, b})
+	case 3:
+		return doc("$not", bson.A{a})
+	case 4:
+		return doc("$cond", bson.A{a, b, g.expression(depth - 1)})
+	case 5:
+		return doc("$ifNull", bson.A{a, b})
+	case 6:
+		return bson.D{{Key: "p", Value: a}, {Key: "q", Value: b}}
+	default:
+		return bson.A{a, b}
+	}
+}
+
+// aggregate draws a simple pipeline; an early sort makes the order of the documents certain.
+func (g *generator) aggregate() bson.D {
+	pipeline := bson.A{doc("$match", g.filter(2)), doc("$sort", g.sort())}
+	for range g.random.IntN(4) {
+		pipeline = append(pipeline, g.oneOf(
+			doc("$match", g.filter(1)),
+			doc("$project", append(doc(g.plainPath(), g.oneOf(1, g.expression(2))), bson.E{Key: "d", Value: g.expression(2)})),
+			doc("$addFields", doc(g.plainPath(), g.expression(2))),
+			doc("$unset", g.plainPath()),
+			doc("$skip", 1), doc("$limit", 3),
+			doc("$replaceRoot", doc("newRoot", doc("r", g.expression(2)))),
+			doc("$count", "n")))
+	}
+	return bson.D{{Key: "aggregate", Value: collection}, {Key: "pipeline", Value: pipeline}, {Key: "cursor", Value: bson.D{}}}
+}

@@ -1,0 +1,188 @@
+package differential
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// normalizer replaces in the replies of one server what cannot be equal to the other's. Things that must be equal among each other stay
+// so: they are numbered as they appear.
+type normalizer struct {
+	given   map[string]bool // ObjectIds and UUIDs that the scenario itself wrote: they stay
+	numbers map[string]int
+	counts  map[string]int // by kind
+}
+
+func newNormalizer(s scenario) *normalizer {
+	n := &normalizer{given: map[string]bool{}, numbers: map[string]int{}, counts: map[string]int{}}
+	for _, one := range s.steps {
+		n.note(one.command)
+	}
+	return n
+}
+
+// note remembers the ids in a command.
+func (n *normalizer) note(v any) {
+	switch v := v.(type) {
+	case bson.D:
+		for _, e := range v {
+			n.note(e.Value)
+		}
+	case bson.A:
+		for _, e := range v {
+			n.note(e)
+		}
+	case bson.ObjectID:
+		n.given[v.Hex()] = true
+	case bson.Binary:
+		n.given[hex.EncodeToString(v.Data)] = true
+	}
+}
+
+// numbered names the nth different thing of a kind.
+func (n *normalizer) numbered(kind, key string) string {
+	if n.numbers[kind+key] == 0 {
+		n.counts[kind]++
+		n.numbers[kind+key] = n.counts[kind]
+	}
+	return fmt.Sprintf("<%s %d>", kind, n.numbers[kind+key])
+}
+
+// unequal are fields that differ by their nature: times of the log, texts for people, names of nodes.
+var unequal = map[string]bool{"$clusterTime": true, "operationTime": true, "errmsg": true, "electionId": true, "opTime": true}
+
+// reply renders a command's reply.
+func (n *normalizer) reply(raw bson.Raw) string {
+	d, err := decode(raw)
+	if err != nil {
+		return err.Error()
+	}
+	if cursor, isCursor := field(d, "cursor").(bson.D); isCursor {
+		for i, e := range cursor {
+			if id, isID := e.Value.(int64); e.Key == "id" && isID && id != 0 {
+				cursor[i].Value = n.numbered("cursor", fmt.Sprint(id))
+			}
+		}
+		// mongod gives them in several orders, by what kind of plan it has.
+		slices.SortFunc(cursor, func(a, b bson.E) int { return strings.Compare(a.Key, b.Key) })
+	}
+	return jsonOf(n.value(labelsLast(d)))
+}
+
+// labelsLast moves errorLabels to the end, since mongod has several places for them.
+func labelsLast(d bson.D) bson.D {
+	at := slices.IndexFunc(d, func(e bson.E) bool { return e.Key == "errorLabels" })
+	if at >= 0 {
+		labels := d[at]
+		d = append(slices.Delete(d, at, at+1), labels)
+	}
+	return d
+}
+
+func decode(raw bson.Raw) (bson.D, error) {
+	var d bson.D
+	if err := bson.Unmarshal(raw, &d); err != nil {
+		return nil, fmt.Errorf("a reply that cannot be read: %w", err)
+	}
+	return d, nil
+}
+
+// field is the value of a field, or nil.
+func field(d bson.D, key string) any {
+	for _, e := range d {
+		if e.Key == key {
+			return e.Value
+		}
+	}
+	return nil
+}
+
+// renamed are names of codes that only later versions have.
+var renamed = map[string]string{"IDLFailedToParse": "Location40414", "IDLUnknownField": "Location40415", "IDLDuplicateField": "Location40413"}
+
+func laterName(e bson.E) string {
+	if name, isText := e.Value.(string); isText && e.Key == "codeName" {
+		return renamed[name]
+	}
+	return ""
+}
+
+func (n *normalizer) value(v any) any {
+	switch v := v.(type) {
+	case bson.D:
+		if len(v) > 0 && v[0].Key == "_data" {
+			return "<token>"
+		}
+		out := make(bson.D, 0, len(v))
+		for _, e := range v {
+			if unequal[e.Key] {
+				continue
+			}
+			if name := laterName(e); name != "" {
+				e.Value = name
+			}
+			out = append(out, bson.E{Key: e.Key, Value: n.value(e.Value)})
+		}
+		return out
+	case bson.A:
+		out := make(bson.A, len(v))
+		for i, e := range v {
+			out[i] = n.value(e)
+		}
+		return out
+	case bson.ObjectID:
+		if n.given[v.Hex()] || !isNow(v.Timestamp()) {
+			return v
+		}
+		return n.numbered("ObjectId", v.Hex())
+	case bson.Binary:
+		if key := hex.EncodeToString(v.Data); v.Subtype == bson.TypeBinaryUUID && !n.given[key] {
+			return n.numbered("UUID", key)
+		}
+		return v
+	case bson.DateTime:
+		if isNow(v.Time()) {
+			return "<now>"
+		}
+		return v
+	case bson.Timestamp:
+		if isNow(time.Unix(int64(v.T), 0)) {
+			return "<timestamp of now>"
+		}
+		return v
+	case int64:
+		if id := "cursor" + fmt.Sprint(v); n.numbers[id] != 0 {
+			return fmt.Sprintf("<cursor %d>", n.numbers[id])
+		}
+		return v
+	default:
+		return v
+	}
+}
+
+// isNow says that a time is of this run; scenarios write none that is near.
+func isNow(t time.Time) bool { return time.Since(t).Abs() < 12*time.Hour }
+
+// events renders the events of a stream, with what the servers' tokens have in common: their order.
+func (n *normalizer) events(list []bson.Raw) string {
+	var b strings.Builder
+	last := ""
+	for _, raw := range list {
+		d, err := decode(raw)
+		if err != nil {
+			return err.Error()
+		}
+		b.WriteString("\n      " + jsonOf(n.value(d)))
+		token, _ := raw.Lookup("_id", "_data").StringValueOK()
+		if token != "" && token <= last {
+			b.WriteString(" whose token does not follow the one before")
+		}
+		last = token
+	}
+	return b.String()
+}
