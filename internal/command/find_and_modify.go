@@ -118,16 +118,17 @@ func (f *findAndModifyArgs) check() error {
 
 func (f *findAndModifyArgs) compile(w *writer, scope *expression.Scope) (m *modification, fields *projection.Projection, err error) {
 	m = &modification{writer: w, coll: f.coll, stmtID: w.statement(0), hint: f.hint, upsert: f.upsert}
+	// Of two errors that of the update counts, as in MongoDB.
+	if !f.remove {
+		if m.update, err = update.Compile(f.update, update.Options{ArrayFilters: f.arrayFilters, Scope: scope}); err != nil {
+			return nil, nil, err
+		}
+	}
 	if m.filter, err = filter.Compile(f.query, filter.Options{Scope: scope}); err != nil {
 		return nil, nil, err
 	}
 	if !f.sort.IsEmpty() {
 		if m.sort, err = ordering.Compile(f.sort, scope.Collation()); err != nil {
-			return nil, nil, err
-		}
-	}
-	if !f.remove {
-		if m.update, err = update.Compile(f.update, update.Options{ArrayFilters: f.arrayFilters, Scope: scope}); err != nil {
 			return nil, nil, err
 		}
 	}

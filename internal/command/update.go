@@ -147,18 +147,17 @@ func (s *updateStatement) compile(let bsonraw.Doc) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.filter, err = filter.Compile(s.q, filter.Options{Scope: scope}); err != nil {
-		return err
-	}
+	// Of two errors that of the update counts, as in MongoDB.
+	withConstants := scope
 	if s.constants != nil {
 		if s.u.Type != bsonraw.TypeArray {
 			return mongoerr.New(51198, "Constant values may only be specified for pipeline updates")
 		}
 		for it := s.constants.Iter(); it.Next(); {
-			scope = scope.WithConstant(string(it.Key()), it.Value())
+			withConstants = withConstants.WithConstant(string(it.Key()), it.Value())
 		}
 	}
-	s.update, err = update.Compile(s.u, update.Options{ArrayFilters: s.arrayFilters, Scope: scope})
+	s.update, err = update.Compile(s.u, update.Options{ArrayFilters: s.arrayFilters, Scope: withConstants})
 	if err != nil {
 		return err
 	}
@@ -168,7 +167,8 @@ func (s *updateStatement) compile(let bsonraw.Doc) (err error) {
 	if s.multi && s.op.session != nil {
 		return mongoerr.New(mongoerr.InvalidOptions, "Cannot use retryable writes with multi=true")
 	}
-	return nil
+	s.filter, err = filter.Compile(s.q, filter.Options{Scope: scope})
+	return err
 }
 
 // run executes the statement, or counts what an earlier attempt of it did.
