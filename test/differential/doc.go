@@ -35,5 +35,5 @@
 // The environment variable SLUICE_TEST_MONGODB names the mongod; without it the tests are skipped. SLUICE_DIFFERENTIAL_TIME (default 3s) is
 // how long histories are drawn, SLUICE_DIFFERENTIAL_SEED the number of the first (default random, always logged):
 //
-//	SLUICE_TEST_MONGODB=$(test/tools/mongod.sh start) SLUICE_DIFFERENTIAL_TIME=20m go -C test test -timeout 30m -run Histories ./differential
+//	SLUICE_TEST_MONGODB=$(test/tools/mongod.sh start) SLUICE_DIFFERENTIAL_TIME=20m (cd test; go test -timeout 30m -run Histories ./differential)
 package differential

@@ -21,7 +21,6 @@ const (
 // stream is a change stream that a scenario has open.
 type stream struct {
 	step   step
-	cursor bson.D // of the last reply
 	id     int64
 	failed string
 	batch  []bson.Raw // not yet shown

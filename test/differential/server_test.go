@@ -76,7 +76,7 @@ func both(t *testing.T) servers {
 func launch() (address string, stop func() error, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	dir, err := os.MkdirTemp("", "differential") //nolint:usetesting // outlives the test that comes first
+	dir, err := os.MkdirTemp("", "differential") // not the test's, because it outlives the first one
 	if err != nil {
 		return "", nil, err
 	}

@@ -65,7 +65,7 @@ func shrink(ctx context.Context, s scenario, d *difference, run func(context.Con
 	}
 	for again := true; again && ctx.Err() == nil; {
 		again = false
-		for i := 0; i < len(s.steps); i++ {
+		for i := 0; i < len(s.steps); i++ { //nolint:intrange // steps get fewer within
 			if s.steps[i].verb != "run" {
 				continue
 			}
