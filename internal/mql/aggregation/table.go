@@ -57,7 +57,7 @@ var stages = map[string]definition{
 	"$facet":           {},
 	"$fill":            {},
 	"$graphLookup":     {},
-	"$group":           {},
+	"$group":           {compile: compileGroup},
 	"$lookup":          {},
 	"$sample":          {},
 	"$setWindowFields": {},
