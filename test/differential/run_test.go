@@ -14,8 +14,8 @@ import (
 
 const (
 	// settleTries bounds how often a stream is asked until it has come to the end of the log, each at most settleMillis.
-	settleTries  = 300
-	settleMillis = 100
+	settleTries  = 3000
+	settleMillis = 10
 )
 
 // stream is a change stream that a scenario has open.
