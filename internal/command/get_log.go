@@ -1,6 +1,8 @@
 package command
 
 import (
+	"slices"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
@@ -32,12 +34,10 @@ func getLog(op *operation) error {
 		op.appendList("names", names)
 		return nil
 	}
-	for _, n := range logNames {
-		if n == which {
-			op.out = bsonraw.AppendInt32(op.out, "totalLinesWritten", 0)
-			op.appendList("log", nil)
-			return nil
-		}
+	if slices.Contains(logNames, which) {
+		op.out = bsonraw.AppendInt32(op.out, "totalLinesWritten", 0)
+		op.appendList("log", nil)
+		return nil
 	}
 	return mongoerr.New(mongoerr.OperationFailed, "No log named '%s'", which)
 }

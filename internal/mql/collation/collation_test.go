@@ -260,7 +260,7 @@ func FuzzParse(f *testing.F) {
 
 // TestAllocations holds comparisons to no memory of their own. x/text takes some where a contraction may begin, as at the l of
 // Catalan.
-func TestAllocations(t *testing.T) {
+func TestAllocations(t *testing.T) { //nolint:paralleltest // testing.AllocsPerRun does not go with parallel tests
 	c := parse(t, `{"locale": "en", "strength": 1}`)
 	a, b := bsonraw.StringValue("résumé of Zürich"), bsonraw.StringValue("Resume of Zurich")
 	operand := c.Operand(a)

@@ -1,6 +1,8 @@
 package collation
 
 import (
+	"slices"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
@@ -118,10 +120,8 @@ func (f fieldReader) choice(to *string, allowed ...string) error {
 	if err := f.str(to); err != nil {
 		return err
 	}
-	for _, one := range allowed {
-		if *to == one {
-			return nil
-		}
+	if slices.Contains(allowed, *to) {
+		return nil
 	}
 	return mongoerr.New(mongoerr.BadValue, "Enumeration value '%s' for field '%s' is not a valid value.", *to, f.path)
 }

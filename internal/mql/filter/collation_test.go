@@ -58,7 +58,7 @@ func TestCollatedConjuncts(t *testing.T) {
 }
 
 // TestCollatedAllocations holds filters under a collation to no memory per document.
-func TestCollatedAllocations(t *testing.T) {
+func TestCollatedAllocations(t *testing.T) { //nolint:paralleltest // testing.AllocsPerRun does not go with parallel tests
 	doc := bytesOf(t, bson.D{{Key: "a", Value: "Résumé"}, {Key: "b", Value: 5}})
 	for _, query := range []bson.D{
 		{{Key: "a", Value: "resume"}},
