@@ -3,6 +3,7 @@ package sluice
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -114,7 +115,7 @@ func (c *driverCursor) take(dst []bson.Raw, n int) ([]bson.Raw, error) {
 			return dst, &cursorError{err: c.stream.Err()}
 		}
 		c.current = false
-		event := clip(c.stream.Current)
+		event := slices.Clip(c.stream.Current)
 		if eventID(event) == nil {
 			return dst, &cursorError{err: errNoToken}
 		}

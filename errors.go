@@ -81,10 +81,9 @@ func (e *Error) Unwrap() []error {
 // newError describes a failure for the caller.
 func newError(op string, ns Namespace, pos position, err error) *Error {
 	e := &Error{Op: op, Namespace: ns, Token: pos.token, Err: err}
-	var ce mongo.CommandError
-	if errors.As(err, &ce) {
+	if ce, ok := errors.AsType[mongo.CommandError](err); ok {
 		e.Code, e.Name, e.Labels = ce.Code, ce.Name, ce.Labels
 	}
-	e.sentinel, e.hint = diagnose(err, pos)
+	e.hint, e.sentinel = diagnose(err, pos)
 	return e
 }

@@ -3,6 +3,7 @@ package sluice
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -145,11 +146,8 @@ func document(value bson.RawValue) bson.Raw {
 	if !ok {
 		return nil
 	}
-	return clip(raw)
+	return slices.Clip(raw)
 }
-
-// clip bounds the capacity of a slice of a larger buffer to its length.
-func clip(raw bson.Raw) bson.Raw { return raw[:len(raw):len(raw)] }
 
 // eventID returns the resume token inside an event, nil if there is none.
 func eventID(event bson.Raw) bson.Raw {

@@ -82,18 +82,15 @@ func passing(err error, opening bool, pos position) bool {
 		errors.Is(err, mongo.ErrNilValue) || isSessionEnded(err) {
 		return false
 	}
-	var marshal mongo.MarshalError
-	if errors.As(err, &marshal) {
+	if _, ok := errors.AsType[mongo.MarshalError](err); ok {
 		return false
 	}
-	var ce mongo.CommandError
-	if !errors.As(err, &ce) || ce.Code == 0 {
+	ce, ok := errors.AsType[mongo.CommandError](err)
+	if !ok || ce.Code == 0 {
 		return true // the driver's own: server selection, connection pool, timeout, network
 	}
-	for _, label := range []string{labelNetwork, labelResumable, labelRetryable} {
-		if ce.HasErrorLabel(label) {
-			return true
-		}
+	if slices.ContainsFunc([]string{labelNetwork, labelResumable, labelRetryable}, ce.HasErrorLabel) {
+		return true
 	}
 	switch {
 	case ce.Code == codeCursorNotFound, ce.Code == codeMaxTimeMSExpired:
@@ -112,42 +109,42 @@ func sessionsUnsupported(err error) bool {
 	return strings.Contains(err.Error(), "current topology does not support sessions")
 }
 
-// diagnose finds the sentinel for a failure and what the caller can do about it.
-func diagnose(err error, pos position) (sentinel error, hint string) {
+// diagnose finds what the caller can do about a failure, and the sentinel for it.
+func diagnose(err error, pos position) (hint string, sentinel error) {
 	if errors.Is(err, errNoToken) || errors.Is(err, mongo.ErrMissingResumeToken) {
-		return ErrInvalidToken, "the pipeline must leave the events' _id as it is"
+		return "the pipeline must leave the events' _id as it is", ErrInvalidToken
 	}
 	if errors.Is(err, errNoPosition) {
-		return ErrHistoryLost, "see Options.OnHistoryLost"
+		return "see Options.OnHistoryLost", ErrHistoryLost
 	}
 	if isSessionEnded(err) {
-		return nil, "Options.Session must not be ended before the stream is closed"
+		return "Options.Session must not be ended before the stream is closed", nil
 	}
-	var ce mongo.CommandError
-	if !errors.As(err, &ce) {
-		return nil, ""
+	ce, ok := errors.AsType[mongo.CommandError](err)
+	if !ok {
+		return "", nil
 	}
 	switch {
 	case ce.Code == codeHistoryLost, ce.Code == codeCappedPosition, ce.Code == codeStreamFatal && historyIsGone(ce.Message):
-		return ErrHistoryLost, historyHint(pos)
+		return historyHint(pos), ErrHistoryLost
 	case ce.Code == codeStreamFatal && notFound(ce.Message):
-		return ErrInvalidToken, "the token belongs to another stream, or its event does not pass this pipeline"
+		return "the token belongs to another stream, or its event does not pass this pipeline", ErrInvalidToken
 	case ce.Code == codeStreamFatal:
-		return ErrInvalidToken, ""
+		return "", ErrInvalidToken
 	case ce.Code == codeInvalidToken && !pos.startAfter:
-		return ErrInvalidToken, "the token of an invalidate event goes into Options.StartAfter"
+		return "the token of an invalidate event goes into Options.StartAfter", ErrInvalidToken
 	case ce.Code == codeInvalidToken:
-		return ErrInvalidToken, "the token belongs to another kind of stream"
+		return "the token belongs to another kind of stream", ErrInvalidToken
 	case !pos.token.IsZero() && slices.Contains(tokenCodes, ce.Code):
-		return ErrInvalidToken, ""
+		return "", ErrInvalidToken
 	case ce.Code == codeTooLarge, ce.Code == codeCannotSplitField, ce.Code == codeCannotSplitIDOnly:
-		return ErrTooLarge, "see Options.SplitLargeEvents, or let the pipeline remove large fields"
+		return "see Options.SplitLargeEvents, or let the pipeline remove large fields", ErrTooLarge
 	case ce.Code == codeNotReplicaSet:
-		return nil, "change streams need a replica set (one node is enough) or a sharded cluster"
+		return "change streams need a replica set (one node is enough) or a sharded cluster", nil
 	case ce.Code == codeUnauthorized:
-		return nil, "watching takes the privileges changeStream and find"
+		return "watching takes the privileges changeStream and find", nil
 	}
-	return nil, ""
+	return "", nil
 }
 
 func historyHint(pos position) string {
@@ -172,8 +169,8 @@ func positionLost(err error) bool {
 	if errors.Is(err, errNoPosition) {
 		return true
 	}
-	var ce mongo.CommandError
-	if !errors.As(err, &ce) {
+	ce, ok := errors.AsType[mongo.CommandError](err)
+	if !ok {
 		return false
 	}
 	switch ce.Code {

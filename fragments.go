@@ -3,6 +3,7 @@ package sluice
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
@@ -83,5 +84,5 @@ func merge(parts []bson.Raw) (bson.Raw, error) {
 	}
 	doc = append(doc, 0)
 	binary.LittleEndian.PutUint32(doc, uint32(len(doc)))
-	return clip(doc), nil
+	return slices.Clip(doc), nil
 }

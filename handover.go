@@ -78,9 +78,8 @@ func (h *handover) receive(ctx context.Context, what want, into func([]bson.Raw)
 		if done || err != nil {
 			return event, err
 		}
-		more, err := h.wait(ctx, what, &since)
-		if !more || err != nil {
-			return nil, err
+		if !h.wait(ctx, what, &since) {
+			return nil, nil
 		}
 	}
 }
@@ -192,11 +191,11 @@ func (h *handover) tokenLocked() Token {
 
 // wait tells the machine what is wanted and waits for a change. It returns false when there is nothing more to wait
 // for, which happens to wantTry after one round.
-func (h *handover) wait(ctx context.Context, what want, since **uint64) (bool, error) {
+func (h *handover) wait(ctx context.Context, what want, since **uint64) bool {
 	h.mu.Lock()
 	if h.mu.closed || h.mu.end != nil || h.readyLocked(what) || len(h.mu.gaps) > 0 {
 		h.mu.Unlock()
-		return true, nil
+		return true
 	}
 	if what == wantTry {
 		if *since == nil {
@@ -205,7 +204,7 @@ func (h *handover) wait(ctx context.Context, what want, since **uint64) (bool, e
 		}
 		if h.mu.rounds != **since {
 			h.mu.Unlock()
-			return false, nil
+			return false
 		}
 		h.mu.poll = true
 	} else {
@@ -227,7 +226,7 @@ func (h *handover) wait(ctx context.Context, what want, since **uint64) (bool, e
 		h.mu.waiting--
 		h.mu.Unlock()
 	}
-	return true, nil
+	return true
 }
 
 // broadcastLocked wakes every caller that waits.

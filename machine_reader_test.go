@@ -3,6 +3,7 @@ package sluice
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 )
 
 func TestTryNextTakesOneRound(t *testing.T) {
+	t.Parallel()
 	s := &script{mores: []step{{token: tok(1), takes: time.Second}, {events: evs(2), token: tok(3)}}}
 	scenario(t, s, nil, func(t *testing.T, stream *Stream[bson.Raw]) {
 		if _, ok, err := stream.TryNext(t.Context()); ok || err != nil {
@@ -34,6 +36,7 @@ func TestTryNextTakesOneRound(t *testing.T) {
 }
 
 func TestAbandonedTryNextLosesNothing(t *testing.T) {
+	t.Parallel()
 	s := &script{mores: []step{{events: evs(1), takes: time.Second}}}
 	scenario(t, s, nil, func(t *testing.T, stream *Stream[bson.Raw]) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
@@ -51,6 +54,7 @@ func TestAbandonedTryNextLosesNothing(t *testing.T) {
 }
 
 func TestNoGetMoreWithoutDemand(t *testing.T) {
+	t.Parallel()
 	s := &script{mores: []step{{events: evs(1, 2)}, {events: evs(3, 4)}, {events: evs(5)}}}
 	scenario(t, s, nil, func(t *testing.T, stream *Stream[bson.Raw]) {
 		sent := func() int {
@@ -88,8 +92,10 @@ func TestNoGetMoreWithoutDemand(t *testing.T) {
 }
 
 func TestReadAheadBounds(t *testing.T) {
+	t.Parallel()
 	for name, ahead := range map[string]ReadAhead{"off": {Off: true}, "small": {MaxBytes: 10}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := &script{mores: []step{{events: evs(1)}, {events: evs(2)}}}
 			scenario(t, s, &Options{ReadAhead: ahead}, func(t *testing.T, stream *Stream[bson.Raw]) {
 				nextIs(t, stream, 1)
@@ -104,6 +110,7 @@ func TestReadAheadBounds(t *testing.T) {
 }
 
 func TestWholeBatches(t *testing.T) {
+	t.Parallel()
 	var many []uint32
 	for n := range uint32(3000) {
 		many = append(many, n+1)
@@ -122,6 +129,7 @@ func TestWholeBatches(t *testing.T) {
 }
 
 func TestCloseFreesReaders(t *testing.T) {
+	t.Parallel()
 	s := &script{}
 	scenario(t, s, nil, func(t *testing.T, stream *Stream[bson.Raw]) {
 		errs := make(chan error, 4)
@@ -129,8 +137,8 @@ func TestCloseFreesReaders(t *testing.T) {
 		go func() { _, _, err := stream.TryNext(t.Context()); errs <- err }()
 		go func() { _, err := stream.NextBatch(t.Context()); errs <- err }()
 		go func() {
-			for range stream.All(t.Context()) {
-				errs <- errors.New("All yielded something")
+			for e, err := range stream.All(t.Context()) {
+				errs <- fmt.Errorf("All yielded %v: %w", e.Raw(), err)
 			}
 			errs <- ErrClosed
 		}()
@@ -150,10 +158,11 @@ func TestCloseFreesReaders(t *testing.T) {
 }
 
 func TestCloseDuringOutage(t *testing.T) {
+	t.Parallel()
 	s := &script{mores: []step{{err: errNetwork}}, opens: []step{{token: tok(1)}, {err: errNetwork}, {err: errNetwork}, {takes: time.Hour}}}
 	scenario(t, s, nil, func(t *testing.T, stream *Stream[bson.Raw]) {
 		go func() { _, _ = stream.Next(t.Context()) }()
-		time.Sleep(10 * time.Second) // fake time: until the attempt that hangs
+		<-time.After(10 * time.Second) // fake time: until the attempt that hangs
 		begin := time.Now()
 		if err := stream.Close(); err != nil {
 			t.Fatal(err)
@@ -168,6 +177,7 @@ func TestCloseDuringOutage(t *testing.T) {
 }
 
 func TestCallbacks(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var tokens []Token
 	var stream *Stream[bson.Raw]
@@ -196,6 +206,7 @@ func TestCallbacks(t *testing.T) {
 }
 
 func TestCloseInsideACallback(t *testing.T) {
+	t.Parallel()
 	var stream *Stream[bson.Raw]
 	opts := &Options{OnToken: func(Token) {
 		if err := stream.Close(); err != nil {
@@ -213,12 +224,14 @@ func TestCloseInsideACallback(t *testing.T) {
 }
 
 func TestGapComesBeforeTheNextEvent(t *testing.T) {
+	t.Parallel()
 	gone := serverError(286, "gone")
 	for name, opts := range map[string]*Options{
 		"now": {OnHistoryLost: RestartNow},
 		"at":  {OnHistoryLost: RestartAtTime, RestartAt: bson.Timestamp{T: 50}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var order []any
 			opts.OnGap = func(g Gap) { order = append(order, g) }
 			s := &script{
@@ -276,6 +289,7 @@ func TestHistoryLostAtOpening(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
+	t.Parallel()
 	observed := &lastHealth{}
 	s := &script{opens: []step{{token: tok(10)}}, mores: []step{{events: evs(20, 30), token: tok(40)}}, at: bson.Timestamp{T: 45}}
 	scenario(t, s, &Options{Metrics: observed}, func(t *testing.T, stream *Stream[bson.Raw]) {
@@ -309,6 +323,7 @@ func (o *lastHealth) Observe(Health) {
 }
 
 func TestFragments(t *testing.T) {
+	t.Parallel()
 	part := func(n uint32, k, of int, fields ...bson.E) bson.Raw {
 		doc := bson.D{{Key: "_id", Value: tok(n)}, {Key: "splitEvent", Value: bson.D{{Key: "fragment", Value: int32(k)}, {Key: "of", Value: int32(of)}}}}
 		raw, err := bson.Marshal(append(doc, fields...))
@@ -336,6 +351,7 @@ func TestFragments(t *testing.T) {
 		}
 	}
 	t.Run("over two replies", func(t *testing.T) {
+		t.Parallel()
 		s := &script{mores: []step{
 			{events: []bson.Raw{ev(10), part(11, 1, 3, time)}, token: tok(11)},
 			{events: []bson.Raw{part(12, 2, 3, kind), part(13, 3, 3, full), ev(14)}, token: tok(14)},
@@ -347,8 +363,10 @@ func TestFragments(t *testing.T) {
 	})
 	for name, failure := range map[string]step{"own resume": {err: errNetwork}, "driver's resume": {swap: true, events: []bson.Raw{part(12, 2, 3, kind)}}} {
 		t.Run("never resumed in the middle: "+name, func(t *testing.T) {
+			t.Parallel()
 			s := &script{mores: []step{
-				{events: []bson.Raw{ev(10), part(11, 1, 3, time)}, token: tok(11)}, failure,
+				{events: []bson.Raw{ev(10), part(11, 1, 3, time)}, token: tok(11)},
+				failure,
 				{events: []bson.Raw{part(11, 1, 3, time), part(12, 2, 3, kind), part(13, 3, 3, full)}},
 			}}
 			scenario(t, s, &Options{SplitLargeEvents: true}, func(t *testing.T, stream *Stream[bson.Raw]) {

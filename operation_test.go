@@ -54,7 +54,7 @@ func TestTransactionFields(t *testing.T) {
 	}
 }
 
-func TestReadingAllocatesNothing(t *testing.T) {
+func TestReadingAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the allocations of the whole process, and refuses a parallel test
 	e := Event[bson.Raw]{raw: ev(1, bson.E{Key: "fullDocument", Value: bson.D{{Key: "a", Value: 1}}})}
 	for name, read := range map[string]func(){
 		"OperationType": func() { _ = e.OperationType() },

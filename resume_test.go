@@ -92,24 +92,23 @@ func TestFinalErrorOfGetMore(t *testing.T) {
 		if !errors.As(err, &failure) || failure.Code != 6 || failure.Op != "getMore" {
 			t.Fatalf("error %v, want code 6 of getMore", err)
 		}
-		var ce mongo.CommandError
-		if !errors.As(err, &ce) {
+		if _, ok := errors.AsType[mongo.CommandError](err); !ok {
 			t.Error("the driver's error cannot be had")
 		}
 		if failure.Token != stream.ResumeToken() {
 			t.Error("the error's token is not the stream's")
 		}
 		off()
-		if _, again := stream.Next(ctx); again != err {
+		if _, again := stream.Next(ctx); !errors.Is(again, err) {
 			t.Errorf("a later Next: %v, want the same error", again)
 		}
-		if _, ok, again := stream.TryNext(ctx); ok || again != err {
+		if _, ok, again := stream.TryNext(ctx); ok || !errors.Is(again, err) {
 			t.Errorf("a later TryNext: %v, %v, want the same error", ok, again)
 		}
 		if stream.Alive() {
 			t.Error("alive after a final error")
 		}
-		if stream.Health().LastError != err {
+		if !errors.Is(stream.Health().LastError, err) {
 			t.Errorf("health says %v", stream.Health().LastError)
 		}
 		if err := stream.Close(); err != nil {
@@ -152,8 +151,7 @@ func TestRetryMaxElapsed(t *testing.T) {
 			off := f.failCommand(t, "alwaysOn", data)
 			_, err := stream.Next(within(t))
 			off()
-			var failure *sluice.Error
-			if !errors.As(err, &failure) {
+			if _, ok := errors.AsType[*sluice.Error](err); !ok {
 				t.Errorf("%s: %v, want a final error", name, err)
 			}
 		}

@@ -114,8 +114,15 @@ func (s *wireServer) reply(body bson.Raw) bson.D {
 	switch name := elements[0].Key(); name {
 	case "hello":
 		hello := bson.D{
-			{Key: "isWritablePrimary", Value: true}, {Key: "setName", Value: "rs"}, {Key: "hosts", Value: bson.A{"scripted:27017"}}, {Key: "me", Value: "scripted:27017"},
-			{Key: "minWireVersion", Value: 0}, {Key: "maxWireVersion", Value: 21}, {Key: "maxBsonObjectSize", Value: 16 << 20}, {Key: "maxMessageSizeBytes", Value: 48000000}, ok,
+			{Key: "isWritablePrimary", Value: true},
+			{Key: "setName", Value: "rs"},
+			{Key: "hosts", Value: bson.A{"scripted:27017"}},
+			{Key: "me", Value: "scripted:27017"},
+			{Key: "minWireVersion", Value: 0},
+			{Key: "maxWireVersion", Value: 21},
+			{Key: "maxBsonObjectSize", Value: 16 << 20},
+			{Key: "maxMessageSizeBytes", Value: 48000000},
+			ok,
 		}
 		if !s.noSessions {
 			hello = append(hello, bson.E{Key: "logicalSessionTimeoutMinutes", Value: 30})
