@@ -163,6 +163,9 @@ func fold(ctx *Context, n node) (node, error) {
 	if failed != nil {
 		return nil, failed
 	}
+	if _, ok := n.(interface{ runsLate() }); ok {
+		return n, nil
+	}
 	switch n := n.(type) {
 	case *constant, *fieldPath, *variablePath, *mapArray, *filterArray:
 		return n, nil // MongoDB evaluates the last two, and $let, when it runs them, so that is when they fail

@@ -76,7 +76,9 @@ func endOfArray(name string, index int) operator {
 	}}
 }
 
-func evalIn(_ *Context, v, array bsonraw.Value) (bsonraw.Value, error) { return isMember(nil, v, array) }
+func evalIn(_ *Context, v, array bsonraw.Value) (bsonraw.Value, error) {
+	return isMember(nil, v, array)
+}
 
 func collatedIn(by *collation.Collation) binaryFunc {
 	return func(_ *Context, v, array bsonraw.Value) (bsonraw.Value, error) { return isMember(by, v, array) }

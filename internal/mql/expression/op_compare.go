@@ -60,7 +60,9 @@ func evalCmp(_ *Context, a, b bsonraw.Value) (bsonraw.Value, error) {
 }
 
 func collatedCmp(by *collation.Collation) binaryFunc {
-	return func(_ *Context, a, b bsonraw.Value) (bsonraw.Value, error) { return orderValue(compareBy(by, a, b)), nil }
+	return func(_ *Context, a, b bsonraw.Value) (bsonraw.Value, error) {
+		return orderValue(compareBy(by, a, b)), nil
+	}
 }
 
 func orderValue(c int) bsonraw.Value {

@@ -230,7 +230,7 @@ func compileGetField(c *compiler, _ string, argument bsonraw.Value) (node, error
 			return nil, mongoerr.New(3041703, "$getField requires 'input' to be specified")
 		}
 	}
-	name, err := c.constantName("$getField", field)
+	name, err := c.constantName("$getField", getFieldCodes, field)
 	if err != nil {
 		return nil, err
 	}
@@ -244,8 +244,13 @@ func isOperator(doc bsonraw.Doc) bool {
 	return it.Next() && len(it.Key()) > 0 && it.Key()[0] == '$'
 }
 
+// nameCodes are the codes of what is wrong with a field's name: a path instead, not a constant, not a string.
+type nameCodes struct{ path, constant, kind mongoerr.Code }
+
+var getFieldCodes = nameCodes{path: 5654600, constant: 5654601, kind: 5654602}
+
 // constantName reads a field's name that must be known when compiling.
-func (c *compiler) constantName(operator string, v bsonraw.Value) (string, error) {
+func (c *compiler) constantName(operator string, codes nameCodes, v bsonraw.Value) (string, error) {
 	if v.Type == bsonraw.TypeString && len(v.Bytes()) > 0 && v.Bytes()[0] == '$' {
 		path := v.Str()
 		if _, err := c.path(path); err != nil {
@@ -256,7 +261,7 @@ func (c *compiler) constantName(operator string, v bsonraw.Value) (string, error
 		} else {
 			path = "$CURRENT." + path[1:]
 		}
-		return "", mongoerr.New(5654600, "'%s' is a field path reference which is not allowed in this context. Did you mean {$literal: '%s'}?", path, path)
+		return "", mongoerr.New(codes.path, "'%s' is a field path reference which is not allowed in this context. Did you mean {$literal: '%s'}?", path, path)
 	}
 	n, err := c.operand(v)
 	if err != nil {
@@ -264,10 +269,10 @@ func (c *compiler) constantName(operator string, v bsonraw.Value) (string, error
 	}
 	name, ok := n.(*constant)
 	if !ok {
-		return "", mongoerr.New(5654601, "%s requires 'field' to evaluate to a constant, but got a non-constant argument", operator)
+		return "", mongoerr.New(codes.constant, "%s requires 'field' to evaluate to a constant, but got a non-constant argument", operator)
 	}
 	if name.value.Type != bsonraw.TypeString {
-		return "", mongoerr.New(5654602, "%s requires 'field' to evaluate to type String, but got %s", operator, name.value.Type.Name())
+		return "", mongoerr.New(codes.kind, "%s requires 'field' to evaluate to type String, but got %s", operator, name.value.Type.Name())
 	}
 	return name.value.Str(), nil
 }

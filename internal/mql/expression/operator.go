@@ -165,7 +165,7 @@ func (n *naryCall) join(ctx *Context) error {
 func (n *naryCall) flat() []node {
 	var all []node
 	for _, arg := range n.args {
-		if below, ok := arg.(*naryCall); ok && below.name == n.name {
+		if below, ok := arg.(*naryCall); ok && below.name == n.name && below.operator.joins {
 			all = append(all, below.args...)
 			continue
 		}

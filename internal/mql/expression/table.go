@@ -53,4 +53,12 @@ var operators = map[string]operator{
 	"$objectToArray": {unary: evalObjectToArray},
 	"$arrayToObject": {unary: evalArrayToObject},
 	"$getField":      {special: compileGetField},
+
+	"$setField":    {special: compileSetField},
+	"$unsetField":  {special: compileSetField},
+	"$rand":        {special: compileRand},
+	"$binarySize":  {unary: evalBinarySize},
+	"$bsonSize":    {unary: evalBSONSize},
+	"$tsSecond":    timestampPart("$tsSecond", 5687301, func(seconds, _ uint32) uint32 { return seconds }),
+	"$tsIncrement": timestampPart("$tsIncrement", 5687302, func(_, increment uint32) uint32 { return increment }),
 }
