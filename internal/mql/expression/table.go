@@ -1,5 +1,7 @@
 package expression
 
+import "github.com/sluicestream/sluice/internal/mql/collation"
+
 // operators is the table of the language. What MongoDB has beyond it is in planned.
 var operators = map[string]operator{
 	"$literal": {special: compileLiteral},
@@ -61,4 +63,30 @@ var operators = map[string]operator{
 	"$bsonSize":    {unary: evalBSONSize},
 	"$tsSecond":    timestampPart("$tsSecond", 5687301, func(seconds, _ uint32) uint32 { return seconds }),
 	"$tsIncrement": timestampPart("$tsIncrement", 5687302, func(_, increment uint32) uint32 { return increment }),
+
+	"$setUnion":        setOperator(setUnion),
+	"$setIntersection": setOperator(setIntersection),
+	"$setDifference":   setOperator(setDifference),
+	"$setIsSubset":     setOperator(setIsSubset),
+	"$setEquals":       {special: compileSetEquals},
+	"$anyElementTrue":  elementsTrue("$anyElementTrue", 17041, true),
+	"$allElementsTrue": elementsTrue("$allElementsTrue", 17040, false),
+
+	"$reverseArray": {unary: evalReverseArray},
+	"$range":        {nary: evalRange, min: 2, max: 3},
+	"$indexOfArray": setOperator(indexOfArray),
+	"$reduce":       {special: compileReduce},
+	"$zip":          {special: compileZip},
+	"$sortArray":    {special: compileSortArray},
+	"$firstN":       picks(5787801, firstItems),
+	"$lastN":        picks(5787801, lastItems),
+	"$minN":         picks(5787900, leastItems),
+	"$maxN":         picks(5787900, greatestItems),
+
+	"$sum":        accumulated(true, func(*collation.Collation) accumulation { return &total{} }),
+	"$avg":        accumulated(false, func(*collation.Collation) accumulation { return &total{average: true} }),
+	"$min":        accumulated(true, func(by *collation.Collation) accumulation { return &extreme{by: by, sign: 1} }),
+	"$max":        accumulated(true, func(by *collation.Collation) accumulation { return &extreme{by: by, sign: -1} }),
+	"$stdDevPop":  accumulated(false, func(*collation.Collation) accumulation { return &deviation{} }),
+	"$stdDevSamp": accumulated(false, func(*collation.Collation) accumulation { return &deviation{sample: true} }),
 }
