@@ -5,13 +5,13 @@ import "slices"
 // arrange joins and moves stages where the result stays the same: filters that take everything go, others come before sorts
 // and are joined, limits come before
 // projections and tell the sort before them how many documents are wanted.
-func (p *Pipeline) arrange(c *compiler) error {
+func (p *Pipeline) arrange() error {
 	p.stages = slices.DeleteFunc(p.stages, func(s stage) bool {
 		m, ok := s.(*match)
 		return ok && m.filter.IsEmpty()
 	})
 	p.filtersFirst()
-	if err := p.joinFilters(c); err != nil {
+	if err := p.joinFilters(); err != nil {
 		return err
 	}
 	p.countsFirst()
@@ -39,12 +39,12 @@ func (p *Pipeline) filtersFirst() {
 	}
 }
 
-func (p *Pipeline) joinFilters(c *compiler) error {
+func (p *Pipeline) joinFilters() error {
 	kept := p.stages[:0]
 	for _, s := range p.stages {
 		if m, ok := s.(*match); ok && len(kept) > 0 {
 			if before, ok := kept[len(kept)-1].(*match); ok {
-				joined, err := before.and(c, m)
+				joined, err := before.and(p.scope, m)
 				if err != nil {
 					return err
 				}

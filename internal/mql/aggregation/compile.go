@@ -27,6 +27,7 @@ const (
 // compiler is what the stages' compile functions get.
 type compiler struct {
 	scope *expression.Scope
+	opts  Options
 }
 
 // FirstStage returns the first stage's name and argument, so that a caller can tell who gives the pipeline its documents. Both
@@ -59,11 +60,21 @@ var errOneField = mongoerr.New(40323, "A pipeline stage specification object mus
 // Compile reads the stages of a pipeline, given as an array. Errors carry MongoDB's codes: 40324 for a stage that does not
 // exist, 40602 and 40601 for one in the wrong place, CommandNotSupported for one that MongoDB has and this server does not.
 func Compile(pipeline bsonraw.Doc, opts Options) (*Pipeline, error) {
+	p, err := parse(pipeline, opts)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.optimize()
+}
+
+// parse reads the stages; optimize completes the pipeline. They are apart because MongoDB tells of what is wrong in the form of any
+// stage first, those of pipelines within stages included.
+func parse(pipeline bsonraw.Doc, opts Options) (*Pipeline, error) {
 	if n := pipeline.Len(); n > maxStages {
 		return nil, mongoerr.New(mongoerr.FailedToParse, "Pipeline length must be no longer than %d stages", maxStages)
 	}
-	c := &compiler{scope: opts.Scope}
-	p := &Pipeline{limits: limits{memory: opts.Memory}}
+	c := &compiler{scope: opts.Scope, opts: opts}
+	p := &Pipeline{limits: limits{memory: opts.Memory}, scope: opts.Scope}
 	if p.limits.memory <= 0 {
 		p.limits.memory = defaultMemory
 	}
@@ -84,34 +95,43 @@ func Compile(pipeline bsonraw.Doc, opts Options) (*Pipeline, error) {
 			}
 			continue
 		}
-		s, err := c.stage(name, argument, opts.Source == changeStream)
+		compiled, err := c.stage(name, argument, opts.Source == changeStream)
 		if err != nil {
 			return nil, err
 		}
-		if s != nil {
-			p.stages = append(p.stages, s)
-		}
+		p.stages = append(p.stages, compiled...)
 	}
-	if err := checkPlaces(names, rest, opts.Source == changeStream); err != nil {
-		return nil, err
-	}
-	for _, s := range p.stages {
-		if err := s.optimize(); err != nil {
-			return nil, mongoerr.From(err).Prefix("Failed to optimize pipeline :: caused by :: ")
-		}
-	}
-	err := p.arrange(c)
-	return p, err
+	return p, checkPlaces(names, rest, opts.Source == changeStream)
 }
 
-// stage compiles one stage; nil for one that is out of place, of which checkPlaces tells after all others are read.
-func (c *compiler) stage(name string, argument bsonraw.Value, inChangeStream bool) (stage, error) {
+// optimize evaluates what no document changes, and brings the stages into the order in which they run.
+func (p *Pipeline) optimize() error {
+	for _, s := range p.stages {
+		if err := s.optimize(); err != nil {
+			return mongoerr.From(err).Prefix("Failed to optimize pipeline :: caused by :: ")
+		}
+	}
+	return p.arrange()
+}
+
+// parse reads the pipeline within a stage.
+func (c *compiler) parse(pipeline bsonraw.Doc, scope *expression.Scope) (*Pipeline, error) {
+	opts := c.opts
+	opts.Scope, opts.Source = scope, ""
+	return parse(pipeline, opts)
+}
+
+// stage compiles one stage; it gives none for one that is out of place, of which checkPlaces tells after all others are read.
+func (c *compiler) stage(name string, argument bsonraw.Value, inChangeStream bool) ([]stage, error) {
 	d, ok := stages[name]
 	switch {
 	case !ok:
 		return nil, mongoerr.New(40324, "Unrecognized pipeline stage name: '%s'", name)
+	case d.expand != nil:
+		return d.expand(c, argument)
 	case d.compile != nil:
-		return d.compile(c, name, argument)
+		s, err := d.compile(c, name, argument)
+		return []stage{s}, err
 	case inChangeStream || d.position == first:
 		return nil, nil
 	}

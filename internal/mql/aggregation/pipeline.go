@@ -16,6 +16,7 @@ import (
 type Pipeline struct {
 	stages []stage
 	limits limits
+	scope  *expression.Scope // nil for that of a find, which is made in its final order
 }
 
 // Stages returns the names of the stages that run, in their order. It is not always that of the specification: stages are
@@ -56,7 +57,7 @@ func (p *Pipeline) LeadingOrdering() (o *ordering.Ordering, limit int64) {
 
 // Without returns the pipeline that is left when the source takes over the leading filter, or the leading ordering, or both.
 func (p *Pipeline) Without(leadingFilter, leadingOrdering bool) *Pipeline {
-	rest := &Pipeline{limits: p.limits}
+	rest := &Pipeline{limits: p.limits, scope: p.scope}
 	for i, s := range p.stages {
 		_, isMatch := s.(*match)
 		_, isSort := s.(*sortStage)

@@ -37,14 +37,14 @@ func (s *match) apply(ctx *expression.Context, doc bsonraw.Doc) (bsonraw.Doc, bo
 }
 
 // and returns the stage that both s and t let through.
-func (s *match) and(c *compiler, t *match) (*match, error) {
+func (s *match) and(scope *expression.Scope, t *match) (*match, error) {
 	spec, at := bsonraw.BeginDoc(nil)
 	spec = bsonraw.AppendHeader(spec, bsonraw.TypeArray, "$and")
 	both := bsonraw.BeginArray(spec)
 	both.AppendDoc(s.spec)
 	both.AppendDoc(t.spec)
 	joined := bsonraw.Doc(bsonraw.EndDoc(both.End(), at))
-	f, err := filter.Compile(joined, filter.Options{Scope: c.scope})
+	f, err := filter.Compile(joined, filter.Options{Scope: scope})
 	if err != nil {
 		return nil, err
 	}

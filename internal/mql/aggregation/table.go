@@ -6,6 +6,8 @@ import "github.com/sluicestream/sluice/internal/bsonraw"
 type definition struct {
 	// compile is nil for a source, which is run by the caller of Compile, and for a stage that there is not yet.
 	compile func(c *compiler, name string, spec bsonraw.Value) (stage, error)
+	// expand takes the place of compile for a stage that is written in terms of others.
+	expand func(c *compiler, spec bsonraw.Value) ([]stage, error)
 	// position is where in a pipeline the stage may stand.
 	position position
 	// changeStream tells that the stage may follow $changeStream.
@@ -20,48 +22,55 @@ const (
 	last
 )
 
-// stages is the table of the stages, those of MongoDB 7.0 that there are not yet included: they have no compile function.
-var stages = map[string]definition{
-	"$match":       {compile: compileMatch, changeStream: true},
-	"$project":     {compile: compileProject, changeStream: true},
-	"$addFields":   {compile: compileAddFields, changeStream: true},
-	"$set":         {compile: compileAddFields, changeStream: true},
-	"$unset":       {compile: compileUnset, changeStream: true},
-	"$replaceRoot": {compile: compileReplaceRoot, changeStream: true},
-	"$replaceWith": {compile: compileReplaceWith, changeStream: true},
-	"$redact":      {compile: compileRedact, changeStream: true},
+// stages is the table of the stages, those of MongoDB 7.0 that there are not yet included: they have no compile function. It is
+// filled when the program starts, because stages hold pipelines of stages.
+var stages map[string]definition
 
-	"$sort":  {compile: compileSort},
-	"$limit": {compile: compileLimit},
-	"$skip":  {compile: compileSkip},
-	"$count": {compile: compileCount},
+func init() { stages = newTable() }
 
-	"$changeStreamSplitLargeEvent": {compile: compileSplitLargeEvent, changeStream: true},
+func newTable() map[string]definition {
+	return map[string]definition{
+		"$match":       {compile: compileMatch, changeStream: true},
+		"$project":     {compile: compileProject, changeStream: true},
+		"$addFields":   {compile: compileAddFields, changeStream: true},
+		"$set":         {compile: compileAddFields, changeStream: true},
+		"$unset":       {compile: compileUnset, changeStream: true},
+		"$replaceRoot": {compile: compileReplaceRoot, changeStream: true},
+		"$replaceWith": {compile: compileReplaceWith, changeStream: true},
+		"$redact":      {compile: compileRedact, changeStream: true},
 
-	"$changeStream":      {position: first},
-	"$collStats":         {position: first},
-	"$currentOp":         {position: first},
-	"$documents":         {position: first},
-	"$geoNear":           {position: first},
-	"$indexStats":        {position: first},
-	"$listLocalSessions": {position: first},
-	"$listSessions":      {position: first},
-	"$planCacheStats":    {position: first},
+		"$sort":  {compile: compileSort},
+		"$limit": {compile: compileLimit},
+		"$skip":  {compile: compileSkip},
+		"$count": {compile: compileCount},
 
-	"$merge": {position: last},
-	"$out":   {position: last},
+		"$changeStreamSplitLargeEvent": {compile: compileSplitLargeEvent, changeStream: true},
 
-	"$bucket":          {},
-	"$bucketAuto":      {},
-	"$densify":         {},
-	"$facet":           {},
-	"$fill":            {},
-	"$graphLookup":     {},
-	"$group":           {compile: compileGroup},
-	"$lookup":          {},
-	"$sample":          {},
-	"$setWindowFields": {},
-	"$sortByCount":     {},
-	"$unionWith":       {},
-	"$unwind":          {},
+		"$changeStream":      {position: first},
+		"$collStats":         {position: first},
+		"$currentOp":         {position: first},
+		"$documents":         {position: first},
+		"$geoNear":           {position: first},
+		"$indexStats":        {position: first},
+		"$listLocalSessions": {position: first},
+		"$listSessions":      {position: first},
+		"$planCacheStats":    {position: first},
+
+		"$merge": {position: last},
+		"$out":   {position: last},
+
+		"$bucket":          {expand: compileBucket},
+		"$bucketAuto":      {},
+		"$densify":         {},
+		"$facet":           {compile: compileFacet},
+		"$fill":            {},
+		"$graphLookup":     {},
+		"$group":           {compile: compileGroup},
+		"$lookup":          {},
+		"$sample":          {compile: compileSample},
+		"$setWindowFields": {},
+		"$sortByCount":     {expand: compileSortByCount},
+		"$unionWith":       {},
+		"$unwind":          {compile: compileUnwind},
+	}
 }
