@@ -137,7 +137,8 @@ func (b *bucketSpec) parseBoundaries(c *compiler, list bsonraw.Doc) error {
 	for i, v := range b.boundaries[1:] {
 		before := b.boundaries[i]
 		if before.Type.Class() != v.Type.Class() {
-			return mongoerr.New(40193, "All values in the the 'boundaries' option to $bucket must have the same type. Found conflicting types %s and %s.",
+			return mongoerr.New(40193, "All values in the the 'boundaries' option to $bucket must have the same type. Found conflicting types %s and %s.", //nolint:dupword // as MongoDB says it
+
 				before.Type.Name(), v.Type.Name())
 		}
 		if c.scope.Collation().Compare(before, v) >= 0 {

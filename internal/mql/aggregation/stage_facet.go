@@ -102,12 +102,11 @@ func (s *faceted) Next(ctx context.Context) (bsonraw.Doc, error) {
 	if err != nil {
 		return nil, err
 	}
-	size := 0
 	out, at := bsonraw.BeginDoc(nil)
 	for i, b := range branches {
 		out = bsonraw.AppendArray(out, s.list[i].field, b.out.End())
-		if size = len(out); size > s.memory {
-			return nil, errFacetTooLarge(size, s.memory)
+		if len(out) > s.memory {
+			return nil, errFacetTooLarge(len(out), s.memory)
 		}
 	}
 	return bsonraw.EndDoc(out, at), nil

@@ -26,7 +26,7 @@ const (
 // filled when the program starts, because stages hold pipelines of stages.
 var stages map[string]definition
 
-func init() { stages = newTable() }
+func init() { stages = newTable() } //nolint:gochecknoinits // the table and the stages that compile pipelines refer to each other
 
 func newTable() map[string]definition {
 	return map[string]definition{

@@ -1,6 +1,8 @@
 package expression
 
 import (
+	"slices"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/collation"
@@ -18,8 +20,8 @@ func evalReverseArray(ctx *Context, a bsonraw.Value) (bsonraw.Value, error) {
 		items = append(items, it.Value())
 	}
 	out := bsonraw.BeginArray(ctx.Scratch())
-	for i := len(items) - 1; i >= 0; i-- {
-		out.Append(items[i])
+	for _, item := range slices.Backward(items) {
+		out.Append(item)
 	}
 	return ctx.keepValue(bsonraw.TypeArray, out.End())
 }
