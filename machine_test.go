@@ -370,6 +370,7 @@ func TestEventsBeforeTheFinalError(t *testing.T) {
 			t.Error("not alive with an event waiting")
 		}
 		nextIs(t, stream, 2)
+		synctest.Wait() // the machine has seen what comes behind
 		if stream.Alive() {
 			t.Error("alive with nothing but the error to come")
 		}

@@ -44,22 +44,6 @@ var everyday = []struct{ name, query string }{
 	{"expr", `{"$expr": {"$lt": ["$f1", "$f2"]}}`},
 }
 
-func TestMatchAllocatesNothing(t *testing.T) { //nolint:paralleltest // allocations of other tests would be counted
-	doc := parse(t, order)
-	for _, c := range everyday {
-		f := compile(t, c.query)
-		if ok, err := f.Match(doc); !ok || err != nil {
-			t.Fatalf("%s does not take the document: %v", c.name, err)
-		}
-		if n := testing.AllocsPerRun(200, func() { _, _ = f.Match(doc) }); n != 0 {
-			t.Errorf("%s: %v allocations a document", c.name, n)
-		}
-		if n := testing.AllocsPerRun(200, func() { _, _, _ = f.MatchAt(doc) }); n != 0 {
-			t.Errorf("%s: %v allocations a document with its position", c.name, n)
-		}
-	}
-}
-
 func BenchmarkMatch(b *testing.B) {
 	doc := parse(b, order)
 	for _, c := range everyday {
