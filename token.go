@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
@@ -83,6 +84,9 @@ func (t *Token) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*t = Token{}
 		return nil
+	}
+	if !utf8.Valid(text) {
+		return fmt.Errorf("sluice: resume token from text: %w: it is not UTF-8", ErrInvalidToken)
 	}
 	var raw bson.Raw
 	if err := bson.UnmarshalExtJSON(text, false, &raw); err != nil {

@@ -153,6 +153,7 @@ func FuzzToken(f *testing.F) {
 	f.Add([]byte(``))
 	f.Add([]byte(`{}`))
 	f.Add([]byte(`null`))
+	f.Add([]byte("{\"\":\"\x9a\"}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var token sluice.Token
 		if token.UnmarshalText(text) != nil {
