@@ -44,6 +44,32 @@ func unknownArgument(code mongoerr.Code, operator string) func(name []byte) erro
 	}
 }
 
+// namedCall is an operator with named arguments that evaluates all of them first. Those left out are nil, and missing to call.
+type namedCall struct {
+	args []node
+	call func(ctx *Context, args []bsonraw.Value) (bsonraw.Value, error)
+}
+
+// maxNamed is the most named arguments that an operator evaluates this way.
+const maxNamed = 8
+
+func (n *namedCall) eval(ctx *Context) (bsonraw.Value, error) {
+	var values [maxNamed]bsonraw.Value
+	for i, arg := range n.args {
+		var err error
+		if values[i], err = evalPresent(ctx, arg); err != nil {
+			return bsonraw.Value{}, err
+		}
+	}
+	return n.call(ctx, values[:len(n.args)])
+}
+
+func (n *namedCall) children(visit func(*node)) {
+	for i := range n.args {
+		visitPresent(&n.args[i], visit)
+	}
+}
+
 // evalPresent evaluates a node that an operator may lack; it is missing then.
 func evalPresent(ctx *Context, n node) (bsonraw.Value, error) {
 	if n == nil {

@@ -178,6 +178,10 @@ func fold(ctx *Context, n node) (node, error) {
 		if !constants {
 			return n.decide(), nil
 		}
+	case *regex:
+		if err := n.prepare(); err != nil {
+			return nil, err
+		}
 	case *setEquals:
 		if err := n.checkConstants(); err != nil {
 			return nil, err

@@ -1,6 +1,11 @@
 package expression
 
-import "github.com/sluicestream/sluice/internal/mql/collation"
+import (
+	"strings"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/collation"
+)
 
 // operators is the table of the language. What MongoDB has beyond it is in planned.
 var operators = map[string]operator{
@@ -89,4 +94,21 @@ var operators = map[string]operator{
 	"$max":        accumulated(true, func(by *collation.Collation) accumulation { return &extreme{by: by, sign: -1} }),
 	"$stdDevPop":  accumulated(false, func(*collation.Collation) accumulation { return &deviation{} }),
 	"$stdDevSamp": accumulated(false, func(*collation.Collation) accumulation { return &deviation{sample: true} }),
+
+	"$strLenCP":     {unary: evalStrLenCP},
+	"$strcasecmp":   {binary: evalStrcasecmp},
+	"$split":        {binary: evalSplit},
+	"$substr":       {special: compileSubstr},
+	"$substrBytes":  {nary: evalSubstrBytes, min: 3, max: 3},
+	"$substrCP":     {nary: evalSubstrCP, min: 3, max: 3},
+	"$indexOfBytes": indexIn("$indexOfBytes", 40091, 40092, false),
+	"$indexOfCP":    indexIn("$indexOfCP", 40093, 40094, true),
+	"$trim":         trims(strings.Trim),
+	"$ltrim":        trims(strings.TrimLeft),
+	"$rtrim":        trims(strings.TrimRight),
+	"$replaceOne":   replaces(1),
+	"$replaceAll":   replaces(-1),
+	"$regexMatch":   regexOperator(bsonraw.BoolValue(false), regexMatch),
+	"$regexFind":    regexOperator(bsonraw.NullValue, regexFind),
+	"$regexFindAll": regexOperator(emptyArray, regexFindAll),
 }

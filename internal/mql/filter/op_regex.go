@@ -2,9 +2,11 @@ package filter
 
 import (
 	"bytes"
+	"errors"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/pattern"
 )
 
 // Codes of errors in regular expressions.
@@ -49,7 +51,7 @@ func parseOptions(_ *parser, c condition) (*clause, error) {
 	return nil, nil
 }
 
-func newRegex(path bsonraw.Path, pattern, options string) (*clause, error) {
+func newRegex(path bsonraw.Path, text, options string) (*clause, error) {
 	for i := range len(options) {
 		switch options[i] {
 		case 'i', 'm', 's', 'x', 'u':
@@ -57,26 +59,29 @@ func newRegex(path bsonraw.Path, pattern, options string) (*clause, error) {
 			return nil, mongoerr.New(codeRegexBadOption, " invalid flag in regex options: %c", options[i])
 		}
 	}
-	if bytes.IndexByte([]byte(pattern), 0) >= 0 {
+	if bytes.IndexByte([]byte(text), 0) >= 0 {
 		return nil, badValue("Regular expression cannot contain an embedded null byte")
 	}
-	matcher, err := compilePattern(pattern, options)
+	matcher, err := pattern.Compile(text, options)
+	if wrong, ok := errors.AsType[*pattern.SyntaxError](err); ok {
+		return nil, mongoerr.New(codeRegexInvalid, "Regular expression is invalid: %s", wrong.What)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &clause{op: opRegex, path: path, test: regexTest{matcher: matcher, pattern: pattern, options: options}}, nil
+	return &clause{op: opRegex, path: path, test: regexTest{matcher: matcher, pattern: text, options: options}}, nil
 }
 
 // regexTest takes strings in which the pattern is found, and regular expressions that are the same.
 type regexTest struct {
-	matcher          patternMatcher
+	matcher          pattern.Matcher
 	pattern, options string
 }
 
 func (x regexTest) holds(v bsonraw.Value) bool {
 	switch v.Type {
 	case bsonraw.TypeString, bsonraw.TypeSymbol:
-		return x.matcher.matches(v.Bytes())
+		return x.matcher.Match(v.Bytes())
 	case bsonraw.TypeRegex:
 		pattern, options := v.Regex()
 		return string(pattern) == x.pattern && string(options) == x.options

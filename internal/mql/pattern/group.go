@@ -1,4 +1,4 @@
-package filter
+package pattern
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ func (t *translator) open() error {
 		return beyondLinear("a verb, (*...)")
 	}
 	if !strings.HasPrefix(t.in, "(?") {
-		t.group(1)
+		t.captureGroup(1)
 		return nil
 	}
 	s := t.in[2:]
@@ -24,7 +24,7 @@ func (t *translator) open() error {
 		t.in = rest
 		return nil
 	case strings.HasPrefix(s, ":"):
-		t.group(3)
+		t.openGroup(3, "(?:")
 		return nil
 	case strings.HasPrefix(s, "="), strings.HasPrefix(s, "!"), strings.HasPrefix(s, "<="), strings.HasPrefix(s, "<!"):
 		return beyondLinear("lookaround")
@@ -37,7 +37,7 @@ func (t *translator) open() error {
 			return errors.New("two named subpatterns have the same name")
 		}
 		t.names[name] = true
-		t.group(2 + n)
+		t.captureGroup(2 + n)
 		return nil
 	}
 	return t.inlineFlags()
@@ -63,10 +63,20 @@ func nameLength(s string) int {
 	return n + 1 + i + 1
 }
 
-// group opens a group whose beginning takes n bytes.
-func (t *translator) group(n int) {
+// captureGroup opens a group that captures, whose beginning takes n bytes.
+func (t *translator) captureGroup(n int) {
+	if !t.search {
+		t.openGroup(n, "(?:")
+		return
+	}
+	t.captures = append(t.captures, t.capture())
+	t.openGroup(n, "(")
+}
+
+// openGroup opens a group whose beginning takes n bytes.
+func (t *translator) openGroup(n int, opening string) {
 	t.in = t.in[n:]
-	t.out.WriteString("(?:")
+	t.out.WriteString(opening)
 	t.groups = append(t.groups, t.now)
 	t.atom = false
 }
@@ -97,10 +107,12 @@ func (t *translator) inlineFlags() error {
 		case c == ':':
 			after := t.now
 			t.now = before
-			t.group(2 + i + 1)
+			t.openGroup(2+i+1, "(?:")
 			t.now = after
 			t.writeFlags()
 			return nil
+		case c == 'U' && t.search:
+			return beyondLinear("(?U")
 		case !t.now.set(c, on):
 			t.now = before
 			return beyondLinear("(?" + string(c))

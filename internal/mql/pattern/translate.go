@@ -1,4 +1,4 @@
-package filter
+package pattern
 
 import (
 	"errors"
@@ -18,12 +18,16 @@ const (
 )
 
 // endOfText is PCRE's $ outside of multiline mode: the end, or before a newline that ends the text.
-const endOfText = `\n?\z`
+const endOfText = `(?:\n?\z)`
+
+// endOfTextApart is endOfText with the newline in a group, so that it can be told from the match.
+const endOfTextApart = `(?:(\n?)\z)`
 
 // flags are the options in force at a place of a pattern.
 type flags struct{ fold, multiline, dotAll, extended bool }
 
-// translator rewrites a pattern of PCRE for Go's engine. Groups capture nothing, since only whether a pattern is found matters.
+// translator rewrites a pattern of PCRE for Go's engine. Groups capture only in a search; otherwise all that matters is whether
+// the pattern is found.
 type translator struct {
 	in     string           // what is still to be read
 	out    *strings.Builder // where what is translated goes: the pattern, or a part of a class
@@ -32,17 +36,26 @@ type translator struct {
 	names  map[string]bool
 	parens int  // at least as many as the groups that backreferences can name
 	atom   bool // something stands before that may be repeated
+
+	search   bool
+	captured int   // groups of Go's engine that capture so far
+	captures []int // those that are the pattern's own
+	ends     []int // those around what endOfText takes although it is not part of the match
 }
 
-// translatePattern returns a pattern for Go's engine that is found in the same texts, or a *beyondLinearError when there is
-// none. Mistakes that Go's parser finds too are left to it. Two corners differ: ^ of multiline mode after a newline that ends
-// the text, and the two letters beyond ASCII that fold to ASCII ones in negated classes such as
-// [^\w] when case is folded.
-func translatePattern(pattern, options string) (string, error) {
+func newTranslator(pattern, options string) *translator {
 	t := &translator{in: pattern, names: map[string]bool{}, out: &strings.Builder{}, parens: strings.Count(pattern, "(")}
 	for _, o := range options {
 		t.now.set(o, true)
 	}
+	return t
+}
+
+// translate returns a pattern for Go's engine that is found in the same texts, or a *beyondLinearError when there is
+// none. Mistakes that Go's parser finds too are left to it. Two corners differ: ^ of multiline mode after a newline that ends
+// the text, and the two letters beyond ASCII that fold to ASCII ones in negated classes such as
+// [^\w] when case is folded.
+func (t *translator) translate() (string, error) {
 	t.writeFlags()
 	for t.in != "" {
 		if err := t.next(); err != nil {
@@ -143,8 +156,19 @@ func (t *translator) end(n int) error {
 	if t.in != "" && t.in[0] != ')' && t.in[0] != '|' {
 		return beyondLinear("an item behind the end of the text")
 	}
-	t.out.WriteString("(?:" + endOfText + ")")
+	if t.search {
+		t.ends = append(t.ends, t.capture())
+		t.out.WriteString(endOfTextApart)
+		return nil
+	}
+	t.out.WriteString(endOfText)
 	return nil
+}
+
+// capture counts a group that captures, and returns its number.
+func (t *translator) capture() int {
+	t.captured++
+	return t.captured
 }
 
 // take copies n bytes.
@@ -207,7 +231,12 @@ func (t *translator) repeat(n int) error {
 	if strings.HasPrefix(t.in, "+") {
 		return beyondLinear("a possessive quantifier")
 	}
-	t.in = strings.TrimPrefix(t.in, "?") // reluctant or not does not decide whether there is a match
+	if strings.HasPrefix(t.in, "?") {
+		t.in = t.in[1:]
+		if t.search { // otherwise it does not matter
+			quantifier += "?"
+		}
+	}
 	// What is repeated already needs a group to be repeated again.
 	t.out.WriteString(quantifier)
 	if next := t.in; next != "" && (strings.IndexByte("*+?", next[0]) >= 0 || next[0] == '{' && repeatLength(next) > 0) {

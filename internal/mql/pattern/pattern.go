@@ -1,4 +1,7 @@
-package filter
+// Package pattern runs regular expressions of PCRE, the language of $regex and $regexMatch, on Go's engine, which takes linear
+// time. A pattern is translated; what Go's engine cannot express is an error that names it. What filters and expressions make
+// of a match does not belong here.
+package pattern
 
 import (
 	"bytes"
@@ -9,15 +12,22 @@ import (
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
 
-// patternMatcher finds a regular expression in text. It must be safe for concurrent use.
-type patternMatcher interface {
-	matches(text []byte) bool
+// Matcher finds a regular expression in text. It is safe for concurrent use.
+type Matcher interface {
+	// Match reports whether the expression is found in text.
+	Match(text []byte) bool
 }
 
-// compilePattern compiles a regular expression of PCRE. What Go's engine can express, which is what takes linear time, runs
-// there; the rest goes to compileBacktracking.
-func compilePattern(pattern, options string) (patternMatcher, error) {
-	translated, err := translatePattern(pattern, options)
+// SyntaxError is a mistake in a regular expression, in PCRE's words.
+type SyntaxError struct{ What string }
+
+func (e *SyntaxError) Error() string { return e.What }
+
+// Compile compiles a regular expression of PCRE with its options, letters of "imsxu". The error is a [*SyntaxError], or one with
+// CommandNotSupported for a pattern that Go's engine cannot express.
+func Compile(pattern, options string) (Matcher, error) {
+	t := newTranslator(pattern, options)
+	translated, err := t.translate()
 	if err == nil {
 		var tree *syntax.Regexp
 		if tree, err = syntax.Parse(translated, syntax.Perl); err == nil {
@@ -30,27 +40,33 @@ func compilePattern(pattern, options string) (patternMatcher, error) {
 			}
 		}
 	}
+	return nil, compileError(pattern, err)
+}
+
+// compileError makes the error of Compile and CompileSearch of what went wrong. Patterns that need backtracking (lookaround,
+// backreferences, atomic groups and the like) are refused, because no engine for them is built in.
+func compileError(pattern string, err error) error {
 	if beyond, ok := errors.AsType[*beyondLinearError](err); ok {
-		return compileBacktracking(pattern, options, beyond)
+		return mongoerr.New(mongoerr.CommandNotSupported, "Regular expression /%s/ is not supported: it uses %s", pattern, beyond.what)
 	}
-	return nil, mongoerr.New(codeRegexInvalid, "Regular expression is invalid: %s", syntaxText(err))
+	return &SyntaxError{syntaxText(err)}
 }
 
 type linearMatcher struct{ re *regexp.Regexp }
 
-func (m linearMatcher) matches(text []byte) bool { return m.re.Match(text) }
+func (m linearMatcher) Match(text []byte) bool { return m.re.Match(text) }
 
 type containsMatcher []byte
 
-func (m containsMatcher) matches(text []byte) bool { return bytes.Contains(text, m) }
+func (m containsMatcher) Match(text []byte) bool { return bytes.Contains(text, m) }
 
 type prefixMatcher []byte
 
-func (m prefixMatcher) matches(text []byte) bool { return bytes.HasPrefix(text, m) }
+func (m prefixMatcher) Match(text []byte) bool { return bytes.HasPrefix(text, m) }
 
 // literalMatcher returns the matcher for plain text, and for plain text at the beginning, which most patterns are; nil for
 // everything else.
-func literalMatcher(tree *syntax.Regexp) patternMatcher {
+func literalMatcher(tree *syntax.Regexp) Matcher {
 	if text, ok := literalText(tree); ok {
 		return containsMatcher(text)
 	}
