@@ -130,7 +130,7 @@ func openAggregate(op *operation, args *aggregateArgs) (feed, error) {
 	if err := op.prepareRead(); err != nil {
 		return nil, err
 	}
-	c := op.server.store.Catalog().Collection(op.db, args.coll)
+	c := op.view.Catalog().Collection(op.db, args.coll)
 	if c == nil {
 		return &pipelineFeed{out: pipeline.Run(emptySource{}), left: -1}, nil
 	}
@@ -146,7 +146,7 @@ func openAggregate(op *operation, args *aggregateArgs) (feed, error) {
 	}
 	order, _ := pipeline.LeadingOrdering()
 	p := plan.Choose(c, f, order, hint)
-	walk := p.Open(op.server.store)
+	walk := p.Open(op.view)
 	rest := pipeline.Without(true, order != nil && p.Sorted)
 	return &pipelineFeed{walk: walk, out: rest.Run(walkSource{walk}), left: -1}, nil
 }

@@ -153,7 +153,10 @@ func (x *indexChange) check(c *store.Collection) error {
 
 // run changes the collection and logs what it was before.
 func (m *collectionChange) run(op *operation) (store.Commit, error) {
-	c, unlock := lockedAlone(op, m.coll)
+	c, unlock, err := lockedAlone(op, m.coll)
+	if err != nil {
+		return store.Commit{}, err
+	}
 	defer unlock()
 	if c == nil {
 		return store.Commit{}, mongoerr.New(mongoerr.NamespaceNotFound, "ns does not exist")

@@ -36,7 +36,7 @@ func (c collationArgument) in(op *operation, coll string) (*collation.Collation,
 	if c.given || coll == "" {
 		return c.value, nil
 	}
-	if at := op.server.store.Catalog().Collection(op.db, coll); at != nil {
+	if at := op.view.Catalog().Collection(op.db, coll); at != nil {
 		return defaultCollation(at)
 	}
 	return nil, nil

@@ -70,7 +70,7 @@ func countDocuments(op *operation, coll string, query bsonraw.Doc, hint bsonraw.
 	if err != nil {
 		return 0, err
 	}
-	c := op.server.store.Catalog().Collection(op.db, coll)
+	c := op.view.Catalog().Collection(op.db, coll)
 	if c == nil {
 		return 0, nil
 	}
@@ -79,9 +79,9 @@ func countDocuments(op *operation, coll string, query bsonraw.Doc, hint bsonraw.
 		return 0, err
 	}
 	if f.IsEmpty() && index == nil {
-		return op.server.store.Count(c)
+		return op.view.Count(op.ctx, c)
 	}
-	walk := plan.Choose(c, f, nil, index).Open(op.server.store)
+	walk := plan.Choose(c, f, nil, index).Open(op.view)
 	defer func() { err = errors.Join(err, walk.Close()) }()
 	for {
 		if _, err := walk.Next(op.ctx); errors.Is(err, io.EOF) {

@@ -122,7 +122,10 @@ func checkInherited(coll *store.Collection, specs []*indexSpec) error {
 
 // run builds the indexes. done is false when somebody else created the collection meanwhile: then it has to be tried again.
 func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
-	coll, unlock := lockedAlone(op, c.coll)
+	coll, unlock, err := lockedAlone(op, c.coll)
+	if err != nil {
+		return false, err
+	}
 	defer unlock()
 	var missing []*indexSpec
 	if coll != nil {
@@ -151,7 +154,7 @@ func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
 	}
 	var built *store.Collection
 	if err == nil {
-		built, err = buildIndexes(st, ch, coll, missing, created)
+		built, err = buildIndexes(op, ch, coll, missing, created)
 	}
 	if err != nil {
 		ch.Discard()
@@ -180,14 +183,14 @@ func (c *createIndexesArgs) missing(indexes []*store.Index) ([]*indexSpec, error
 }
 
 // buildIndexes adds indexes to a collection and returns it as it is then.
-func buildIndexes(st *store.Store, ch *store.Change, c *store.Collection, specs []*indexSpec, isNew bool) (*store.Collection, error) {
+func buildIndexes(op *operation, ch *store.Change, c *store.Collection, specs []*indexSpec, isNew bool) (*store.Collection, error) {
 	build := newUUID()
 	next := *c
 	next.Indexes = slices.Clone(c.Indexes)
 	var documents int64
 	if !isNew {
 		var err error
-		if documents, err = st.Count(c); err != nil {
+		if documents, err = op.server.store.Count(op.ctx, c); err != nil {
 			return nil, err
 		}
 	}

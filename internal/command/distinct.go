@@ -61,12 +61,12 @@ func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Fil
 	}
 	op.out = bsonraw.AppendHeader(op.out, bsonraw.TypeArray, "values")
 	d := distinctList{by: by, list: bsonraw.BeginArray(op.out), seen: map[string]struct{}{}}
-	if c := op.server.store.Catalog().Collection(op.db, coll); c != nil {
+	if c := op.view.Catalog().Collection(op.db, coll); c != nil {
 		index, err := hintedIndex(c, hint)
 		if err != nil {
 			return err
 		}
-		if err := d.collect(op, plan.Choose(c, f, nil, index).Open(op.server.store), path); err != nil {
+		if err := d.collect(op, plan.Choose(c, f, nil, index).Open(op.view), path); err != nil {
 			return err
 		}
 	}

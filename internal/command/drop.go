@@ -39,12 +39,15 @@ func drop(op *operation) error {
 
 // dropCollection drops a collection and returns it as it was; nil when there is none.
 func dropCollection(op *operation, name string) (*store.Collection, store.Commit, error) {
-	c, unlock := lockedAlone(op, name)
+	c, unlock, err := lockedAlone(op, name)
+	if err != nil {
+		return nil, store.Commit{}, err
+	}
 	defer unlock()
 	if c == nil {
 		return nil, store.Commit{}, nil
 	}
-	n, err := op.server.store.Count(c)
+	n, err := op.server.store.Count(op.ctx, c)
 	if err != nil {
 		return nil, store.Commit{}, err
 	}

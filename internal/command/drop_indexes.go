@@ -67,7 +67,10 @@ func isEveryIndex(which bsonraw.Value) bool {
 
 // dropIndexesOf drops the indexes and returns the collection as it was.
 func dropIndexesOf(op *operation, coll string, which bsonraw.Value) (*store.Collection, store.Commit, error) {
-	c, unlock := lockedAlone(op, coll)
+	c, unlock, err := lockedAlone(op, coll)
+	if err != nil {
+		return nil, store.Commit{}, err
+	}
 	defer unlock()
 	if c == nil {
 		return nil, store.Commit{}, mongoerr.New(mongoerr.NamespaceNotFound, "ns not found %s.%s", op.db, coll)

@@ -134,7 +134,7 @@ func openFind(op *operation, args *findArgs) (feed, error) {
 	if left == 0 {
 		left = -1
 	}
-	c := op.server.store.Catalog().Collection(op.db, args.coll)
+	c := op.view.Catalog().Collection(op.db, args.coll)
 	if c == nil {
 		return &pipelineFeed{out: emptySource{}, left: left}, nil
 	}
@@ -147,7 +147,7 @@ func openFind(op *operation, args *findArgs) (feed, error) {
 	if p.Sorted {
 		spec.Ordering = nil
 	}
-	walk := p.Open(op.server.store)
+	walk := p.Open(op.view)
 	return &pipelineFeed{walk: walk, out: aggregation.FromFind(spec).Run(walkSource{walk}), left: left}, nil
 }
 

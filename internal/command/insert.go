@@ -62,7 +62,7 @@ func (w *writer) insertGroup(coll string, docs []bsonraw.Doc, next int) (int, bo
 	if err := g.prepare(docs[next:]); err != nil {
 		return next, false, err
 	}
-	st := op.server.store
+	st := op.target
 	held, err := st.LatchDocs(op.ctx, c, g.idKeys...)
 	if err != nil {
 		return next, false, err
@@ -151,7 +151,7 @@ func hasUnique(c *store.Collection) bool {
 
 // write commits the group and reports whether the command goes on.
 func (g *insertGroup) write() (bool, error) {
-	st := g.op.server.store
+	st := g.op.target
 	tx := st.NewWrite()
 	var records []store.RetryRecord
 	run := retryRun{}
@@ -201,12 +201,12 @@ func (g *insertGroup) allNew() (bool, error) {
 	if len(g.docs) < 2 {
 		return false, nil
 	}
-	some, err := g.op.server.store.HasAny(g.c, g.idKeys)
+	some, err := g.op.target.HasAny(g.c, g.idKeys)
 	return !some, err
 }
 
 func (g *insertGroup) add(tx *store.Write, i int, d bsonraw.Doc, fresh bool) error {
-	st := g.op.server.store
+	st := g.op.target
 	if !fresh {
 		exists, err := st.Has(g.c, g.idKeys[i])
 		if err != nil {

@@ -35,7 +35,7 @@ func listCollections(op *operation) error {
 		return err
 	}
 	var docs []bsonraw.Doc
-	for _, c := range op.server.store.Catalog().Collections(op.db) {
+	for _, c := range op.view.Catalog().Collections(op.db) {
 		entry := collectionEntry(c, nameOnly)
 		ok, err := match.Match(entry)
 		if err != nil {

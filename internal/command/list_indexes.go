@@ -22,7 +22,7 @@ func listIndexes(op *operation) error {
 	if err != nil {
 		return err
 	}
-	c := op.server.store.Catalog().Collection(op.db, coll)
+	c := op.view.Catalog().Collection(op.db, coll)
 	if c == nil {
 		return mongoerr.New(mongoerr.NamespaceNotFound, "ns does not exist: %s.%s", op.db, coll)
 	}

@@ -59,11 +59,13 @@ func (m *modification) run() (modified, error) {
 
 // attempt looks for the documents and changes them. again says that what was found has been changed by others meanwhile.
 func (m *modification) attempt() (done modified, again bool, err error) {
-	c, unlock := m.op.locked(m.coll)
-	if c == nil && m.upsert {
-		if c, unlock, err = m.op.lockedOrNew(m.coll); err != nil {
-			return modified{}, false, err
-		}
+	lock := m.op.locked
+	if m.upsert {
+		lock = m.op.lockedOrNew
+	}
+	c, unlock, err := lock(m.coll)
+	if err != nil {
+		return modified{}, false, err
 	}
 	defer unlock()
 	if c == nil {
@@ -86,7 +88,10 @@ func (m *modification) attempt() (done modified, again bool, err error) {
 
 // changeAll changes every matching document.
 func (m *modification) changeAll(c *store.Collection, hint *store.Index) (total modified, err error) {
-	walk := plan.Choose(c, m.filter, nil, hint).Open(m.op.server.store)
+	// What it changes must not turn up a second time, behind the place where the walk stands.
+	view, release := m.op.target.Pin()
+	defer release()
+	walk := plan.Choose(c, m.filter, nil, hint).Open(view)
 	defer func() { err = errors.Join(err, walk.Close()) }()
 	for {
 		candidate, err := walk.Next(m.op.ctx)
@@ -108,7 +113,7 @@ func (m *modification) changeAll(c *store.Collection, hint *store.Index) (total 
 // changeOne changes the first matching document in the order asked for.
 func (m *modification) changeOne(c *store.Collection, hint *store.Index) (done modified, again bool, err error) {
 	p := plan.Choose(c, m.filter, m.sort, hint)
-	walk := p.Open(m.op.server.store)
+	walk := p.Open(m.op.target)
 	defer func() { err = errors.Join(err, walk.Close()) }()
 	if !p.Sorted {
 		return m.changeLeast(c, walk)
@@ -158,7 +163,7 @@ func (m *modification) changeLeast(c *store.Collection, walk *plan.Walk) (done m
 
 // change modifies one document under its latch. ok is false when it no longer matches: others were faster.
 func (m *modification) change(c *store.Collection, idKey []byte, candidate bsonraw.Doc) (done modified, ok bool, err error) {
-	st := m.op.server.store
+	st := m.op.target
 	held, err := st.LatchDocs(m.op.ctx, c, idKey)
 	if err != nil {
 		return modified{}, false, err
@@ -187,7 +192,7 @@ func (m *modification) change(c *store.Collection, idKey []byte, candidate bsonr
 }
 
 func (m *modification) remove(c *store.Collection, idKey []byte, doc bsonraw.Doc) (modified, error) {
-	tx := m.op.server.store.NewWrite()
+	tx := m.op.target.NewWrite()
 	if err := tx.Delete(c, idKey, doc, m.entry(oplog.Delete, c, nil, doc.Lookup("_id"), m.stmtID)); err != nil {
 		tx.Discard()
 		return modified{}, err
@@ -196,7 +201,7 @@ func (m *modification) remove(c *store.Collection, idKey []byte, doc bsonraw.Doc
 }
 
 func (m *modification) replace(c *store.Collection, idKey []byte, doc bsonraw.Doc, position int) (modified, error) {
-	st := m.op.server.store
+	st := m.op.target
 	out, err := m.update.Apply(m.input(doc, position, false))
 	if err != nil {
 		return modified{}, err
@@ -226,7 +231,7 @@ func (m *modification) input(doc bsonraw.Doc, position int, insert bool) update.
 
 // insert stores the document of an upsert that matched nothing. again says that somebody else inserted it meanwhile.
 func (m *modification) insert(c *store.Collection) (done modified, again bool, err error) {
-	st := m.op.server.store
+	st := m.op.target
 	doc, err := m.newDocument()
 	if err != nil {
 		return modified{}, false, err
@@ -264,7 +269,7 @@ func (m *modification) insert(c *store.Collection) (done modified, again bool, e
 
 // retryDuplicate starts an upsert again when the document in its way is one that the filter matches by now.
 func (m *modification) retryDuplicate(c *store.Collection, duplicate error) (modified, bool, error) {
-	walk := plan.Choose(c, m.filter, nil, nil).Open(m.op.server.store)
+	walk := plan.Choose(c, m.filter, nil, nil).Open(m.op.target)
 	_, err := walk.Next(m.op.ctx)
 	if closed := walk.Close(); closed != nil {
 		return modified{}, false, closed

@@ -9,6 +9,7 @@ import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/oplog"
+	"github.com/sluicestream/sluice/internal/store"
 )
 
 // operation is one command under way.
@@ -20,7 +21,9 @@ type operation struct {
 	cmd    *command
 	body   bsonraw.Doc
 	generic
-	session *session // checked out for a retryable write; nil otherwise
+	session *session     // checked out for a retryable write; nil otherwise
+	view    store.View   // what it reads
+	target  store.Target // where it writes
 
 	reply
 	wrote   oplog.Timestamp
@@ -35,7 +38,10 @@ var operations = sync.Pool{New: func() any { return new(operation) }}
 
 func newOperation(ctx context.Context, c *Conn, req *Request, dst []byte) *operation {
 	op := operations.Get().(*operation)
-	*op = operation{ctx: ctx, server: c.server, conn: c, req: req, body: req.Body, cleanup: op.cleanup}
+	*op = operation{
+		ctx: ctx, server: c.server, conn: c, req: req, body: req.Body, cleanup: op.cleanup,
+		view: c.server.store, target: c.server.store,
+	}
 	op.out, op.start = bsonraw.BeginDoc(dst)
 	return op
 }

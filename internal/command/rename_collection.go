@@ -118,14 +118,18 @@ func (r *rename) run(op *operation) (commit store.Commit, done bool, err error) 
 	case target != nil && !r.dropTarget:
 		return commit, false, mongoerr.New(mongoerr.NamespaceExists, "target namespace exists")
 	}
-	defer lockAlone(source, target)()
+	unlock, err := lockAlone(op.ctx, source, target)
+	if err != nil {
+		return commit, false, err
+	}
+	defer unlock()
 	ch := st.Change()
 	now := st.Catalog()
 	if now.Collection(r.db, r.source) != source || now.Collection(r.db, r.target) != target {
 		ch.Discard()
 		return commit, false, nil
 	}
-	if err := r.fill(st, ch, source, target); err != nil {
+	if err := r.fill(op, ch, source, target); err != nil {
 		ch.Discard()
 		return commit, false, err
 	}
@@ -133,7 +137,7 @@ func (r *rename) run(op *operation) (commit store.Commit, done bool, err error) 
 	return commit, true, err
 }
 
-func (r *rename) fill(st *store.Store, ch *store.Change, source, target *store.Collection) error {
+func (r *rename) fill(op *operation, ch *store.Change, source, target *store.Collection) error {
 	o, at := bsonraw.BeginDoc(nil)
 	o = bsonraw.AppendString(o, "renameCollection", r.from)
 	o = bsonraw.AppendString(o, "to", r.to)
@@ -141,7 +145,7 @@ func (r *rename) fill(st *store.Store, ch *store.Change, source, target *store.C
 	var o2 bsonraw.Doc
 	if target != nil {
 		o = bsonraw.AppendBinary(o, "dropTarget", bsonraw.SubtypeUUID, target.UUID[:])
-		n, err := st.Count(target)
+		n, err := op.server.store.Count(op.ctx, target)
 		if err != nil {
 			return err
 		}

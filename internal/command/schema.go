@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"slices"
@@ -16,29 +17,36 @@ import (
 // it looked up before may be gone by then: it looks again and starts over.
 
 // lockAlone takes the locks of collections exclusively. Their ids are the order: names may be exchanged meanwhile.
-func lockAlone(collections ...*store.Collection) (unlock func()) {
+func lockAlone(ctx context.Context, collections ...*store.Collection) (unlock func(), err error) {
 	list := slices.DeleteFunc(slices.Clone(collections), func(c *store.Collection) bool { return c == nil })
 	slices.SortFunc(list, func(a, b *store.Collection) int { return int(int64(a.ID) - int64(b.ID)) })
-	for _, c := range list {
-		c.Lock.Lock()
-	}
-	return func() {
-		for _, c := range list {
-			c.Lock.Unlock()
+	for i, c := range list {
+		if err := c.Lock.Lock(ctx); err != nil {
+			unlockAlone(list[:i])
+			return nil, err
 		}
+	}
+	return func() { unlockAlone(list) }, nil
+}
+
+func unlockAlone(list []*store.Collection) {
+	for _, c := range list {
+		c.Lock.Unlock()
 	}
 }
 
 // lockedAlone looks a collection up and takes its lock exclusively; unlock gives it back. It is nil when there is none.
-func lockedAlone(op *operation, name string) (c *store.Collection, unlock func()) {
+func lockedAlone(op *operation, name string) (c *store.Collection, unlock func(), err error) {
 	for {
 		c = op.server.store.Catalog().Collection(op.db, name)
 		if c == nil {
-			return nil, func() {}
+			return nil, func() {}, nil
 		}
-		unlock = lockAlone(c)
+		if unlock, err = lockAlone(op.ctx, c); err != nil {
+			return nil, nil, err
+		}
 		if op.server.store.Catalog().Collection(op.db, name) == c {
-			return c, unlock
+			return c, unlock, nil
 		}
 		unlock()
 	}

@@ -176,15 +176,17 @@ func (w *writer) appendRetried() {
 }
 
 // locked looks a collection up and takes its lock, shared; unlock gives it back. It is nil when there is none.
-func (op *operation) locked(name string) (c *store.Collection, unlock func()) {
+func (op *operation) locked(name string) (c *store.Collection, unlock func(), err error) {
 	for {
 		c = op.server.store.Catalog().Collection(op.db, name)
 		if c == nil {
-			return nil, func() {}
+			return nil, func() {}, nil
 		}
-		c.Lock.RLock()
+		if err := c.Lock.RLock(op.ctx); err != nil {
+			return nil, nil, err
+		}
 		if !c.Dropped() && op.server.store.Catalog().Collection(op.db, name) == c {
-			return c, c.Lock.RUnlock
+			return c, c.Lock.RUnlock, nil
 		}
 		// It changed between the look and the lock: look again.
 		c.Lock.RUnlock()
@@ -194,8 +196,8 @@ func (op *operation) locked(name string) (c *store.Collection, unlock func()) {
 // lockedOrNew is locked for a write that creates the collection where there is none.
 func (op *operation) lockedOrNew(name string) (*store.Collection, func(), error) {
 	for {
-		if c, unlock := op.locked(name); c != nil {
-			return c, unlock, nil
+		if c, unlock, err := op.locked(name); c != nil || err != nil {
+			return c, unlock, err
 		}
 		if _, err := ensureCollection(op, op.db, name); err != nil {
 			return nil, nil, err

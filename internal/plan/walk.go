@@ -16,7 +16,7 @@ import (
 // behind the last document, in the state that the store has then.
 type Walk struct {
 	plan    *Plan
-	store   *store.Store
+	view    store.View
 	ranges  []store.Range // what is left, in the direction of the walk
 	docs    *store.Docs
 	entries *store.Entries
@@ -28,9 +28,9 @@ type Walk struct {
 	ended   bool
 }
 
-// Open begins a walk. Close ends it.
-func (p *Plan) Open(st *store.Store) *Walk {
-	w := &Walk{plan: p, store: st, ranges: slices.Clone(p.ranges)}
+// Open begins a walk of what the view has. Close ends it.
+func (p *Plan) Open(view store.View) *Walk {
+	w := &Walk{plan: p, view: view, ranges: slices.Clone(p.ranges)}
 	if p.Index == nil {
 		w.ranges = []store.Range{{}}
 	}
@@ -89,7 +89,7 @@ func (w *Walk) next() (bsonraw.Doc, error) {
 func (w *Walk) getPoint() (bsonraw.Doc, error) {
 	w.ended = true
 	w.idKey = w.plan.point
-	doc, _, ok, err := w.store.Get(w.buf[:0], w.plan.Collection, w.idKey)
+	doc, _, ok, err := w.view.Get(w.buf[:0], w.plan.Collection, w.idKey)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (w *Walk) nextDoc() (bsonraw.Doc, error) {
 				w.ended = true
 				return nil, io.EOF
 			}
-			docs, err := w.store.Docs(w.plan.Collection, w.rest(), w.plan.Reverse)
+			docs, err := w.view.Docs(w.plan.Collection, w.rest(), w.plan.Reverse)
 			if err != nil {
 				return nil, err
 			}
@@ -135,7 +135,7 @@ func (w *Walk) nextEntry() (bsonraw.Doc, error) {
 				w.ended = true
 				return nil, io.EOF
 			}
-			entries, err := w.store.Entries(w.plan.Index, w.rest(), w.plan.Reverse)
+			entries, err := w.view.Entries(w.plan.Index, w.rest(), w.plan.Reverse)
 			if err != nil {
 				return nil, err
 			}
@@ -156,7 +156,7 @@ func (w *Walk) nextEntry() (bsonraw.Doc, error) {
 			continue
 		}
 		w.idKey = w.entries.IDKey()
-		doc, _, ok, err := w.store.Get(w.buf[:0], w.plan.Collection, w.idKey)
+		doc, _, ok, err := w.view.Get(w.buf[:0], w.plan.Collection, w.idKey)
 		if err != nil {
 			return nil, err
 		}
@@ -170,7 +170,7 @@ func (w *Walk) nextEntry() (bsonraw.Doc, error) {
 // stillThere checks, after a view of the store was opened, that the view had what the plan is made for.
 func (w *Walk) stillThere() error {
 	c := w.plan.Collection
-	now := w.store.Catalog().Collection(c.DB, c.Name)
+	now := w.view.Catalog().Collection(c.DB, c.Name)
 	if now == nil || now.ID != c.ID {
 		return mongoerr.New(mongoerr.QueryPlanKilled, "collection dropped or renamed while it was read: %s", c.NS())
 	}

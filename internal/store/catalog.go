@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -36,7 +35,7 @@ type Collection struct {
 type Shared struct {
 	// Lock is held shared by reads and writes of documents and exclusively by changes of the schema. It comes before latches
 	// and the commit lock.
-	Lock sync.RWMutex
+	Lock Lock
 
 	dropped atomic.Bool
 	count   docCount

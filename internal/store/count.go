@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -15,7 +17,7 @@ type docCount struct {
 }
 
 // Count returns the number of documents in the collection.
-func (s *Store) Count(c *Collection) (int64, error) {
+func (s *Store) Count(ctx context.Context, c *Collection) (int64, error) {
 	if c.count.known.Load() {
 		return c.count.n.Load(), nil
 	}
@@ -30,19 +32,28 @@ func (s *Store) Count(c *Collection) (int64, error) {
 	c.count.n.Store(0)
 	s.commit.mu.Unlock()
 	defer snapshot.Close()
-	prefix := numberedKey(kindDocument, c.ID)
-	it, err := snapshot.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	n, err := (reader{db: stored{snapshot}, failed: s.failed}).count(ctx, c)
 	if err != nil {
-		return 0, err
-	}
-	defer it.Close()
-	var n int64
-	for it.First(); it.Valid(); it.Next() {
-		n++
-	}
-	if err := it.Error(); err != nil {
 		return 0, err
 	}
 	c.count.known.Store(true)
 	return c.count.n.Add(n), nil
+}
+
+// checkCountEvery is after how many documents a count looks whether its context has ended.
+const checkCountEvery = 4096
+
+// count counts a collection's documents one by one.
+func (r reader) count(ctx context.Context, c *Collection) (n int64, err error) {
+	prefix := numberedKey(kindDocument, c.ID)
+	it, err := r.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	if err != nil {
+		return 0, err
+	}
+	for it.First(); it.Valid(); it.Next() {
+		if n++; n%checkCountEvery == 0 && ctx.Err() != nil {
+			return 0, errors.Join(contextError(ctx), it.Close())
+		}
+	}
+	return n, errors.Join(it.Error(), it.Close())
 }

@@ -64,3 +64,14 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 func (l pebbleLogger) Fatalf(format string, args ...any) {
 	l.failed.set(fmt.Errorf(format, args...))
 }
+
+// Failed is closed when the storage has failed and the store has stopped; Err then tells why.
+func (r reader) Failed() <-chan struct{} { return r.failed.ch }
+
+// Err returns the failure of the storage, or nil.
+func (r reader) Err() error {
+	if r.failed.get() == nil {
+		return nil
+	}
+	return r.failed.err
+}

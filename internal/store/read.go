@@ -15,7 +15,7 @@ import (
 
 // reader reads what the store has, from one source: the database as it is, or a snapshot of it.
 type reader struct {
-	db     pebble.Reader
+	db     source
 	failed *failure
 }
 
@@ -89,7 +89,7 @@ type Range struct{ From, To []byte }
 
 // Docs walks documents in the order of _id.
 type Docs struct {
-	it      *pebble.Iterator
+	it      iterator
 	reverse bool
 	started bool
 	doc     bsonraw.Doc
@@ -117,7 +117,7 @@ func bounds(prefix []byte, r Range) *pebble.IterOptions {
 }
 
 // step moves an iterator on in its direction.
-func step(it *pebble.Iterator, started *bool, reverse bool) bool {
+func step(it iterator, started *bool, reverse bool) bool {
 	first := !*started
 	*started = true
 	switch {
@@ -156,7 +156,7 @@ func (d *Docs) Close() error { return errors.Join(d.err, d.it.Error(), d.it.Clos
 
 // Entries walks the entries of an index in its order.
 type Entries struct {
-	it      *pebble.Iterator
+	it      iterator
 	reverse bool
 	started bool
 	values  []byte

@@ -84,7 +84,7 @@ func scanStored(ctx context.Context, s *Store, from, last oplog.Timestamp, fn fu
 
 // checkFloor compares from with the floor as the same iterator sees it: a trim that happens meanwhile is not seen, its
 // entries are.
-func checkFloor(it *pebble.Iterator, from oplog.Timestamp) error {
+func checkFloor(it iterator, from oplog.Timestamp) error {
 	if !it.First() || len(it.Key()) != len(floorKey) {
 		return it.Error()
 	}

@@ -148,7 +148,7 @@ func (s *Store) openPebble(cfg Config) error {
 		s.cache.Unref()
 		return err
 	}
-	s.db, s.reader.db = db, db
+	s.db, s.reader.db = db, stored{db}
 	s.images = &images{db: db, failure: s.failed}
 	return nil
 }
@@ -259,17 +259,6 @@ func (s *Store) Waves() *Waves { return &s.waves }
 
 // Term counts how often the store was opened: the term of the primary, which must grow with every start.
 func (s *Store) Term() int64 { return s.term }
-
-// Failed is closed when the storage has failed and the store has stopped; Err then tells why.
-func (s *Store) Failed() <-chan struct{} { return s.failed.ch }
-
-// Err returns the failure of the storage, or nil.
-func (s *Store) Err() error {
-	if s.failed.get() == nil {
-		return nil
-	}
-	return s.failed.err
-}
 
 // DiskUsage returns the bytes that the store takes.
 func (s *Store) DiskUsage() int64 { return int64(s.db.Metrics().DiskSpaceUsage()) }

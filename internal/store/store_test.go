@@ -166,7 +166,7 @@ func TestReopenedStoreHasEverythingAndGoesOnInTime(t *testing.T) {
 	if err := s.CheckUnique(c, []byte("other"), doc("_id", 9, "a", 3)); !mongoerr.Is(err, mongoerr.DuplicateKey) {
 		t.Fatalf("unique entry of an array element is not found: %v", err)
 	}
-	if n, err := s.Count(c); n != 2 || err != nil {
+	if n, err := s.Count(t.Context(), c); n != 2 || err != nil {
 		t.Fatalf("Count = %d, %v", n, err)
 	}
 	if commit := insert(t, s, c, doc("_id", 3)); commit.First <= before.Last {
