@@ -40,6 +40,7 @@ const (
 	ConflictingUpdateOperators               Code = 40
 	CursorNotFound                           Code = 43
 	CursorInUse                              Code = 143
+	ExceededMemoryLimit                      Code = 146
 	NoMatchingDocument                       Code = 47
 	NamespaceExists                          Code = 48
 	MaxTimeMSExpired                         Code = 50
@@ -72,6 +73,7 @@ const (
 	DocumentValidationFailure                Code = 121
 	CommandFailed                            Code = 125
 	StaleEpoch                               Code = 150
+	DurationOverflow                         Code = 159
 	CappedPositionLost                       Code = 136
 	ReadConcernMajorityNotAvailableYet       Code = 134
 	FailedToSatisfyReadPreference            Code = 133
@@ -91,6 +93,7 @@ const (
 	RetryChangeStream                        Code = 234
 	CursorKilled                             Code = 237
 	SnapshotTooOld                           Code = 239
+	ConversionFailure                        Code = 241
 	SnapshotUnavailable                      Code = 246
 	NoSuchTransaction                        Code = 251
 	TransactionCommitted                     Code = 256
@@ -170,7 +173,8 @@ var names = map[Code]string{
 	IDLUnknownField: "IDLUnknownField", IDLDuplicateField: "IDLDuplicateField",
 	CannotIndexParallelArrays: "CannotIndexParallelArrays", AmbiguousIndexKeyPattern: "AmbiguousIndexKeyPattern",
 	ClientMetadataAppNameTooLarge: "ClientMetadataAppNameTooLarge", FailPointSetFailed: "FailPointSetFailed",
-	DatabaseDifferCase: "DatabaseDifferCase",
+	DatabaseDifferCase: "DatabaseDifferCase", ExceededMemoryLimit: "ExceededMemoryLimit", DurationOverflow: "DurationOverflow",
+	ConversionFailure: "ConversionFailure",
 }
 
 // Name returns the code's name as codeName shows it.

@@ -1,6 +1,8 @@
 package aggregation
 
 import (
+	"strings"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/expression"
@@ -10,182 +12,124 @@ import (
 type accumulator interface {
 	// add takes a value, which is valid during the call, and returns how many bytes it keeps more than before.
 	add(v bsonraw.Value) (kept int, err error)
-	// result is valid until ctx.Reset.
+	// result is valid until ctx.Reset. More values may follow.
 	result(ctx *expression.Context) (bsonraw.Value, error)
 }
 
-// accumulators is the table of $group's operators; those of MongoDB 7.0 that there are not yet are nil.
-var accumulators = map[string]func(*expression.Scope) accumulator{
-	"$sum":          func(*expression.Scope) accumulator { return &totalSum{} },
-	"$avg":          func(*expression.Scope) accumulator { return &totalAverage{} },
-	"$min":          func(s *expression.Scope) accumulator { return &extreme{sign: -1, scope: s} },
-	"$max":          func(s *expression.Scope) accumulator { return &extreme{sign: 1, scope: s} },
-	"$first":        func(*expression.Scope) accumulator { return &firstValue{} },
-	"$last":         func(*expression.Scope) accumulator { return &lastValue{} },
-	"$push":         func(*expression.Scope) accumulator { return &pushed{list: bsonraw.BeginArray(nil)} },
-	"$addToSet":     func(s *expression.Scope) accumulator { return &distinctValues{scope: s} },
-	"$mergeObjects": func(*expression.Scope) accumulator { return &merged{} },
-
-	"$accumulator": nil, "$bottom": nil, "$bottomN": nil, "$firstN": nil, "$lastN": nil, "$maxN": nil, "$median": nil, "$minN": nil,
-	"$percentile": nil, "$stdDevPop": nil, "$stdDevSamp": nil, "$top": nil, "$topN": nil,
+// accumulation is a compiled accumulator.
+type accumulation struct {
+	// input is what the accumulator takes of a document.
+	input accumulatorInput
+	// count is the n of the operators that have one, else nil. Of a group it sees the _id alone.
+	count *expression.Expression
+	start func(n int64) accumulator
 }
 
-type totalSum struct{ total expression.Total }
-
-func (a *totalSum) add(v bsonraw.Value) (int, error) {
-	a.total.Add(v)
-	return 0, nil
+// accumulatorInput computes one value for a document: an expression, or several of them put together.
+type accumulatorInput interface {
+	Eval(ctx *expression.Context, doc bsonraw.Doc) (bsonraw.Value, error)
+	Optimize() error
 }
 
-func (a *totalSum) result(ctx *expression.Context) (bsonraw.Value, error) {
-	return a.total.Sum(ctx), nil
+// accumulatorCompiler reads the argument of an accumulator.
+type accumulatorCompiler func(c *compiler, name string, argument bsonraw.Value) (accumulation, error)
+
+// accumulators is the table of $group's operators, those of MongoDB 7.0 that there are not included: they are nil.
+var accumulators = map[string]accumulatorCompiler{
+	"$sum":          unaryAccumulator(func(*expression.Scope) accumulator { return &totalSum{} }),
+	"$avg":          unaryAccumulator(func(*expression.Scope) accumulator { return &totalAverage{} }),
+	"$min":          unaryAccumulator(func(s *expression.Scope) accumulator { return &extreme{sign: -1, scope: s} }),
+	"$max":          unaryAccumulator(func(s *expression.Scope) accumulator { return &extreme{sign: 1, scope: s} }),
+	"$first":        unaryAccumulator(func(*expression.Scope) accumulator { return &firstValue{} }),
+	"$last":         unaryAccumulator(func(*expression.Scope) accumulator { return &lastValue{} }),
+	"$push":         unaryAccumulator(func(*expression.Scope) accumulator { return &pushed{list: bsonraw.BeginArray(nil)} }),
+	"$addToSet":     unaryAccumulator(func(s *expression.Scope) accumulator { return &distinctValues{scope: s} }),
+	"$mergeObjects": unaryAccumulator(func(*expression.Scope) accumulator { return &merged{} }),
+	"$stdDevPop":    unaryAccumulator(func(*expression.Scope) accumulator { return &deviation{} }),
+	"$stdDevSamp":   unaryAccumulator(func(*expression.Scope) accumulator { return &deviation{sample: true} }),
+	"$count":        compileCountAccumulator,
+
+	"$firstN": countedAccumulator(codeFirstNObject, func(_ *expression.Scope, n int64) accumulator { return &firstValues{n: n} }),
+	"$lastN":  countedAccumulator(codeFirstNObject, func(_ *expression.Scope, n int64) accumulator { return &lastValues{n: n} }),
+	"$minN":   countedAccumulator(codeMinNObject, func(s *expression.Scope, n int64) accumulator { return newExtremes(s, n, false) }),
+	"$maxN":   countedAccumulator(codeMinNObject, func(s *expression.Scope, n int64) accumulator { return newExtremes(s, n, true) }),
+
+	"$top":     rankedAccumulator(rankedForm{single: true}),
+	"$topN":    rankedAccumulator(rankedForm{}),
+	"$bottom":  rankedAccumulator(rankedForm{single: true, bottom: true}),
+	"$bottomN": rankedAccumulator(rankedForm{bottom: true}),
+
+	"$median":     quantileAccumulator,
+	"$percentile": quantileAccumulator,
+
+	"$accumulator": nil,
 }
 
-type totalAverage struct{ total expression.Total }
-
-func (a *totalAverage) add(v bsonraw.Value) (int, error) {
-	a.total.Add(v)
-	return 0, nil
-}
-
-func (a *totalAverage) result(ctx *expression.Context) (bsonraw.Value, error) {
-	return a.total.Average(ctx)
-}
-
-// extreme is $min or $max. Null and what is missing do not count.
-type extreme struct {
-	sign  int
-	scope *expression.Scope
-	value bsonraw.Value
-}
-
-func (a *extreme) add(v bsonraw.Value) (int, error) {
-	if v.Type.Class() == bsonraw.TypeNull.Class() || v.Type == bsonraw.TypeUndefined {
-		return 0, nil
+// compileAccumulation reads {$operator: argument}, whose form has been checked.
+func compileAccumulation(c *compiler, spec bsonraw.Doc) (accumulation, error) {
+	operator := firstKey(spec)
+	argument := spec.Lookup(operator)
+	compile, known := accumulators[operator]
+	switch {
+	case argument.Type == bsonraw.TypeArray:
+		return accumulation{}, mongoerr.New(40237, "The %s accumulator is a unary operator", operator)
+	case !known:
+		return accumulation{}, mongoerr.New(15952, "unknown group operator '%s'", operator)
+	case compile == nil:
+		return accumulation{}, mongoerr.New(mongoerr.CommandNotSupported, "Accumulator %s is not supported by this server", operator)
 	}
-	if !a.value.IsMissing() && a.scope.Collation().Compare(v, a.value)*a.sign <= 0 {
-		return 0, nil
-	}
-	kept := len(v.Data) - len(a.value.Data)
-	a.value = keep(a.value, v)
-	return kept, nil
+	return compile(c, operator, argument)
 }
 
-func (a *extreme) result(*expression.Context) (bsonraw.Value, error) { return orNull(a.value), nil }
-
-type firstValue struct {
-	value bsonraw.Value
-	taken bool
-}
-
-func (a *firstValue) add(v bsonraw.Value) (int, error) {
-	if a.taken {
-		return 0, nil
-	}
-	a.taken, a.value = true, keep(a.value, v)
-	return len(v.Data), nil
-}
-
-func (a *firstValue) result(*expression.Context) (bsonraw.Value, error) { return orNull(a.value), nil }
-
-type lastValue struct{ value bsonraw.Value }
-
-func (a *lastValue) add(v bsonraw.Value) (int, error) {
-	kept := len(v.Data) - len(a.value.Data)
-	a.value = keep(a.value, v)
-	return kept, nil
-}
-
-func (a *lastValue) result(*expression.Context) (bsonraw.Value, error) { return orNull(a.value), nil }
-
-// pushed is $push: all values in their order.
-type pushed struct{ list bsonraw.ArrayBuilder }
-
-func (a *pushed) add(v bsonraw.Value) (int, error) {
-	if v.IsMissing() {
-		return 0, nil
-	}
-	before := a.list.Size()
-	a.list.Append(v)
-	return a.list.Size() - before, nil
-}
-
-func (a *pushed) result(*expression.Context) (bsonraw.Value, error) {
-	return bsonraw.Value{Type: bsonraw.TypeArray, Data: a.list.End()}, nil
-}
-
-// distinctValues is $addToSet: each value once, in the order in which they came first.
-type distinctValues struct {
-	scope *expression.Scope
-	seen  map[string]struct{}
-	list  []bsonraw.Value
-	key   []byte
-}
-
-func (a *distinctValues) add(v bsonraw.Value) (int, error) {
-	if v.IsMissing() {
-		return 0, nil
-	}
-	if a.seen == nil {
-		a.seen = map[string]struct{}{}
-	}
-	a.key = a.scope.Collation().AppendKey(a.key[:0], v)
-	if _, ok := a.seen[string(a.key)]; ok {
-		return 0, nil
-	}
-	a.seen[string(a.key)] = struct{}{}
-	a.list = append(a.list, keep(bsonraw.Value{}, v))
-	return len(a.key) + len(v.Data), nil
-}
-
-func (a *distinctValues) result(*expression.Context) (bsonraw.Value, error) {
-	list := bsonraw.BeginArray(nil)
-	for _, v := range a.list {
-		list.Append(v)
-	}
-	return bsonraw.Value{Type: bsonraw.TypeArray, Data: list.End()}, nil
-}
-
-// merged is $mergeObjects: the fields of all documents, the last value of each.
-type merged struct {
-	names  []string
-	values map[string]bsonraw.Value
-}
-
-func (a *merged) add(v bsonraw.Value) (kept int, err error) {
-	if v.Type.Class() == bsonraw.TypeNull.Class() || v.Type == bsonraw.TypeUndefined {
-		return 0, nil
-	}
-	if v.Type != bsonraw.TypeDocument {
-		return 0, mongoerr.New(5911200, "$mergeObjects only supports objects")
-	}
-	if a.values == nil {
-		a.values = map[string]bsonraw.Value{}
-	}
-	for it := v.Doc().Iter(); it.Next(); {
-		name := string(it.Key())
-		old, known := a.values[name]
-		if !known {
-			a.names = append(a.names, name)
-			kept += 2 * len(name)
+// optimize evaluates what no document changes.
+func (a *accumulation) optimize() error {
+	if a.count != nil {
+		if err := a.count.Optimize(); err != nil {
+			return err
 		}
-		a.values[name] = keep(bsonraw.Value{}, it.Value())
-		kept += len(it.Value().Data) - len(old.Data)
 	}
-	return kept, nil
+	return a.input.Optimize()
 }
 
-func (a *merged) result(*expression.Context) (bsonraw.Value, error) {
-	out, at := bsonraw.BeginDoc(nil)
-	for _, name := range a.names {
-		out = bsonraw.AppendValue(out, name, a.values[name])
+// begin makes the accumulator for a group, whose _id may be a document that its n reads.
+func (a *accumulation) begin(ctx *expression.Context, id bsonraw.Value) (accumulator, error) {
+	if a.count == nil {
+		return a.start(1), nil
 	}
-	return bsonraw.Value{Type: bsonraw.TypeDocument, Data: bsonraw.EndDoc(out, at)}, nil
+	root := bsonraw.Empty
+	if id.IsDoc() {
+		root = id.Doc()
+	}
+	v, err := a.count.Eval(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	n, err := expression.PickCount(v)
+	if err != nil {
+		return nil, err
+	}
+	return a.start(n), nil
 }
 
-// keep copies v into the memory of old, which is given up.
-func keep(old, v bsonraw.Value) bsonraw.Value {
-	return bsonraw.Value{Type: v.Type, Data: append(old.Data[:0:cap(old.Data)], v.Data...)}
+// unaryAccumulator is the row of an operator whose argument is an expression.
+func unaryAccumulator(begin func(*expression.Scope) accumulator) accumulatorCompiler {
+	return func(c *compiler, _ string, argument bsonraw.Value) (accumulation, error) {
+		input, err := expression.Compile(argument, c.scope)
+		return accumulation{input: input, start: func(int64) accumulator { return begin(c.scope) }}, err
+	}
+}
+
+func compileCountAccumulator(c *compiler, _ string, argument bsonraw.Value) (accumulation, error) {
+	if argument.Type != bsonraw.TypeDocument || !argument.Doc().IsEmpty() {
+		return accumulation{}, mongoerr.New(mongoerr.TypeMismatch, "$count takes no arguments, i.e. $count:{}")
+	}
+	input, err := expression.Compile(bsonraw.Int32Value(1), c.scope)
+	return accumulation{input: input, start: func(int64) accumulator { return &totalSum{} }}, err
+}
+
+// isAccumulator reports whether a value has the form of an accumulator's specification.
+func isAccumulator(spec bsonraw.Value) bool {
+	return spec.Type == bsonraw.TypeDocument && strings.HasPrefix(firstKey(spec.Doc()), "$")
 }
 
 func orNull(v bsonraw.Value) bsonraw.Value {
@@ -193,4 +137,9 @@ func orNull(v bsonraw.Value) bsonraw.Value {
 		return bsonraw.NullValue
 	}
 	return v
+}
+
+// keep copies v into the memory of old, which is given up.
+func keep(old, v bsonraw.Value) bsonraw.Value {
+	return bsonraw.Value{Type: v.Type, Data: append(old.Data[:0:cap(old.Data)], v.Data...)}
 }

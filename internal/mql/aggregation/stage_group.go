@@ -15,13 +15,13 @@ import (
 type group struct {
 	scope  *expression.Scope
 	id     *expression.Expression
+	absent bsonraw.Value // what an _id counts as that has no value
 	fields []groupField
 }
 
 type groupField struct {
 	name string
-	make func(*expression.Scope) accumulator
-	of   *expression.Expression
+	accumulation
 }
 
 func compileGroup(c *compiler, _ string, spec bsonraw.Value) (stage, error) {
@@ -42,16 +42,36 @@ func compileGroup(c *compiler, _ string, spec bsonraw.Value) (stage, error) {
 		if g.id != nil {
 			return nil, mongoerr.New(15948, "a group's _id may only be specified once")
 		}
-		id, err := expression.Compile(it.Value(), c.scope)
-		if err != nil {
+		if err := g.compileID(c, it.Value()); err != nil {
 			return nil, err
 		}
-		g.id = id
 	}
 	if g.id == nil {
 		return nil, mongoerr.New(15955, "a group specification must include an _id")
 	}
 	return g, nil
+}
+
+// compileID reads the expression of the groups. In a document of one field that has no value, the field is null; among others it is
+// left out.
+func (g *group) compileID(c *compiler, v bsonraw.Value) (err error) {
+	g.absent = bsonraw.NullValue
+	if v.Type == bsonraw.TypeDocument && !isOperator(v) {
+		fields := 0
+		var name []byte
+		for it := v.Doc().Iter(); it.Next(); fields++ {
+			if t := it.Value().Type; t.IsNumber() || t == bsonraw.TypeBool {
+				return mongoerr.New(17390, "$group does not support inclusion-style expressions")
+			}
+			name = it.Key()
+		}
+		if fields == 1 {
+			out, at := bsonraw.BeginDoc(nil)
+			g.absent = bsonraw.Doc(bsonraw.EndDoc(bsonraw.AppendNull(out, name), at)).Value()
+		}
+	}
+	g.id, err = expression.Compile(v, c.scope)
+	return err
 }
 
 func compileGroupField(c *compiler, name string, spec bsonraw.Value) (f groupField, err error) {
@@ -60,30 +80,13 @@ func compileGroupField(c *compiler, name string, spec bsonraw.Value) (f groupFie
 		return f, mongoerr.New(40235, "The field name '%s' cannot contain '.'", name)
 	case strings.HasPrefix(name, "$"):
 		return f, mongoerr.New(40236, "The field name '%s' cannot be an operator name", name)
-	case spec.Type != bsonraw.TypeDocument || !strings.HasPrefix(firstKey(spec.Doc()), "$"):
+	case !isAccumulator(spec):
 		return f, mongoerr.New(40234, "The field '%s' must be an accumulator object", name)
 	case spec.Doc().Len() != 1:
 		return f, mongoerr.New(40238, "The field '%s' must specify one accumulator", name)
 	}
-	operator := firstKey(spec.Doc())
-	operand := spec.Doc().Lookup(operator)
-	if operator == "$count" {
-		if operand.Type != bsonraw.TypeDocument || !operand.Doc().IsEmpty() {
-			return f, mongoerr.New(mongoerr.TypeMismatch, "$count takes no arguments, i.e. $count:{}")
-		}
-		operator, operand = "$sum", bsonraw.Int32Value(1)
-	}
-	newAccumulator, known := accumulators[operator]
-	switch {
-	case !known:
-		return f, mongoerr.New(15952, "unknown group operator '%s'", operator)
-	case newAccumulator == nil:
-		return f, mongoerr.New(mongoerr.CommandNotSupported, "Accumulator %s is not supported by this server", operator)
-	case operand.Type == bsonraw.TypeArray:
-		return f, mongoerr.New(40237, "The %s accumulator is a unary operator", operator)
-	}
-	f.name, f.make = name, newAccumulator
-	f.of, err = expression.Compile(operand, c.scope)
+	f.name = name
+	f.accumulation, err = compileAccumulation(c, spec.Doc())
 	return f, err
 }
 
@@ -101,8 +104,8 @@ func (s *group) optimize() error {
 	if err := s.id.Optimize(); err != nil {
 		return err
 	}
-	for _, f := range s.fields {
-		if err := f.of.Optimize(); err != nil {
+	for i := range s.fields {
+		if err := s.fields[i].optimize(); err != nil {
 			return err
 		}
 	}
@@ -158,9 +161,12 @@ func (s *grouped) take(doc bsonraw.Doc) error {
 	if err != nil {
 		return err
 	}
-	state := s.state(id)
-	for i, f := range s.fields {
-		v, err := f.of.Eval(&s.ctx, doc)
+	state, err := s.state(id)
+	if err != nil {
+		return err
+	}
+	for i := range s.fields {
+		v, err := s.fields[i].input.Eval(&s.ctx, doc)
 		if err != nil {
 			return err
 		}
@@ -177,21 +183,27 @@ func (s *grouped) take(doc bsonraw.Doc) error {
 	return nil
 }
 
-// state returns the group of an _id. A missing one is null's.
-func (s *grouped) state(id bsonraw.Value) *groupState {
-	id = orNull(id)
+// state returns the group of an _id.
+func (s *grouped) state(id bsonraw.Value) (*groupState, error) {
+	if id.IsMissing() || id.IsDoc() && id.Doc().IsEmpty() && s.absent.IsDoc() {
+		id = s.absent
+	}
 	s.key = s.scope.Collation().AppendKey(s.key[:0], id)
 	if state := s.byKey[string(s.key)]; state != nil {
-		return state
+		return state, nil
 	}
 	state := &groupState{id: keep(bsonraw.Value{}, id)}
-	for _, f := range s.fields {
-		state.fields = append(state.fields, f.make(s.scope))
+	for i := range s.fields {
+		a, err := s.fields[i].begin(&s.ctx, state.id)
+		if err != nil {
+			return nil, err
+		}
+		state.fields = append(state.fields, a)
 	}
 	s.byKey[string(s.key)] = state
 	s.order = append(s.order, state)
 	s.used += groupOverhead + len(s.key) + len(id.Data)
-	return state
+	return state, nil
 }
 
 func (s *grouped) document(state *groupState) (bsonraw.Doc, error) {

@@ -159,6 +159,22 @@ func (c *compiler) bind(name string) (slot Slot, restore func()) {
 	return slot, func() { c.scope = outer }
 }
 
+// constant evaluates an operand that must be known when compiling; ok is false for others.
+func (c *compiler) constant(v bsonraw.Value) (value bsonraw.Value, ok bool, err error) {
+	n, err := c.operand(v)
+	if err != nil {
+		return value, false, err
+	}
+	if n, err = fold(&Context{vars: make([]bsonraw.Value, c.slots)}, n); err != nil {
+		return value, false, err
+	}
+	known, ok := n.(*constant)
+	if !ok {
+		return value, false, nil
+	}
+	return known.value, true, nil
+}
+
 // IsOperator reports whether name is an operator of the expression language, be it in the table or not yet.
 func IsOperator(name string) bool {
 	_, ok := operators[name]

@@ -21,9 +21,6 @@ type Context struct {
 	arena   arena
 }
 
-// codeExceededMemoryLimit is the code for an expression whose values outgrow the memory that one document may take.
-const codeExceededMemoryLimit mongoerr.Code = 146
-
 // memoryLimit bounds what is computed for one document, in bytes.
 const memoryLimit = 100 << 20
 
@@ -81,7 +78,7 @@ func (c *Context) keepValue(t bsonraw.Type, buf []byte) (bsonraw.Value, error) {
 }
 
 func errMemory() error {
-	return mongoerr.New(codeExceededMemoryLimit, "Expression used too much memory for one document: the limit is %d bytes", memoryLimit)
+	return mongoerr.New(mongoerr.ExceededMemoryLimit, "Expression used too much memory for one document: the limit is %d bytes", memoryLimit)
 }
 
 // Discard takes back a buffer from Scratch.

@@ -24,12 +24,16 @@ func CompileObject(doc bsonraw.Doc, scope *Scope) (*Expression, error) {
 }
 
 func compileWith(scope *Scope, read func(c *compiler) (node, error)) (*Expression, error) {
-	c := &compiler{table: operators, scope: scope, slots: scope.slotCount()}
+	c := newCompiler(scope)
 	root, err := read(c)
 	if err != nil {
 		return nil, err
 	}
 	return &Expression{root: root, slots: c.slots}, nil
+}
+
+func newCompiler(scope *Scope) *compiler {
+	return &compiler{table: operators, scope: scope, slots: scope.slotCount()}
 }
 
 // NewFieldPath returns the expression for a path, given without its dollar sign. The path must be one that [ParsePath] takes.

@@ -139,7 +139,7 @@ func TestMemoryOfOneDocumentIsBounded(t *testing.T) {
 	e := mustCompile(t, text, nil)
 	var ctx Context
 	_, err := e.Eval(&ctx, fromJSON(t, `{"a": ["`+strings.Repeat("x", 64<<10)+`"]}`).Doc())
-	if !mongoerr.Is(err, codeExceededMemoryLimit) {
+	if !mongoerr.Is(err, mongoerr.ExceededMemoryLimit) {
 		t.Fatalf("got %v, want ExceededMemoryLimit", err)
 	}
 	ctx.Reset()

@@ -1,10 +1,6 @@
 package expression
 
 import (
-	"math"
-
-	"github.com/cockroachdb/apd/v3"
-
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mql/collation"
 )
@@ -49,28 +45,17 @@ func accumulated(associates bool, begin func(by *collation.Collation) accumulati
 
 // total is $sum and $avg.
 type total struct {
-	sum
-	count   int
+	Total
 	average bool
 }
 
-func (t *total) take(v bsonraw.Value) {
-	if v.Type.IsNumber() {
-		t.add(v)
-		t.count++
-	}
-}
+func (t *total) take(v bsonraw.Value) { t.Add(v) }
 
 func (t *total) result(ctx *Context) bsonraw.Value {
-	switch {
-	case !t.average:
-		return t.value(ctx)
-	case t.count == 0:
-		return bsonraw.NullValue
-	case t.decimal != nil:
-		return ctx.decimalValue(decimalQuotient(t.decimalTotal(), apd.New(int64(t.count), 0)))
+	if t.average {
+		return t.Average(ctx)
 	}
-	return ctx.doubleValue(t.double() / float64(t.count))
+	return t.Sum(ctx)
 }
 
 // extreme is $min (sign 1) and $max (sign -1). Of equal values it keeps the first.
@@ -93,33 +78,12 @@ func (e *extreme) result(*Context) bsonraw.Value {
 	return e.best
 }
 
-// deviation is $stdDevPop and, with sample, $stdDevSamp (Welford).
+// deviation is $stdDevPop and, with sample, $stdDevSamp.
 type deviation struct {
-	sample        bool
-	count         float64
-	mean, squares float64
+	Deviation
+	sample bool
 }
 
-func (d *deviation) take(v bsonraw.Value) {
-	if !v.Type.IsNumber() {
-		return
-	}
-	f, _ := v.AsFloat64()
-	d.count++
-	delta := f - d.mean
-	if delta != 0 { // the same again and again leaves the mean as it is, an infinite one too
-		d.mean += delta / d.count
-		d.squares += delta * (f - d.mean)
-	}
-}
+func (d *deviation) take(v bsonraw.Value) { d.Add(v) }
 
-func (d *deviation) result(ctx *Context) bsonraw.Value {
-	n := d.count
-	if d.sample {
-		n--
-	}
-	if n <= 0 {
-		return bsonraw.NullValue
-	}
-	return ctx.doubleValue(math.Sqrt(d.squares / n))
-}
+func (d *deviation) result(ctx *Context) bsonraw.Value { return d.Result(ctx, d.sample) }

@@ -147,9 +147,6 @@ func evalSubtract(ctx *Context, a, b bsonraw.Value) (bsonraw.Value, error) {
 	return bsonraw.Value{}, mongoerr.New(mongoerr.TypeMismatch, "can't $subtract %s from %s", b.Type.Name(), a.Type.Name())
 }
 
-// codeDurationOverflow is what MongoDB gives where a date or a span of time leaves the range of a 64-bit integer.
-const codeDurationOverflow mongoerr.Code = 159
-
 func subtractNumbers(ctx *Context, a, b bsonraw.Value) bsonraw.Value {
 	t := wider(a.Type, b.Type)
 	switch t {
@@ -190,11 +187,11 @@ func subtractFromDate(ctx *Context, date int64, v bsonraw.Value) (bsonraw.Value,
 		n, _ = v.AsInt64()
 	}
 	if n == math.MinInt64 {
-		return bsonraw.Value{}, mongoerr.New(codeDurationOverflow, "Cannot negate the minimum duration")
+		return bsonraw.Value{}, mongoerr.New(mongoerr.DurationOverflow, "Cannot negate the minimum duration")
 	}
 	millis, ok := subtractIntegers(date, n)
 	if !ok {
-		return bsonraw.Value{}, mongoerr.New(codeDurationOverflow, "Overflow while adding %dms to %dms", -n, date)
+		return bsonraw.Value{}, mongoerr.New(mongoerr.DurationOverflow, "Overflow while adding %dms to %dms", -n, date)
 	}
 	return ctx.dateValue(millis), nil
 }

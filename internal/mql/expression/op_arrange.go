@@ -177,7 +177,7 @@ func (p *pick) eval(ctx *Context) (bsonraw.Value, error) {
 	if err != nil {
 		return bsonraw.Value{}, err
 	}
-	n, err := pickCount(v)
+	n, err := PickCount(v)
 	if err != nil {
 		return bsonraw.Value{}, err
 	}
@@ -199,7 +199,8 @@ func (p *pick) eval(ctx *Context) (bsonraw.Value, error) {
 	return ctx.keepValue(bsonraw.TypeArray, out.End())
 }
 
-func pickCount(v bsonraw.Value) (int64, error) {
+// PickCount reads the n of $firstN and its like.
+func PickCount(v bsonraw.Value) (int64, error) {
 	if !v.Type.IsNumber() {
 		return 0, mongoerr.New(5787902, "Value for 'n' must be of integral type, but found %s", Text(v))
 	}
@@ -227,13 +228,29 @@ func lastItems(_ *collation.Collation, items []bsonraw.Value, n int) []bsonraw.V
 }
 
 func leastItems(by *collation.Collation, items []bsonraw.Value, n int) []bsonraw.Value {
-	items = slices.DeleteFunc(items, isNullish)
-	slices.SortStableFunc(items, by.Compare)
-	return items[:min(n, len(items))]
+	return ranked(by, items, n, false)
 }
 
 func greatestItems(by *collation.Collation, items []bsonraw.Value, n int) []bsonraw.Value {
-	items = slices.DeleteFunc(items, isNullish)
-	slices.SortStableFunc(items, func(a, b bsonraw.Value) int { return by.Compare(b, a) })
-	return items[:min(n, len(items))]
+	return ranked(by, items, n, true)
+}
+
+func ranked(by *collation.Collation, items []bsonraw.Value, n int, greatest bool) []bsonraw.Value {
+	if n == 0 {
+		return nil // there are no items
+	}
+	r := NewRanking(int64(n), greatest)
+	var key []byte
+	for _, item := range items {
+		if isNullish(item) {
+			continue
+		}
+		key = by.AppendKey(key[:0], item)
+		if r.Takes(key) {
+			r.Put(slices.Clone(key), item)
+		}
+	}
+	var out []bsonraw.Value
+	r.Values(greatest, func(v bsonraw.Value) { out = append(out, v) })
+	return out
 }

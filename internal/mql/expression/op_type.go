@@ -27,9 +27,6 @@ func evalIsArray(_ *Context, a bsonraw.Value) (bsonraw.Value, error) {
 	return bsonraw.BoolValue(a.Type == bsonraw.TypeArray), nil
 }
 
-// codeConversionFailure is what conversions give for a value that they do not take.
-const codeConversionFailure mongoerr.Code = 241
-
 // compileToString reads $toString, which counts its arguments in words of its own.
 func compileToString(c *compiler, name string, argument bsonraw.Value) (node, error) {
 	args, err := c.arguments(argument)
@@ -71,7 +68,7 @@ func evalToString(ctx *Context, a bsonraw.Value) (bsonraw.Value, error) {
 		if isNullish(a) {
 			return bsonraw.NullValue, nil
 		}
-		return bsonraw.Value{}, mongoerr.New(codeConversionFailure, "Unsupported conversion from %s to string in $convert with no onError value", a.Type.Name())
+		return bsonraw.Value{}, mongoerr.New(mongoerr.ConversionFailure, "Unsupported conversion from %s to string in $convert with no onError value", a.Type.Name())
 	}
 	return ctx.endString(buf)
 }

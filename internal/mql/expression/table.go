@@ -95,6 +95,9 @@ var operators = map[string]operator{
 	"$stdDevPop":  accumulated(false, func(*collation.Collation) accumulation { return &deviation{} }),
 	"$stdDevSamp": accumulated(false, func(*collation.Collation) accumulation { return &deviation{sample: true} }),
 
+	"$median":     compileQuantile(7436201),
+	"$percentile": compileQuantile(7436200),
+
 	"$strLenCP":     {unary: evalStrLenCP},
 	"$strcasecmp":   {binary: evalStrcasecmp},
 	"$split":        {binary: evalSplit},
