@@ -22,7 +22,7 @@ func await(op *operation, c *cursor, batch *bsonraw.ArrayBuilder, limit batchLim
 	defer func() { stopWatching() }()
 	for {
 		select {
-		case <-st.Waves().Moved(c.stream.seen):
+		case <-st.Waves().Moved(c.waits.position()):
 			if done, err = c.feed.fill(op, batch, limit); err != nil || done || batch.Len() > 0 {
 				return done, err
 			}

@@ -42,7 +42,7 @@ func openStream(op *operation, args *aggregateArgs, argument bsonraw.Value) erro
 	}
 	feed := &streamFeed{stream: stream, store: st, server: op.server, seen: stream.Position()}
 	op.server.counters.streamsOpen.Add(1)
-	c := &cursor{ns: spec.Namespace(), feed: feed, stream: feed, awaits: true}
+	c := &cursor{ns: spec.Namespace(), feed: feed, stream: feed, waits: feed}
 	if err := op.openCursor(c, args.limit(), false); err != nil {
 		return mongoerr.From(err).Prefix("PlanExecutor error during aggregation :: caused by :: ")
 	}
@@ -67,6 +67,9 @@ func (f *streamFeed) fill(op *operation, batch *bsonraw.ArrayBuilder, limit batc
 	}
 	return f.stream.Done(), nil
 }
+
+// position is how far the oplog was read.
+func (f *streamFeed) position() oplog.Timestamp { return f.seen }
 
 // appendState appends what the cursor of a change stream tells beside its batch.
 func (f *streamFeed) appendState(dst []byte) []byte {

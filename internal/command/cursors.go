@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/oplog"
 )
 
 // cursorTimeout is how long a cursor without a session lives after its last use.
@@ -34,6 +35,12 @@ type feed interface {
 	close()
 }
 
+// waitingFeed is a feed that gets more documents with time.
+type waitingFeed interface {
+	feed
+	position() oplog.Timestamp // all that was durable by then has been looked at
+}
+
 // cursor is an open cursor between two getMores.
 type cursor struct {
 	id      int64
@@ -42,8 +49,8 @@ type cursor struct {
 	feed    feed
 	killed  context.Context // ends when the cursor is killed
 	kill    context.CancelCauseFunc
-	noIdle  bool // noCursorTimeout
-	awaits  bool // tailable and awaitData: getMore waits for documents
+	noIdle  bool        // noCursorTimeout
+	waits   waitingFeed // tailable and awaitData: getMore waits for documents; nil for other cursors
 	stream  *streamFeed
 
 	// Guarded by cursors.mu.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mql/aggregation"
+	"github.com/sluicestream/sluice/internal/oplog"
 	"github.com/sluicestream/sluice/internal/plan"
 )
 
@@ -17,6 +18,7 @@ type pipelineFeed struct {
 	left  int64       // documents that may still come, for a find with a limit; negative: any number
 	stash bsonraw.Doc // one document that did not fit into the last batch
 	ended bool
+	seen  oplog.Timestamp // everything durable up to here was looked at
 }
 
 // walkSource is a walk as the source of a pipeline.
@@ -33,13 +35,14 @@ func (emptySource) Next(context.Context) (bsonraw.Doc, error) { return nil, io.E
 
 // fill appends the next documents.
 func (f *pipelineFeed) fill(op *operation, batch *bsonraw.ArrayBuilder, limit batchLimit) (bool, error) {
+	f.seen = op.server.store.Durable()
 	for f.left != 0 {
 		if limit.docs >= 0 && batch.Len() >= limit.docs {
 			return false, f.pause()
 		}
 		doc, err := f.next(op)
 		if errors.Is(err, io.EOF) {
-			return true, nil
+			return f.final(), nil
 		}
 		if err != nil {
 			return false, err
@@ -51,8 +54,14 @@ func (f *pipelineFeed) fill(op *operation, batch *bsonraw.ArrayBuilder, limit ba
 		batch.AppendDoc(doc)
 		f.left--
 	}
-	return true, nil
+	return f.final(), f.pause()
 }
+
+// final reports whether the end is the end for good.
+func (f *pipelineFeed) final() bool { return f.walk == nil || !f.walk.Tailing() || f.walk.Ended() }
+
+// position is how far the feed has come, for those who wait for more.
+func (f *pipelineFeed) position() oplog.Timestamp { return f.seen }
 
 func (f *pipelineFeed) next(op *operation) (bsonraw.Doc, error) {
 	if f.stash != nil {

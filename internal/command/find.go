@@ -2,11 +2,13 @@ package command
 
 import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/aggregation"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/mql/ordering"
 	"github.com/sluicestream/sluice/internal/mql/projection"
 	"github.com/sluicestream/sluice/internal/plan"
+	"github.com/sluicestream/sluice/internal/store"
 )
 
 // findArgs are the arguments of find.
@@ -18,15 +20,20 @@ type findArgs struct {
 	skip, limit                    int64
 	batchSize                      int64 // negative: not given
 	singleBatch, noTimeout, ignore bool
+	tailable, awaitData            bool
 }
 
 // find {find: <collection>, filter, sort, projection, skip, limit, batchSize, singleBatch, hint, let, ...} opens a cursor over the
-// documents that match. min, max, returnKey, showRecordId, tailable and awaitData are not supported yet.
+// documents that match. With tailable, on a capped collection, the cursor stays open at the end and gives what is inserted later; with
+// awaitData its getMore waits for that. min, max, returnKey and showRecordId are not supported yet.
 func find(op *operation) error {
 	op.server.counters.query.Add(1)
 	op.body = op.body.Clone() // what is compiled from it lives as long as the cursor
 	args := findArgs{batchSize: -1}
 	if err := op.arguments(args.parse); err != nil {
+		return err
+	}
+	if err := args.checkTailable(); err != nil {
 		return err
 	}
 	feed, err := openFind(op, &args)
@@ -38,6 +45,9 @@ func find(op *operation) error {
 		limit.docs = defaultFirstBatch
 	}
 	c := &cursor{ns: op.db + "." + args.coll, feed: feed, noIdle: args.noTimeout}
+	if args.awaitData {
+		c.waits = feed
+	}
 	return op.openCursor(c, limit, args.singleBatch)
 }
 
@@ -70,12 +80,44 @@ func (f *findArgs) parse(name string, a argument) error {
 		return a.flag(&f.ignore)
 	case "collation":
 		return a.collation(&f.collation)
-	case "returnKey", "showRecordId", "tailable", "awaitData":
+	case "tailable":
+		return a.plainFlag(&f.tailable)
+	case "awaitData":
+		return a.plainFlag(&f.awaitData)
+	case "returnKey", "showRecordId":
 		return a.unsupportedUnlessFalse()
 	case "min", "max":
 		return a.unsupportedUnlessEmpty()
 	}
 	return a.unknown()
+}
+
+// plainFlag accepts booleans only, with the error that mongod has for some arguments of find.
+func (a argument) plainFlag(to *bool) error {
+	if a.Type != bsonraw.TypeBool {
+		return mongoerr.New(mongoerr.TypeMismatch, "Field '%s' should be a boolean value, but found: %s", a.name, a.Type.Name())
+	}
+	*to = a.Bool()
+	return nil
+}
+
+// checkTailable refuses what a tailable cursor cannot have.
+func (f *findArgs) checkTailable() error {
+	if !f.tailable {
+		if f.awaitData {
+			return mongoerr.New(mongoerr.FailedToParse, "Cannot set 'awaitData' without also setting 'tailable'")
+		}
+		return nil
+	}
+	if !f.sort.IsEmpty() {
+		if n, ok := f.sort.Lookup("$natural").AsInt64(); !ok || n != 1 {
+			return mongoerr.New(mongoerr.BadValue, "cannot use tailable option with a sort other than {$natural: 1}")
+		}
+	}
+	if f.singleBatch {
+		return mongoerr.New(mongoerr.BadValue, "cannot use tailable option with the 'singleBatch' option")
+	}
+	return nil
 }
 
 func (a argument) unsupportedUnlessFalse() error {
@@ -100,7 +142,7 @@ func (a argument) unsupportedUnlessEmpty() error {
 	return nil
 }
 
-func openFind(op *operation, args *findArgs) (feed, error) {
+func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 	scope, err := op.scope(args.coll, args.collation, args.let)
 	if err != nil {
 		return nil, err
@@ -142,23 +184,35 @@ func openFind(op *operation, args *findArgs) (feed, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := plan.Choose(c, f, spec.Ordering, hint)
-	p.Reverse = p.Reverse || naturalReverse(args)
-	if p.Sorted {
-		spec.Ordering = nil
+	if args.tailable {
+		if c.Cap == nil {
+			return nil, mongoerr.New(mongoerr.BadValue, "error processing query: tailable cursor requested on non capped collection %s", c.NS())
+		}
+		spec.Limit = 0 // it counts what comes, which is not over at the end of the collection
 	}
-	walk := p.Open(op.view)
+	walk := args.plan(c, f, &spec, hint).Open(op.view)
+	if args.tailable {
+		walk.Tail()
+	}
 	return &pipelineFeed{walk: walk, out: aggregation.FromFind(spec).Run(walkSource{walk}), left: left}, nil
 }
 
-// naturalReverse reports whether {$natural: -1} is asked for, as a hint or as the order.
-func naturalReverse(args *findArgs) bool {
-	for _, d := range []bsonraw.Doc{args.sort, docOf(args.hint)} {
-		if n, ok := d.Lookup("$natural").AsInt64(); ok && n < 0 {
-			return true
+// plan chooses the plan, and takes the order out of the specification if the plan has it. {$natural: 1} or -1, as the hint or as
+// the order, asks for a scan.
+func (f *findArgs) plan(c *store.Collection, by *filter.Filter, spec *aggregation.Find, hint *store.Index) *plan.Plan {
+	for _, d := range []bsonraw.Doc{f.sort, docOf(f.hint)} {
+		if n, ok := d.Lookup("$natural").AsInt64(); ok && spec.Ordering == nil {
+			return plan.Scan(c, by, n < 0)
 		}
 	}
-	return false
+	if f.tailable {
+		return plan.Scan(c, by, false)
+	}
+	p := plan.Choose(c, by, spec.Ordering, hint)
+	if p.Sorted {
+		spec.Ordering = nil
+	}
+	return p
 }
 
 func docOf(v bsonraw.Value) bsonraw.Doc {

@@ -73,7 +73,7 @@ func checkCursor(op *operation, c *cursor, coll string) error {
 	default:
 		return mongoerr.New(50738, "Cannot run getMore on cursor %d, which was created in another session", c.id)
 	}
-	if !c.awaits && op.maxTime > 0 {
+	if c.waits == nil && op.maxTime > 0 {
 		return mongoerr.New(mongoerr.BadValue, "cannot set maxTimeMS on getMore command for a non-awaitData cursor")
 	}
 	return nil
@@ -91,7 +91,7 @@ func nextBatch(op *operation, c *cursor, limit batchLimit) error {
 	op.ctx = ctx
 	at, batch := op.beginCursor("nextBatch")
 	done, err := c.feed.fill(op, &batch, limit)
-	if err == nil && c.awaits && !done && batch.Len() == 0 {
+	if err == nil && c.waits != nil && !done && batch.Len() == 0 {
 		done, err = await(op, c, &batch, limit)
 	}
 	if err != nil || done {

@@ -39,6 +39,11 @@ func Choose(c *store.Collection, f *filter.Filter, sort *ordering.Ordering, hint
 	return best
 }
 
+// Scan is the plan that looks at all documents, in their natural order or backwards.
+func Scan(c *store.Collection, f *filter.Filter, reverse bool) *Plan {
+	return &Plan{Collection: c, filter: f, Sorted: true, Reverse: reverse}
+}
+
 // better says which of two plans is likely to look at fewer documents. More fixed fields count first, then an order that
 // saves a sort, then any bound at all.
 func (p *Plan) better(q *Plan) bool {

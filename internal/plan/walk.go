@@ -25,6 +25,7 @@ type Walk struct {
 	idKey   []byte
 	buf     []byte
 	looked  int
+	tail    bool // the end is only the end for now
 	ended   bool
 }
 
@@ -42,6 +43,16 @@ func (p *Plan) Open(view store.View) *Walk {
 	}
 	return w
 }
+
+// Tail makes a walk over all documents of a capped collection one whose end is only the end for now: after io.EOF, Next goes on
+// with what was inserted since. Only where there was no document at all, the end is final, as Ended tells.
+func (w *Walk) Tail() { w.tail = true }
+
+// Tailing reports whether Tail was called.
+func (w *Walk) Tailing() bool { return w.tail }
+
+// Ended reports whether nothing can come any more.
+func (w *Walk) Ended() bool { return w.ended }
 
 // checkEvery is after how many documents a walk looks whether its context has ended.
 const checkEvery = 256
@@ -80,7 +91,10 @@ func (w *Walk) next() (bsonraw.Doc, error) {
 	if w.plan.point != nil {
 		return w.getPoint()
 	}
-	if w.plan.Index == nil || w.plan.Index.IsID() {
+	switch x := w.plan.Index; {
+	case x == nil && w.plan.Collection.Order != nil:
+		return w.nextInOrder()
+	case x == nil || x.IsID():
 		return w.nextDoc()
 	}
 	return w.nextEntry()
@@ -174,7 +188,7 @@ func (w *Walk) stillThere() error {
 	if now == nil || now.ID != c.ID {
 		return mongoerr.New(mongoerr.QueryPlanKilled, "collection dropped or renamed while it was read: %s", c.NS())
 	}
-	if x := w.plan.Index; x != nil && now.Index(x.Name) != x {
+	if x := w.plan.Index; x != nil && now.Index(x.Name) != x || now.Order != c.Order {
 		return mongoerr.New(mongoerr.QueryPlanKilled, "index '%s' of %s dropped while it was read", x.Name, c.NS())
 	}
 	return nil

@@ -28,6 +28,8 @@ type Collection struct {
 	Options bsonraw.Doc // as given to create, without the name; set by SetOptions
 	Images  bool        // of Options: documents are kept as they were before they changed
 	Indexes []*Index    // the first is always the one on _id
+	Cap     *Cap        // of Options; nil for a collection that is not capped
+	Order   *Index      // the order of insertion of a capped collection; nil for others, whose order is that of _id
 	*Shared
 }
 
@@ -38,7 +40,8 @@ type Shared struct {
 	Lock Lock
 
 	dropped atomic.Bool
-	count   docCount
+	tally   tally
+	oldest  atomic.Uint64 // in a capped collection no document was inserted before this timestamp
 }
 
 // NS returns the namespace, "db.collection".
@@ -51,6 +54,7 @@ func (c *Collection) Dropped() bool { return c.dropped.Load() }
 func (c *Collection) SetOptions(options bsonraw.Doc) {
 	c.Options = options
 	images := options.Lookup("changeStreamPreAndPostImages")
+	c.Cap = parseCap(options)
 	c.Images = images.Type == bsonraw.TypeDocument && images.Doc().Lookup("enabled").Truthy()
 }
 
@@ -130,7 +134,11 @@ func (c *Collection) record() []byte {
 		entry = bsonraw.AppendDoc(entry, "spec", x.Spec)
 		indexes.Resume(bsonraw.EndDoc(entry, begin))
 	}
-	return bsonraw.EndDoc(indexes.End(), at)
+	dst = indexes.End()
+	if c.Order != nil {
+		dst = bsonraw.AppendInt64(dst, "order", int64(c.Order.ID))
+	}
+	return bsonraw.EndDoc(dst, at)
 }
 
 func parseCollection(id uint32, record bsonraw.Doc) (*Collection, error) {
@@ -149,6 +157,8 @@ func parseCollection(id uint32, record bsonraw.Doc) (*Collection, error) {
 			c.SetOptions(v.Doc().Clone())
 		case "indexes":
 			indexes = v.Doc()
+		case "order":
+			c.Order = NewOrder(uint32(v.Int64()))
 		}
 	}
 	for it := indexes.Iter(); it.Next(); {
@@ -179,6 +189,9 @@ func (s *Store) loadCatalog() error {
 		s.nextID = max(s.nextID, c.ID+1)
 		for _, x := range c.Indexes {
 			s.nextID = max(s.nextID, x.ID+1)
+		}
+		if c.Order != nil {
+			s.nextID = max(s.nextID, c.Order.ID+1)
 		}
 		return nil
 	})

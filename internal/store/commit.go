@@ -59,7 +59,7 @@ func (w *Write) enter(c *Commit) (err error) {
 		return s.failed.get()
 	}
 	for _, change := range w.counts {
-		change.shared.count.n.Add(change.by)
+		change.shared.tally.add(change.by)
 	}
 	s.applied.Store(uint64(c.Last))
 	if w.apply != nil {

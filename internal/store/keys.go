@@ -11,6 +11,7 @@ import (
 //	meta      name                             -> format version and such
 //	catalog   collection id (4)                -> collection record, BSON
 //	document  collection id (4) key of _id     -> commit timestamp (8), document
+//	place     collection id (4) key of _id     -> in a capped collection: timestamp of the insert (8)
 //	index     id of the index (4) keys of the values, key of _id -> length of the key of _id (4)
 //	multikey  id of the index (4)                   -> which of its fields have seen an array (8, a bit each)
 //	oplog     -                                -> floor: timestamp (8) of the oldest entry kept
@@ -22,6 +23,7 @@ const (
 	kindMeta     = 0x01
 	kindCatalog  = 0x02
 	kindDocument = 0x10
+	kindPlace    = 0x11
 	kindIndex    = 0x20
 	kindMultikey = 0x21
 	kindOplog    = 0x30

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"errors"
+
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
@@ -45,6 +47,11 @@ func (ch *Change) Drop(c *Collection) error {
 	}
 	for _, x := range c.Indexes {
 		if err := ch.DropIndex(x); err != nil {
+			return err
+		}
+	}
+	if c.Order != nil {
+		if err := errors.Join(ch.DropIndex(c.Order), ch.deleteAll(kindPlace, c.ID)); err != nil {
 			return err
 		}
 	}

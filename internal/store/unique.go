@@ -9,8 +9,12 @@ import (
 )
 
 // LatchDocs waits until the caller alone may write the documents with these keys of _id. Latches come after a collection's
-// lock and before the commit lock, those of documents before those of unique entries.
+// lock and before the commit lock, those of documents before those of unique entries. In a capped collection one
+// latch stands for all documents: an insert may delete others.
 func (l *latches) LatchDocs(ctx context.Context, c *Collection, idKeys ...[]byte) (Held, error) {
+	if c.Order != nil {
+		return l.acquire(ctx, []Latch{l.key(kindPlace, c.ID, nil)})
+	}
 	keys := make([]Latch, len(idKeys))
 	for i, k := range idKeys {
 		keys[i] = l.key(kindDocument, c.ID, k)

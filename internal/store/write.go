@@ -37,7 +37,7 @@ type patch struct {
 
 type countChange struct {
 	shared *Shared
-	by     int64
+	by     Stats
 }
 
 // NewWrite begins a write.
@@ -100,14 +100,18 @@ func uvarintLen(n int) int {
 	return l
 }
 
-// Insert adds a document that is not there yet, with its index entries. idKey is the key of its _id.
+// Insert adds a document that is not there yet, with its index entries. idKey is the key of its _id. Into a capped collection
+// only one document is inserted by a write, since it may push others out.
 func (w *Write) Insert(c *Collection, idKey []byte, doc bsonraw.Doc, e *oplog.Entry) error {
 	if err := w.index(c, idKey, nil, doc); err != nil {
 		return err
 	}
 	w.Log(e)
 	w.put(c, idKey, doc)
-	w.counted(c, 1)
+	w.counted(c, Stats{1, int64(len(doc))})
+	if c.Order != nil {
+		return w.enlist(c, idKey, len(doc))
+	}
 	return nil
 }
 
@@ -122,6 +126,7 @@ func (w *Write) Update(c *Collection, idKey []byte, old, doc bsonraw.Doc, e *opl
 		w.image(old)
 	}
 	w.put(c, idKey, doc)
+	w.counted(c, Stats{0, int64(len(doc) - len(old))})
 	return nil
 }
 
@@ -135,8 +140,11 @@ func (w *Write) Delete(c *Collection, idKey []byte, old bsonraw.Doc, e *oplog.En
 		w.image(old)
 	}
 	w.scratch = append(appendNumbered(w.scratch[:0], kindDocument, c.ID), idKey...)
-	w.counted(c, -1)
-	return w.batch.Delete(w.scratch, nil)
+	w.counted(c, Stats{-1, -int64(len(old))})
+	if err := w.batch.Delete(w.scratch, nil); err != nil || c.Order == nil {
+		return err
+	}
+	return w.delist(c, idKey)
 }
 
 // put stores a document behind the timestamp of the entry that was logged last.
@@ -150,9 +158,10 @@ func (w *Write) put(c *Collection, idKey []byte, doc bsonraw.Doc) {
 	w.patches = append(w.patches, patch{w.batch.Len() - 8 - len(doc), len(w.records) - 1, false})
 }
 
-func (w *Write) counted(c *Collection, by int64) {
+func (w *Write) counted(c *Collection, by Stats) {
 	if n := len(w.counts); n > 0 && w.counts[n-1].shared == c.Shared {
-		w.counts[n-1].by += by
+		w.counts[n-1].by.Docs += by.Docs
+		w.counts[n-1].by.Bytes += by.Bytes
 		return
 	}
 	w.counts = append(w.counts, countChange{c.Shared, by})
