@@ -154,11 +154,16 @@ func checkNewCollection(db, name string) error {
 		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid collection name: %s.%s", db, name)
 	case len(db)+1+len(name) > maxNamespace:
 		return mongoerr.New(mongoerr.InvalidNamespace, "Fully qualified namespace is too long. Namespace: %s.%s Max: %d", db, name, maxNamespace)
-	case strings.HasPrefix(name, "system.") && !systemCollections[name]:
+	case strings.HasPrefix(name, "system.") && !systemCollections[name] && !(db == "admin" && adminCollections[name]):
 		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid system namespace: %s.%s", db, name)
 	}
 	return nil
 }
 
-// systemCollections are the names under "system." that clients may write to.
-var systemCollections = map[string]bool{"system.js": true}
+// systemCollections are the names under "system." that clients may create.
+var systemCollections = map[string]bool{"system.js": true, "system.profile": true, "system.users": true}
+
+// adminCollections are those that the admin database has besides.
+var adminCollections = map[string]bool{
+	"system.roles": true, "system.version": true, "system.keys": true, "system.new_users": true, "system.backup_users": true,
+}

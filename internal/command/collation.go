@@ -51,22 +51,10 @@ func defaultCollation(c *store.Collection) (*collation.Collation, error) {
 	return collation.Parse(d.Doc(), "collation")
 }
 
-// creationCollation reads the collation of a new collection.
-func (a argument) creationCollation(to **collation.Collation) error {
-	var d bsonraw.Doc
-	err := a.doc(&d)
-	if err == nil {
-		*to, err = collation.Parse(d, "create.collation")
-	}
-	return err
-}
-
 // withCollation adds a collection's collation to its options, complete, as MongoDB keeps it; the simple one is left out.
 func withCollation(options bsonraw.Doc, c *collation.Collation) bsonraw.Doc {
 	if c == nil {
 		return options
 	}
-	dst, at := bsonraw.BeginDoc(nil)
-	dst = append(dst, elements(options)...)
-	return bsonraw.EndDoc(bsonraw.AppendDoc(dst, "collation", c.Doc()), at)
+	return withOption(options, "collation", documentValue(c.Doc()))
 }

@@ -8,116 +8,248 @@ import (
 	"github.com/sluicestream/sluice/internal/mql/collation"
 )
 
-// create {create: <collection>, idIndex, changeStreamPreAndPostImages: {enabled}, collation, ...} creates a collection. One that exists
-// already with the same options is no error. Not supported yet, unless given with the value that changes nothing: capped, size,
-// max, validator, validationLevel, validationAction, clusteredIndex, timeseries, expireAfterSeconds, viewOn,
-// pipeline, storageEngine, indexOptionDefaults, encryptedFields, recordPreImages.
+// create {create: <collection>, capped, size, max, clusteredIndex, idIndex, changeStreamPreAndPostImages: {enabled}, collation, ...}
+// creates a collection. One that exists already with the same options is no error. What storageEngine and indexOptionDefaults
+// say of MongoDB's own storage engine is kept and shown, and has no effect. Not supported yet, unless given with the value that
+// changes nothing: validator, validationLevel, validationAction, viewOn, recordPreImages, encryptedFields; expireAfterSeconds
+// of clustered collections. Time-series collections are not supported.
 func create(op *operation) error {
-	args := createArgs{with: newCollection{options: bsonraw.Empty, idIndex: idIndexSpec}}
+	args := createArgs{op: op, options: bsonraw.Empty}
 	if err := op.arguments(args.parse); err != nil {
 		return err
 	}
-	if args.sized && !args.capped {
-		return mongoerr.New(mongoerr.InvalidOptions, "the 'capped' field needs to be true when either the 'size' or 'max' fields are present")
-	}
-	if args.images {
-		if err := checkImages(op.db); err != nil {
-			return err
-		}
-		args.with.options = withImages(args.with.options, true)
-	}
-	args.with.options = withCollation(args.with.options, args.collation)
-	c, commit, err := createCollection(op, op.db, args.coll, args.with)
+	with, err := args.check()
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(c.Options, args.with.options) || !bytes.Equal(c.Indexes[0].Spec, args.with.idIndex) {
+	c, commit, err := createCollection(op, op.db, args.coll, with)
+	if err != nil {
+		return err
+	}
+	if !sameOptions(c.Options, with.options) || !bytes.Equal(c.Indexes[0].Spec, with.idIndex) {
 		return mongoerr.New(mongoerr.NamespaceExists, "namespace %s already exists, but with different options: %s", c.NS(), c.Options.Shell())
 	}
-	if args.note != "" {
-		op.out = bsonraw.AppendString(op.out, "note", args.note)
+	if args.autoIndexID != nil {
+		op.out = bsonraw.AppendString(op.out, "note", "The autoIndexId option is deprecated and will be removed in a future release")
 	}
 	return op.acknowledge(commit)
 }
 
+// createArgs are the arguments of create. The options that can be kept as they come are gathered in options.
 type createArgs struct {
-	coll          string
-	with          newCollection
-	capped, sized bool
-	images        bool
-	collation     *collation.Collation
-	note          string
+	op      *operation
+	coll    string
+	options bsonraw.Doc
+
+	capped, temp, piped bool
+	size, max           *int64 // nil: not given
+	expire              *int64
+	autoIndexID         *bool
+	idIndex, collation  bsonraw.Doc
+	clustered           *clusteredSpec
 }
 
-func (c *createArgs) parse(name string, a argument) (err error) {
+func (c *createArgs) parse(name string, a argument) error {
 	switch name {
 	case "create":
 		return a.collection(&c.coll)
-	case "idIndex":
-		var spec bsonraw.Doc
-		if err := a.doc(&spec); err != nil {
-			return err
-		}
-		c.with.idIndex, err = parseIDIndex(spec)
-		return err
-	case "autoIndexId":
-		return c.autoIndexID(a)
 	case "capped":
-		if err := a.flag(&c.capped); err != nil || !c.capped {
+		return a.flag(&c.capped)
+	case "size":
+		c.size = new(int64)
+		return a.cappedSize(c.size)
+	case "max":
+		c.max = new(int64)
+		return a.cappedMax(c.max)
+	case "idIndex":
+		return a.doc(&c.idIndex)
+	case "autoIndexId":
+		c.autoIndexID = new(bool)
+		return a.flag(c.autoIndexID)
+	case "flags":
+		return a.integer(new(int64))
+	case "temp":
+		c.temp = true
+		return a.flag(new(bool))
+	case "collation":
+		return a.doc(&c.collation)
+	case "clusteredIndex":
+		return c.parseClustered(a)
+	case "expireAfterSeconds":
+		c.expire = new(int64)
+		return a.integer(c.expire)
+	case "storageEngine", "indexOptionDefaults":
+		return c.keep(a)
+	case imagesOption:
+		var on bool
+		if err := a.images(&on); err != nil || !on {
 			return err
 		}
-		return a.unsupported()
-	case "size", "max":
-		c.sized = true
-		var n int64
-		return a.integer(&n)
-	case "flags":
-		var n int64
-		return a.integer(&n)
-	case "temp":
-		return mongoerr.New(mongoerr.InvalidOptions, "the 'temp' field is an invalid option")
-	case "collation":
-		return a.creationCollation(&c.collation)
-	case imagesOption:
-		return a.images(&c.images)
+		c.options = withImages(c.options, true)
+		return nil
 	}
-	return a.collectionOption()
+	return c.parseUnsupported(name, a)
 }
 
-func (c *createArgs) autoIndexID(a argument) error {
-	var on bool
-	if err := a.flag(&on); err != nil {
+// keep takes over an option that is a document.
+func (c *createArgs) keep(a argument) error {
+	var d bsonraw.Doc
+	if err := a.doc(&d); err != nil {
 		return err
 	}
-	if !on {
-		return mongoerr.New(50001, "autoIndexId:false is not allowed for collection %s.%s because it can be replicated", a.op.db, c.coll)
+	if a.name != "storageEngine" || !d.IsEmpty() {
+		c.options = withOption(c.options, a.name, a.Value)
 	}
-	c.note = "The autoIndexId option is deprecated and will be removed in a future release"
 	return nil
 }
 
-// collectionOption accepts the options that change nothing and names those that would.
-func (a argument) collectionOption() error {
-	switch a.name {
-	case "validator", "storageEngine", "indexOptionDefaults":
+// parseUnsupported takes the options that change nothing and names those that would.
+func (c *createArgs) parseUnsupported(name string, a argument) error {
+	switch name {
+	case "validator":
 		return a.unsupportedUnlessEmpty()
 	case "recordPreImages":
 		return a.unsupportedUnlessFalse()
-	case "clusteredIndex":
-		if a.Type == bsonraw.TypeBool && !a.Bool() {
-			return nil
-		}
-		return a.unsupported()
 	case "pipeline":
-		if a.op.body.Lookup("viewOn").IsMissing() {
-			return mongoerr.New(mongoerr.InvalidOptions, "'pipeline' requires 'viewOn' to also be specified")
-		}
-		return a.unsupported()
-	case "expireAfterSeconds":
-		return mongoerr.New(mongoerr.InvalidOptions,
-			"'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified")
+		c.piped = true
+		return a.array(new(bsonraw.Doc))
 	case "validationLevel", "validationAction", "timeseries", "viewOn", "encryptedFields":
 		return a.unsupported()
 	}
 	return a.unknown()
+}
+
+// check makes what the collection is created with, or refuses what does not go together, in mongod's order.
+func (c *createArgs) check() (newCollection, error) {
+	with := newCollection{idIndex: idIndexSpec}
+	for _, step := range []func(*newCollection) error{
+		c.checkCapped, c.checkMisplaced, c.checkIDIndex, c.checkName, c.checkClustered, c.checkCollation, c.checkStorage, c.checkAutoIndexID,
+	} {
+		if err := step(&with); err != nil {
+			return with, err
+		}
+	}
+	with.options = c.options
+	return with, nil
+}
+
+func (c *createArgs) checkCapped(*newCollection) error {
+	switch {
+	case c.clustered != nil && (c.capped || c.size != nil || c.max != nil):
+		return c.cappedAndClustered()
+	case !c.capped && (c.size != nil || c.max != nil):
+		return mongoerr.New(mongoerr.InvalidOptions, "the 'capped' field needs to be true when either the 'size' or 'max' fields are present")
+	case !c.capped:
+		return nil
+	case c.size == nil:
+		return mongoerr.New(mongoerr.InvalidOptions, "the 'size' field is required when 'capped' is true")
+	}
+	c.options = withOption(c.options, "capped", bsonraw.BoolValue(true))
+	c.options = withOption(c.options, "size", numberValue(roundedSize(*c.size)))
+	if c.max != nil {
+		c.options = withOption(c.options, "max", numberValue(knownMax(*c.max)))
+	}
+	return nil
+}
+
+// checkMisplaced refuses options that have no place in this collection.
+func (c *createArgs) checkMisplaced(*newCollection) error {
+	switch {
+	case c.temp:
+		return mongoerr.New(mongoerr.InvalidOptions, "the 'temp' field is an invalid option")
+	case c.piped:
+		return mongoerr.New(mongoerr.InvalidOptions, "'pipeline' requires 'viewOn' to also be specified")
+	case c.expire != nil && c.clustered == nil:
+		return mongoerr.New(mongoerr.InvalidOptions,
+			"'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified")
+	}
+	return nil
+}
+
+func (c *createArgs) checkIDIndex(with *newCollection) (err error) {
+	switch {
+	case c.idIndex == nil:
+		return nil
+	case c.autoIndexID != nil:
+		return mongoerr.New(mongoerr.InvalidOptions, "'idIndex' is not allowed with 'autoIndexId': %s", c.idIndex.Shell())
+	case c.clustered != nil:
+		return mongoerr.New(mongoerr.InvalidOptions, "The 'clusteredIndex' option is not supported with the 'idIndex' option")
+	}
+	with.idIndex, err = parseIDIndex(c.idIndex)
+	return err
+}
+
+func (c *createArgs) checkName(*newCollection) error {
+	if c.options.Lookup(imagesOption).IsMissing() {
+		return checkNewCollection(c.op.db, c.coll)
+	}
+	if err := checkNewCollection(c.op.db, c.coll); err != nil {
+		return err
+	}
+	return checkImages(c.op.db)
+}
+
+func (c *createArgs) checkCollation(*newCollection) error {
+	if c.collation == nil {
+		return nil
+	}
+	by, err := collation.Parse(c.collation, "create.collation")
+	if err != nil {
+		return err
+	}
+	c.options = withCollation(c.options, by)
+	return nil
+}
+
+// checkStorage checks the options that are for storage engines. Each has a name, and only that of MongoDB's is known.
+func (c *createArgs) checkStorage(*newCollection) error {
+	if err := checkEngines(c.options.Lookup("storageEngine")); err != nil {
+		return err
+	}
+	defaults := c.options.Lookup("indexOptionDefaults")
+	if defaults.IsMissing() {
+		return nil
+	}
+	for it := defaults.Doc().Iter(); it.Next(); {
+		a := argument{c.op, "indexOptionDefaults." + string(it.Key()), it.Value()}
+		if string(it.Key()) != "storageEngine" {
+			return a.unknown()
+		}
+		if err := a.doc(new(bsonraw.Doc)); err != nil {
+			return err
+		}
+		if err := checkEngines(it.Value()); err != nil {
+			return err
+		}
+	}
+	if defaults.Doc().IsEmpty() {
+		c.options = withOption(c.options, "indexOptionDefaults", bsonraw.Value{})
+	}
+	return nil
+}
+
+func checkEngines(v bsonraw.Value) error {
+	if v.IsMissing() {
+		return nil
+	}
+	for it := v.Doc().Iter(); it.Next(); {
+		if it.Value().Type != bsonraw.TypeDocument {
+			return mongoerr.New(mongoerr.BadValue, "'storageEngine.%s' has to be an embedded document.", it.Key())
+		}
+		if string(it.Key()) != "wiredTiger" {
+			return mongoerr.New(mongoerr.InvalidOptions, "%s is not a registered storage engine for this server", it.Key())
+		}
+	}
+	return nil
+}
+
+func (c *createArgs) checkAutoIndexID(*newCollection) error {
+	if c.autoIndexID == nil {
+		return nil
+	}
+	if !*c.autoIndexID {
+		return mongoerr.New(50001, "autoIndexId:false is not allowed for collection %s.%s because it can be replicated", c.op.db, c.coll)
+	}
+	c.options = withOption(c.options, "autoIndexId", bsonraw.BoolValue(true))
+	return nil
 }

@@ -42,16 +42,11 @@ func checkImages(db string) error {
 
 // withImages returns a collection's options with images enabled or not. Those that are not enabled are not shown.
 func withImages(options bsonraw.Doc, enabled bool) bsonraw.Doc {
-	out, at := bsonraw.BeginDoc(nil)
-	if enabled {
-		out = appendImages(out, true)
+	if !enabled {
+		return withOption(options, imagesOption, bsonraw.Value{})
 	}
-	for it := options.Iter(); it.Next(); {
-		if string(it.Key()) != imagesOption {
-			out = append(out, it.Elem()...)
-		}
-	}
-	return bsonraw.EndDoc(out, at)
+	d, at := bsonraw.BeginDoc(nil)
+	return withOption(options, imagesOption, documentValue(bsonraw.EndDoc(bsonraw.AppendBool(d, "enabled", true), at)))
 }
 
 // appendImages appends the option as commands give it.

@@ -94,8 +94,9 @@ type insertGroup struct {
 // prepare takes documents until the group is full, or one of them might collide with another of the group.
 func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
 	limit := groupDocs
-	if hasUnique(g.c) {
-		// Within a group documents are checked against the store alone, so they must not share a unique entry.
+	if hasUnique(g.c) || g.c.Cap != nil {
+		// Within a group documents are checked against the store alone, so they must not share a unique entry. In a capped
+		// collection each may push out others.
 		limit = 1
 	}
 	seen := make(map[string]struct{}, min(len(docs), limit))

@@ -39,7 +39,7 @@ func indexEntry(x *store.Index) bsonraw.Doc {
 	for _, name := range []string{"v", "key", "name"} {
 		entry = bsonraw.AppendValue(entry, name, x.Spec.Lookup(name))
 	}
-	for _, name := range []string{"background", "unique", "sparse"} {
+	for _, name := range []string{"background", "unique", "sparse", "clustered"} {
 		if v := x.Spec.Lookup(name); !v.IsMissing() {
 			entry = bsonraw.AppendBool(entry, name, v.Truthy())
 		}

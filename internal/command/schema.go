@@ -112,10 +112,15 @@ func addCollection(st *store.Store, ch *store.Change, db, name string, with newC
 	}
 	c.SetOptions(with.options)
 	idIndex.ID = ch.NewID()
+	if c.Cap != nil {
+		c.Order = store.NewOrder(ch.NewID())
+	}
 	o, at := bsonraw.BeginDoc(nil)
 	o = bsonraw.AppendString(o, "create", name)
 	o = append(o, elements(with.options)...)
-	o = bsonraw.AppendDoc(o, "idIndex", with.idIndex)
+	if !idIndex.Clustered {
+		o = bsonraw.AppendDoc(o, "idIndex", with.idIndex)
+	}
 	logCommand(ch, c, bsonraw.EndDoc(o, at), nil)
 	return c, nil
 }

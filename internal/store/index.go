@@ -13,13 +13,14 @@ import (
 
 // Index is one index of a collection.
 type Index struct {
-	ID     uint32
-	Name   string
-	Spec   bsonraw.Doc // as listIndexes shows it
-	Key    bsonraw.Doc // the key pattern
-	Unique bool
-	Sparse bool
-	Fields []IndexField
+	ID        uint32
+	Name      string
+	Spec      bsonraw.Doc // as listIndexes shows it
+	Key       bsonraw.Doc // the key pattern
+	Unique    bool
+	Sparse    bool
+	Clustered bool // the one on _id of a clustered collection
+	Fields    []IndexField
 
 	// multikey has a bit for each field whose path has ever met an array. It is set before the commit that makes it so, and
 	// never taken back: a plan that takes an index for multikey is slower, never wrong.
@@ -46,6 +47,8 @@ func NewIndex(spec bsonraw.Doc) (*Index, error) {
 			x.Unique = v.Truthy()
 		case "sparse":
 			x.Sparse = v.Truthy()
+		case "clustered":
+			x.Clustered = v.Truthy()
 		}
 	}
 	var paths []bsonraw.Path
@@ -55,7 +58,7 @@ func NewIndex(spec bsonraw.Doc) (*Index, error) {
 		x.Fields = append(x.Fields, IndexField{Path: path, Descending: direction < 0})
 		paths = append(paths, bsonraw.NewPath(path))
 	}
-	if x.Name == "" || len(x.Fields) == 0 {
+	if x.Name == "" && !x.Clustered || len(x.Fields) == 0 {
 		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "index specification needs a name and a key: %d bytes", len(spec))
 	}
 	x.Unique = x.Unique || x.IsID()
@@ -64,7 +67,7 @@ func NewIndex(spec bsonraw.Doc) (*Index, error) {
 }
 
 // IsID reports whether this is the index on _id, which has no entries: documents are stored in its order.
-func (x *Index) IsID() bool { return x.Name == "_id_" }
+func (x *Index) IsID() bool { return x.Name == "_id_" || x.Clustered }
 
 // Multikey reports whether field i may have several entries a document.
 func (x *Index) Multikey(i int) bool { return x.multikey.Load()&(1<<i) != 0 }

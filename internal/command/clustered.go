@@ -1,0 +1,112 @@
+package command
+
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+)
+
+// clusteredSpec is the clusteredIndex argument of create. Documents are stored in the order of _id in every collection; one that
+// is clustered says so, and has no other index on _id.
+type clusteredSpec struct {
+	legacy  bool // clusteredIndex: true, which is for MongoDB itself
+	version int64
+	key     bsonraw.Doc
+	name    string
+	unique  bool
+}
+
+func (c *createArgs) parseClustered(a argument) error {
+	if a.Type == bsonraw.TypeBool || a.Type.IsNumber() {
+		if a.Truthy() {
+			c.clustered = &clusteredSpec{legacy: true}
+		}
+		return nil
+	}
+	if a.Type != bsonraw.TypeDocument {
+		return mongoerr.New(mongoerr.TypeMismatch, "BSON field 'create.clusteredIndex' is the wrong type '%s', expected types '[bool']", a.Type.Name())
+	}
+	s := &clusteredSpec{version: 2, name: "_id_"}
+	c.clustered = s
+	uniqueGiven := false
+	for it := a.Value.Doc().Iter(); it.Next(); {
+		field := argument{a.op, string(it.Key()), it.Value()}
+		var err error
+		switch string(it.Key()) {
+		case "v":
+			err = field.integer(&s.version)
+		case "key":
+			err = field.doc(&s.key)
+		case "name":
+			err = field.str(&s.name)
+		case "unique":
+			uniqueGiven = true
+			err = field.flag(&s.unique)
+		default:
+			err = field.unknown()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case s.key == nil:
+		return required(a.op, "key")
+	case !uniqueGiven:
+		return required(a.op, "unique")
+	}
+	return nil
+}
+
+// cappedAndClustered is the error of a collection that is to be both.
+func (c *createArgs) cappedAndClustered() error {
+	switch {
+	case c.size != nil:
+		return mongoerr.New(6049200, "'size' field for capped collections is not allowed on clustered collections. Did you mean 'capped: true' with 'expireAfterSeconds'?")
+	case c.max != nil:
+		return mongoerr.New(6049204, "'max' field for capped collections is not allowed on clustered collections. Did you mean 'capped: true' with 'expireAfterSeconds'?")
+	case c.expire == nil:
+		return mongoerr.New(6049201, "A capped clustered collection requires the 'expireAfterSeconds' field")
+	}
+	return mongoerr.New(mongoerr.CommandNotSupported, "create: a clustered collection that is capped is not supported by this server")
+}
+
+func (c *createArgs) checkClustered(with *newCollection) error {
+	s := c.clustered
+	if s == nil {
+		return nil
+	}
+	direction, _ := s.key.Lookup("_id").AsFloat64()
+	switch {
+	case s.legacy:
+		return mongoerr.New(5979703, "The 'clusteredIndex' legacy format {clusteredIndex: <bool>} is only supported for specific internal collections and vice versa")
+	case c.autoIndexID != nil && !*c.autoIndexID:
+		return mongoerr.New(6026501, "The 'clusteredIndex' option does not support {autoIndexId: false}")
+	case !s.unique:
+		return mongoerr.New(5979700, "The clusteredIndex option requires unique: true to be specified")
+	case s.key.Len() != 1 || direction != 1:
+		return mongoerr.New(mongoerr.InvalidIndexSpecificationOption, "The clusteredIndex option is only supported for key: {_id: 1}")
+	case s.version != 2:
+		return mongoerr.New(5979704, "Invalid clusteredIndex specification %s; cannot create a clusteredIndex with v=%d", s.doc(false).Shell(), s.version)
+	case c.expire != nil:
+		if err := checkExpiry(*c.expire); err != nil {
+			return err
+		}
+		return mongoerr.New(mongoerr.CommandNotSupported, "create: the argument 'expireAfterSeconds' is not supported by this server yet")
+	}
+	c.options = withOption(c.options, "clusteredIndex", documentValue(s.doc(false)))
+	with.idIndex = s.doc(true)
+	return nil
+}
+
+// doc is the specification: as the collection's option, or as that of its index.
+func (s *clusteredSpec) doc(asIndex bool) bsonraw.Doc {
+	out, at := bsonraw.BeginDoc(nil)
+	out = bsonraw.AppendInt32(out, "v", int32(s.version))
+	out = bsonraw.AppendDoc(out, "key", s.key)
+	out = bsonraw.AppendString(out, "name", s.name)
+	out = bsonraw.AppendBool(out, "unique", true)
+	if asIndex {
+		out = bsonraw.AppendBool(out, "clustered", true)
+	}
+	return bsonraw.EndDoc(out, at)
+}
