@@ -14,6 +14,7 @@ type filling struct {
 	lookup Lookup
 	batch  *Batch
 	r      *renderer
+	back   bool        // the stream has gone back to the first part of a transaction
 	full   bool        // nothing more fits; the stream's position is where to go on
 	last   bsonraw.Doc // the event given last, where its bytes stay what they are: its token is taken when the batch is done
 }
@@ -30,6 +31,14 @@ type source struct {
 // entry passes the events of one oplog entry to the batch.
 func (f *filling) entry(e *oplog.Entry) (more bool, err error) {
 	s := f.stream
+	if !s.begun {
+		s.begun = true
+		if e.Part.Number > 0 {
+			// The time that the stream begins at is that of a transaction whose first parts lie before it.
+			s.next, f.back = e.TS-oplog.Timestamp(e.Part.Number), true
+			return false, nil
+		}
+	}
 	if e.TS != s.next {
 		s.next, s.passed, s.fragments = e.TS, 0, 0
 	}
@@ -120,7 +129,7 @@ func (f *filling) event(from source, c *change) error {
 		}
 		return err
 	case invalidate:
-		f.setToken(eventID(doc), from.entry.TS)
+		f.setToken(eventID(doc), from.entry.Time())
 		s.invalidated, s.ended = true, true
 	}
 	return nil
@@ -173,9 +182,9 @@ func (f *filling) deliver(from source, doc, out bsonraw.Doc) (ok bool, err error
 	}
 	f.batch.Docs.AppendDoc(out)
 	if from.kept {
-		f.last, s.tokenTS = doc, from.entry.TS
+		f.last, s.tokenTS = doc, from.entry.Time()
 	} else {
-		f.setToken(eventID(doc), from.entry.TS)
+		f.setToken(eventID(doc), from.entry.Time())
 	}
 	f.advance(from)
 	return true, nil

@@ -63,7 +63,7 @@ func (h *history) add(t testing.TB, e *oplog.Entry) *oplog.Entry {
 		e.O = bsonraw.Empty
 	}
 	raw, at := e.Append(nil)
-	oplog.PutTimestamp(raw, at, e.TS)
+	at.Put(raw, e.TS)
 	parsed, err := oplog.Parse(raw)
 	if err != nil {
 		t.Fatal(err)

@@ -73,7 +73,7 @@ func (f *filling) deliverFragments(from source, doc bsonraw.Doc, fragments []fra
 			return nil
 		}
 		f.batch.Docs.AppendDoc(out)
-		f.setToken(id, from.entry.TS)
+		f.setToken(id, from.entry.Time())
 		s.fragments++
 		if s.fragments < len(fragments) && f.batch.MaxDocs > 0 && f.batch.Docs.Len() >= f.batch.MaxDocs {
 			s.passed, f.full = from.number, true

@@ -42,6 +42,7 @@ type Stream struct {
 	class        unique.Handle[string] // of all streams whose stages make the same of an event
 	shares       bool                  // what the stages make of an event is kept with a shared entry
 
+	begun     bool            // an entry was seen
 	next      oplog.Timestamp // the entry to go on with
 	passed    int             // how many of that entry's events were passed already
 	fragments int             // and how many fragments of the one after them
@@ -71,6 +72,9 @@ func (s *Stream) Fill(ctx context.Context, src Source, lookup Lookup, batch *Bat
 	f := filling{stream: s, ctx: ctx, lookup: lookup, batch: batch, r: renderers.Get().(*renderer)}
 	defer f.r.release()
 	end, err := src.Scan(ctx, s.next, f.entry)
+	if f.back && err == nil {
+		end, err = src.Scan(ctx, s.next, f.entry)
+	}
 	f.settle()
 	if err != nil {
 		if ctx.Err() != nil && batch.Docs.Len() > 0 {

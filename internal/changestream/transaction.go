@@ -104,7 +104,7 @@ func (r *renderer) readOperation(e *oplog.Entry, doc bsonraw.Doc, index int32) (
 			r.op.o2 = v.Doc()
 		}
 	}
-	r.change = change{ts: e.TS, wall: e.Wall, index: index, lsid: e.LSID, txnNumber: e.TxnNumber}
+	r.change = change{ts: e.Time(), wall: e.Wall, index: e.Part.FirstOp + index, lsid: e.LSID, txnNumber: e.TxnNumber}
 	ok, r.scratch = r.change.read(&r.op, r.scratch[:0])
 	return &r.change, ok
 }

@@ -41,6 +41,7 @@ type Entry struct {
 	TxnNumber int64
 	StmtID    int32
 	HasStmtID bool
+	Part      Part
 
 	Raw bsonraw.Doc // the entry as it is stored
 
@@ -48,6 +49,18 @@ type Entry struct {
 	size  atomic.Int64  // of Raw and memo; far below zero once evicted
 	total *atomic.Int64 // of all shared entries; nil when not shared
 }
+
+// Part places an applyOps entry within its transaction, whose operations are divided among several entries when they are too
+// large for one. All parts have consecutive timestamps.
+type Part struct {
+	In      bool  // the entry is that of a transaction
+	Number  int32 // of the part, from 0
+	FirstOp int32 // index of the part's first operation among those of the transaction
+	Left    int32 // how many parts follow; the last one's timestamp is the time of the whole
+}
+
+// Time returns the cluster time of what the entry tells: its timestamp, or that of the transaction of which it is a part.
+func (e *Entry) Time() Timestamp { return e.TS + Timestamp(e.Part.Left) }
 
 // DB returns the database's part of NS.
 func (e *Entry) DB() []byte {
@@ -71,10 +84,23 @@ func SplitNS(ns []byte) (db, coll []byte) {
 	return ns, nil
 }
 
-// Append encodes e (all but Raw) in MongoDB's field order and returns where the eight bytes of its timestamp stand, which is
-// known only when the entry is committed.
-func (e *Entry) Append(dst []byte) (out []byte, tsAt int) {
-	dst, at := bsonraw.BeginDoc(dst)
+// Places are where in an encoded entry the timestamps stand, eight bytes each, which are known only when it is committed.
+type Places struct {
+	TS   int
+	Prev int // of the part before in the same transaction; 0: there is none
+}
+
+// Put writes the timestamps into an encoded entry.
+func (p Places) Put(raw []byte, ts Timestamp) {
+	binary.LittleEndian.PutUint64(raw[p.TS:], uint64(ts))
+	if p.Prev != 0 {
+		binary.LittleEndian.PutUint64(raw[p.Prev:], uint64(ts-1))
+	}
+}
+
+// Append encodes e (all but Raw) in MongoDB's field order and returns where its timestamps stand.
+func (e *Entry) Append(dst []byte) (out []byte, at Places) {
+	dst, begin := bsonraw.BeginDoc(dst)
 	if e.LSID != nil {
 		dst = bsonraw.AppendDoc(dst, "lsid", e.LSID)
 		dst = bsonraw.AppendInt64(dst, "txnNumber", e.TxnNumber)
@@ -92,16 +118,38 @@ func (e *Entry) Append(dst []byte) (out []byte, tsAt int) {
 		dst = bsonraw.AppendInt32(dst, "stmtId", e.StmtID)
 	}
 	dst = bsonraw.AppendTimestamp(dst, "ts", uint64(e.TS))
-	tsAt = len(dst) - 8
+	at.TS = len(dst) - 8
 	dst = bsonraw.AppendInt64(dst, "t", 1)
 	dst = bsonraw.AppendInt64(dst, "v", 2)
 	dst = bsonraw.AppendDate(dst, "wall", e.Wall)
-	return bsonraw.EndDoc(dst, at), tsAt
+	if e.Part.In {
+		dst, at.Prev = e.Part.append(dst)
+	}
+	return bsonraw.EndDoc(dst, begin), at
 }
 
-// PutTimestamp writes the timestamp into an encoded entry, at the place that Append returned.
-func PutTimestamp(raw []byte, tsAt int, ts Timestamp) {
-	binary.LittleEndian.PutUint64(raw[tsAt:], uint64(ts))
+// append encodes the part: prevOpTime as MongoDB has it, and how the parts lie about this one.
+func (p Part) append(dst []byte) (out []byte, prevAt int) {
+	dst, at := bsonraw.BeginElem(dst, bsonraw.TypeDocument, "prevOpTime")
+	dst = bsonraw.AppendTimestamp(dst, "ts", 0)
+	term := int64(-1)
+	if p.Number > 0 {
+		prevAt, term = len(dst)-8, 1
+	}
+	dst = bsonraw.EndDoc(bsonraw.AppendInt64(dst, "t", term), at)
+	if p.Number == 0 && p.Left == 0 {
+		return dst, 0
+	}
+	dst, at = bsonraw.BeginElem(dst, bsonraw.TypeDocument, "part")
+	dst = bsonraw.AppendInt32(dst, "number", p.Number)
+	dst = bsonraw.AppendInt32(dst, "firstOp", p.FirstOp)
+	dst = bsonraw.AppendInt32(dst, "left", p.Left)
+	return bsonraw.EndDoc(dst, at), prevAt
+}
+
+// parsePart reads what append has encoded.
+func parsePart(d bsonraw.Doc) Part {
+	return Part{In: true, Number: d.Lookup("number").Int32(), FirstOp: d.Lookup("firstOp").Int32(), Left: d.Lookup("left").Int32()}
 }
 
 // Parse takes an encoded entry apart. The entry keeps raw.
@@ -147,6 +195,8 @@ func (e *Entry) setField(key []byte, v bsonraw.Value) {
 		e.LSID = v.Doc()
 	case "txnNumber":
 		e.TxnNumber = v.Int64()
+	case "part":
+		e.Part = parsePart(v.Doc())
 	case "stmtId":
 		e.StmtID, e.HasStmtID = v.Int32(), true
 	}

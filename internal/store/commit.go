@@ -28,6 +28,11 @@ type Commit struct {
 
 // Commit applies the write and ends its use. A write that logged nothing changes nothing: its Commit is zero. Latches may be released as soon as it returns.
 func (w *Write) Commit() (Commit, error) {
+	if w.txn != nil {
+		err := w.txn.finish(w.counts)
+		w.recycle()
+		return Commit{}, err
+	}
 	if len(w.records) == 0 {
 		w.Discard()
 		return Commit{}, nil
@@ -81,7 +86,7 @@ func (w *Write) stamp(first oplog.Timestamp) {
 		}
 	}
 	for i, r := range w.records {
-		oplog.PutTimestamp(r.raw, r.tsAt, first+oplog.Timestamp(i))
+		r.places.Put(r.raw, first+oplog.Timestamp(i))
 	}
 }
 

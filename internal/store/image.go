@@ -17,11 +17,17 @@ import (
 // imageKeyLen is the length of an image's key: kind, timestamp, index of the operation in its transaction.
 const imageKeyLen = 1 + 8 + 4
 
-// image keeps a document as it was before the operation that was logged last, which is the only one of its entry.
-func (w *Write) image(old bsonraw.Doc) {
+// image keeps a document as it was before an operation of the entry that was logged last: the one of that index, which is 0 for
+// the only one of an entry.
+func (w *Write) image(old bsonraw.Doc, index int32) {
+	if w.txn != nil {
+		w.txn.image(old)
+		return
+	}
 	op := w.batch.SetDeferred(imageKeyLen, len(old))
 	clear(op.Key)
 	op.Key[0] = kindImage
+	binary.BigEndian.PutUint32(op.Key[imageKeyLen-4:], uint32(index))
 	copy(op.Value, old)
 	w.finish(op)
 	keyAt := w.batch.Len() - len(old) - uvarintLen(len(old)) - imageKeyLen

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
@@ -155,4 +157,22 @@ func (x *Index) entryKey(dst, values, idKey []byte) []byte {
 func splitEntry(key, value []byte) (values, idKey []byte) {
 	n := int(binary.BigEndian.Uint32(value))
 	return key[5 : len(key)-n], key[len(key)-n:]
+}
+
+// setMultikey adds to the fields that have met arrays. The mark comes before the write that makes it so and is not part of it:
+// it may stay when that write is dropped, and must not be lost when another one relies on it.
+func (s *Store) setMultikey(x *Index, bits uint64) error {
+	s.multikey.Lock()
+	defer s.multikey.Unlock()
+	known := x.multikey.Load()
+	if bits&^known == 0 {
+		return nil
+	}
+	value := binary.BigEndian.AppendUint64(nil, known|bits)
+	if err := s.db.Set(numberedKey(kindMultikey, x.ID), value, pebble.NoSync); err != nil {
+		s.failed.set(err)
+		return s.failed.get()
+	}
+	x.multikey.Store(known | bits)
+	return nil
 }

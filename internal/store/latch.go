@@ -22,8 +22,17 @@ type latchShard struct {
 	held map[uint64]*latchQueue
 }
 
-// latchQueue holds those who wait for a latch, the first to come first. Nil while nobody waits.
-type latchQueue struct{ waiters []chan struct{} }
+// latchQueue holds those who wait for a latch, the first to come first. It is nil while nobody waits and no transaction holds
+// the latch.
+type latchQueue struct {
+	byTxn   bool // a transaction holds the latch, perhaps for long
+	waiters []latchWaiter
+}
+
+type latchWaiter struct {
+	turn  chan struct{}
+	byTxn bool
+}
 
 func newLatches() *latches {
 	l := &latches{seed: maphash.MakeSeed()}
@@ -62,7 +71,7 @@ func (l *latches) acquire(ctx context.Context, keys []Latch) (Held, error) {
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
 	for i, k := range keys {
-		if err := l.take(ctx, k); err != nil {
+		if err := l.take(ctx, k, false); err != nil {
 			Held{l, keys[:i]}.Release()
 			return Held{}, err
 		}
@@ -70,12 +79,16 @@ func (l *latches) acquire(ctx context.Context, keys []Latch) (Held, error) {
 	return Held{l, keys}, nil
 }
 
-func (l *latches) take(ctx context.Context, k Latch) error {
+// take waits for one latch. A transaction that meets another one's latch does not wait: it gets WriteConflict.
+func (l *latches) take(ctx context.Context, k Latch, byTxn bool) error {
 	s := &l.shards[k%uint64(len(l.shards))]
 	s.mu.Lock()
 	q, taken := s.held[k]
 	if !taken {
 		s.held[k] = nil
+		if byTxn {
+			s.held[k] = &latchQueue{byTxn: true}
+		}
 		s.mu.Unlock()
 		return nil
 	}
@@ -83,8 +96,12 @@ func (l *latches) take(ctx context.Context, k Latch) error {
 		q = &latchQueue{}
 		s.held[k] = q
 	}
+	if byTxn && q.byTxn {
+		s.mu.Unlock()
+		return errWriteConflict
+	}
 	turn := make(chan struct{}, 1)
-	q.waiters = append(q.waiters, turn)
+	q.waiters = append(q.waiters, latchWaiter{turn, byTxn})
 	s.mu.Unlock()
 	select {
 	case <-turn:
@@ -92,7 +109,7 @@ func (l *latches) take(ctx context.Context, k Latch) error {
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
-	i := slices.Index(q.waiters, turn)
+	i := slices.IndexFunc(q.waiters, func(w latchWaiter) bool { return w.turn == turn })
 	if i >= 0 {
 		q.waiters = slices.Delete(q.waiters, i, i+1)
 	}
@@ -111,7 +128,8 @@ func (h Held) Release() {
 		if q := s.held[k]; q == nil || len(q.waiters) == 0 {
 			delete(s.held, k)
 		} else {
-			q.waiters[0] <- struct{}{}
+			q.byTxn = q.waiters[0].byTxn
+			q.waiters[0].turn <- struct{}{}
 			q.waiters = slices.Delete(q.waiters, 0, 1)
 		}
 		s.mu.Unlock()

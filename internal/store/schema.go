@@ -11,6 +11,7 @@ import (
 // exclusively.
 type Change struct {
 	*Write
+	txn     *Txn // that it belongs to; else nil
 	set     []*Collection
 	removed []*Collection
 	dropped []*Collection // removed for good, not renamed
@@ -24,6 +25,10 @@ func (s *Store) Change() *Change {
 
 // NewID returns a number for a new collection or index.
 func (ch *Change) NewID() uint32 {
+	if ch.txn != nil {
+		ch.store.ddl.Lock()
+		defer ch.store.ddl.Unlock()
+	}
 	id := ch.store.nextID
 	ch.store.nextID++
 	return id
@@ -32,7 +37,7 @@ func (ch *Change) NewID() uint32 {
 // Put adds a collection or a new version of one. Renaming is Remove of the old name and Put with the same ID.
 func (ch *Change) Put(c *Collection) error {
 	ch.set = append(ch.set, c)
-	return ch.batch.Set(numberedKey(kindCatalog, c.ID), c.record(), nil)
+	return ch.Write.set(numberedKey(kindCatalog, c.ID), c.record())
 }
 
 // Remove takes a collection out of the catalog; its documents stay.
@@ -113,6 +118,13 @@ func (ch *Change) addUnique(c *Collection, x *Index, docs *Docs, keys indexKeys,
 
 // Commit makes the change. The new catalog is seen from the moment when the batch is in.
 func (ch *Change) Commit() (Commit, error) {
+	if ch.txn != nil {
+		commit, err := ch.Write.Commit()
+		if err == nil {
+			ch.txn.create(ch.set)
+		}
+		return commit, err
+	}
 	s := ch.store
 	defer s.ddl.Unlock()
 	ch.apply = func(oplog.Timestamp) {
@@ -126,8 +138,11 @@ func (ch *Change) Commit() (Commit, error) {
 
 // Discard drops the change.
 func (ch *Change) Discard() {
+	s := ch.store
 	ch.Write.Discard()
-	ch.store.ddl.Unlock()
+	if ch.txn == nil {
+		s.ddl.Unlock()
+	}
 }
 
 // Flush writes what is in memory to tables, for tests and measurements.

@@ -43,6 +43,7 @@ type Store struct {
 	catalog atomic.Pointer[Catalog]
 	nextID  uint32 // of the next collection or index; guarded by ddl
 
+	multikey   sync.Mutex // one new mark of an index at a time
 	commit     committer
 	applied    atomic.Uint64
 	durability durability

@@ -24,7 +24,14 @@ func (l *latches) LatchDocs(ctx context.Context, c *Collection, idKeys ...[]byte
 
 // LatchUnique waits until the caller alone may write the unique index entries of these documents.
 func (l *latches) LatchUnique(ctx context.Context, c *Collection, docs ...bsonraw.Doc) (Held, error) {
-	var keys []Latch
+	keys, err := l.uniqueKeys(c, docs)
+	if err != nil {
+		return Held{}, err
+	}
+	return l.acquire(ctx, keys)
+}
+
+func (l *latches) uniqueKeys(c *Collection, docs []bsonraw.Doc) (keys []Latch, err error) {
 	for _, x := range c.Indexes {
 		if !x.Unique || x.IsID() {
 			continue
@@ -32,14 +39,14 @@ func (l *latches) LatchUnique(ctx context.Context, c *Collection, docs ...bsonra
 		for _, doc := range docs {
 			entries, err := x.keysOf(doc)
 			if err != nil {
-				return Held{}, err
+				return nil, err
 			}
 			for _, k := range entries.keys {
 				keys = append(keys, l.key(kindIndex, x.ID, k))
 			}
 		}
 	}
-	return l.acquire(ctx, keys)
+	return keys, nil
 }
 
 // CheckUnique returns a duplicate key error (11000) if another document has a unique entry of doc. The caller holds the

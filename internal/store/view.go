@@ -41,6 +41,8 @@ type Target interface {
 	LatchUnique(ctx context.Context, c *Collection, docs ...bsonraw.Doc) (Held, error)
 	// NewWrite begins a write.
 	NewWrite() *Write
+	// Change begins a change of the schema.
+	Change() *Change
 }
 
 var _ Target = (*Store)(nil)

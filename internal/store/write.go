@@ -15,6 +15,7 @@ import (
 type Write struct {
 	store   *Store
 	batch   *pebble.Batch
+	txn     *txnWrite // of a transaction, which takes what the write has in place of the batch; else nil
 	records []record
 	patches []patch
 	counts  []countChange
@@ -24,8 +25,8 @@ type Write struct {
 
 // record is an encoded oplog entry that waits for its timestamp.
 type record struct {
-	raw  []byte
-	tsAt int
+	raw    []byte
+	places oplog.Places
 }
 
 // patch is a place in the batch that takes the timestamp of an entry when it is known.
@@ -50,15 +51,11 @@ func (s *Store) NewWrite() *Write {
 	return w
 }
 
-// Len returns the number of oplog entries so far.
-func (w *Write) Len() int { return len(w.records) }
-
-// Size returns the bytes of the batch so far.
-func (w *Write) Size() int { return w.batch.Len() }
-
 // Discard drops everything.
 func (w *Write) Discard() {
-	_ = w.batch.Close()
+	if w.batch != nil {
+		_ = w.batch.Close()
+	}
 	w.recycle()
 }
 
@@ -73,16 +70,23 @@ func (w *Write) Log(e *oplog.Entry) {
 	if e.Wall == 0 {
 		e.Wall = time.Now().UnixMilli()
 	}
-	raw, tsAt := e.Append(make([]byte, 0, 160+len(e.NS)+len(e.O)+len(e.O2)+len(e.LSID)))
+	if w.txn != nil {
+		w.txn.log(e)
+		return
+	}
+	raw, places := e.Append(make([]byte, 0, 160+len(e.NS)+len(e.O)+len(e.O2)+len(e.LSID)))
 	op := w.batch.SetDeferred(9, len(raw))
 	op.Key[0] = kindOplog
 	copy(op.Value, raw)
 	w.finish(op)
 	valueAt := w.batch.Len() - len(raw)
-	w.records = append(w.records, record{raw, tsAt})
+	w.records = append(w.records, record{raw, places})
 	w.patches = append(w.patches,
 		patch{valueAt - uvarintLen(len(raw)) - 8, len(w.records) - 1, false},
-		patch{valueAt + tsAt, len(w.records) - 1, true})
+		patch{valueAt + places.TS, len(w.records) - 1, true})
+	if places.Prev != 0 {
+		w.patches = append(w.patches, patch{valueAt + places.Prev, len(w.records) - 2, true})
+	}
 }
 
 // finish completes an operation of the batch. It fails only for batches that can be read, which these are not.
@@ -123,7 +127,7 @@ func (w *Write) Update(c *Collection, idKey []byte, old, doc bsonraw.Doc, e *opl
 	}
 	w.Log(e)
 	if c.Images {
-		w.image(old)
+		w.image(old, 0)
 	}
 	w.put(c, idKey, doc)
 	w.counted(c, Stats{0, int64(len(doc) - len(old))})
@@ -137,11 +141,11 @@ func (w *Write) Delete(c *Collection, idKey []byte, old bsonraw.Doc, e *oplog.En
 	}
 	w.Log(e)
 	if c.Images {
-		w.image(old)
+		w.image(old, 0)
 	}
 	w.scratch = append(appendNumbered(w.scratch[:0], kindDocument, c.ID), idKey...)
 	w.counted(c, Stats{-1, -int64(len(old))})
-	if err := w.batch.Delete(w.scratch, nil); err != nil || c.Order == nil {
+	if err := w.delete(w.scratch); err != nil || c.Order == nil {
 		return err
 	}
 	return w.delist(c, idKey)
@@ -149,6 +153,10 @@ func (w *Write) Delete(c *Collection, idKey []byte, old bsonraw.Doc, e *oplog.En
 
 // put stores a document behind the timestamp of the entry that was logged last.
 func (w *Write) put(c *Collection, idKey []byte, doc bsonraw.Doc) {
+	if w.txn != nil {
+		w.txn.put(c, idKey, doc)
+		return
+	}
 	op := w.batch.SetDeferred(5+len(idKey), 8+len(doc))
 	op.Key[0] = kindDocument
 	binary.BigEndian.PutUint32(op.Key[1:], c.ID)
@@ -156,6 +164,23 @@ func (w *Write) put(c *Collection, idKey []byte, doc bsonraw.Doc) {
 	copy(op.Value[8:], doc)
 	w.finish(op)
 	w.patches = append(w.patches, patch{w.batch.Len() - 8 - len(doc), len(w.records) - 1, false})
+}
+
+// set stores a key that takes no timestamp.
+func (w *Write) set(key, value []byte) error {
+	if w.txn != nil {
+		w.txn.set(key, value)
+		return nil
+	}
+	return w.batch.Set(key, value, nil)
+}
+
+func (w *Write) delete(key []byte) error {
+	if w.txn != nil {
+		w.txn.delete(key)
+		return nil
+	}
+	return w.batch.Delete(key, nil)
 }
 
 func (w *Write) counted(c *Collection, by Stats) {
@@ -215,7 +240,7 @@ func (w *Write) indexEntries(x *Index, idKey []byte, before, now [][]byte) error
 	for _, k := range before {
 		if !containsKey(now, k) {
 			w.scratch = x.entryKey(w.scratch[:0], k, idKey)
-			if err := w.batch.Delete(w.scratch, nil); err != nil {
+			if err := w.delete(w.scratch); err != nil {
 				return err
 			}
 		}
@@ -225,7 +250,7 @@ func (w *Write) indexEntries(x *Index, idKey []byte, before, now [][]byte) error
 	for _, k := range now {
 		if !containsKey(before, k) {
 			w.scratch = x.entryKey(w.scratch[:0], k, idKey)
-			if err := w.batch.Set(w.scratch, length[:], nil); err != nil {
+			if err := w.set(w.scratch, length[:]); err != nil {
 				return err
 			}
 		}
@@ -235,11 +260,10 @@ func (w *Write) indexEntries(x *Index, idKey []byte, before, now [][]byte) error
 
 // markMultikey records that fields of the index have met arrays.
 func (w *Write) markMultikey(x *Index, bits uint64) error {
-	if known := x.multikey.Load(); bits&^known == 0 {
+	if bits&^x.multikey.Load() == 0 {
 		return nil
 	}
-	bits |= x.multikey.Or(bits)
-	return w.batch.Set(numberedKey(kindMultikey, x.ID), binary.BigEndian.AppendUint64(nil, bits), nil)
+	return w.store.setMultikey(x, bits)
 }
 
 func containsKey(keys [][]byte, k []byte) bool {

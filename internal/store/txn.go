@@ -1,0 +1,293 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/oplog"
+)
+
+// Txn is a transaction: it reads a snapshot and its own writes over it, and keeps the latches of what it wrote and the locks of
+// the collections that it touched until it ends, by Commit or Abort. A write to what others have changed since the snapshot, or
+// what another transaction has latched, is a WriteConflict. It is used by one goroutine at a time.
+type Txn struct {
+	reader // of the overlay over the snapshot
+
+	store    *Store
+	snapshot *Snapshot
+	overlay  *overlay
+	catalog  *Catalog               // that of the snapshot, with the collections that the transaction has created
+	created  map[string]*Collection // those, by namespace
+	locked   map[string]*Collection // existing collections whose lock is held shared, by namespace
+	held     map[Latch]struct{}
+	ops      [][]byte // the operations, as the oplog will have them
+	images   []txnImage
+	counts   []countChange
+	bytes    int
+}
+
+var _ Target = (*Txn)(nil)
+
+// txnImage is a document as it was before the operation of that index.
+type txnImage struct {
+	op  int32
+	doc bsonraw.Doc
+}
+
+// Begin begins a transaction that reads the store as it is now.
+func (s *Store) Begin() *Txn { return s.beginAt(s.Snapshot()) }
+
+func (s *Store) beginAt(snapshot *Snapshot) *Txn {
+	t := &Txn{
+		store: s, snapshot: snapshot, overlay: newOverlay(snapshot.reader.db), catalog: snapshot.catalog,
+		created: map[string]*Collection{}, locked: map[string]*Collection{}, held: map[Latch]struct{}{},
+	}
+	t.reader = reader{db: t.overlay, failed: s.failed}
+	return t
+}
+
+// At returns the time of the snapshot that the transaction reads.
+func (t *Txn) At() oplog.Timestamp { return t.snapshot.At }
+
+// Catalog returns the collections that the transaction sees.
+func (t *Txn) Catalog() *Catalog { return t.catalog }
+
+// Count counts the documents of a collection.
+func (t *Txn) Count(ctx context.Context, c *Collection) (int64, error) { return t.reader.count(ctx, c) }
+
+// Pin returns what the transaction sees now, without what it writes later.
+func (t *Txn) Pin() (View, func()) {
+	return &Snapshot{reader: reader{db: t.overlay.at(), failed: t.failed}, At: t.snapshot.At, catalog: t.catalog}, func() {}
+}
+
+const (
+	// txnLockWait is how long a transaction waits for a lock or for somebody's single write. Longer waits could be for somebody
+	// who waits for this transaction.
+	txnLockWait = 5 * time.Millisecond
+	// maxTxnBytes bounds what a transaction may keep in memory.
+	maxTxnBytes = 256 << 20
+)
+
+var (
+	errWriteConflict = mongoerr.New(mongoerr.WriteConflict, "WriteConflict error: this operation conflicted with another operation. "+
+		"Please retry your operation or multi-document transaction.")
+	errTxnTooLarge = mongoerr.New(mongoerr.TransactionTooLarge, "the writes of this transaction take more than %d bytes and cannot be committed: "+
+		"divide it into smaller ones", maxTxnBytes)
+)
+
+// Collection returns a collection as the transaction sees it and takes its lock until the transaction ends; nil when there is
+// none. One that was changed after the snapshot gives SnapshotUnavailable.
+func (t *Txn) Collection(ctx context.Context, db, name string) (*Collection, error) {
+	ns := db + "." + name
+	if c := t.created[ns]; c != nil {
+		return c, nil
+	}
+	if c := t.locked[ns]; c != nil {
+		return c, nil
+	}
+	then := t.snapshot.catalog.Collection(db, name)
+	for {
+		c := t.store.Catalog().Collection(db, name)
+		if c == nil && then == nil {
+			return nil, nil
+		}
+		if c != then {
+			return nil, mongoerr.New(mongoerr.SnapshotUnavailable, "Unable to read from a snapshot due to pending collection catalog changes; "+
+				"please retry the operation. Snapshot timestamp is %v. Collection: %s", t.At(), ns)
+		}
+		if err := t.lock(ctx, c); err != nil {
+			return nil, err
+		}
+		if t.store.Catalog().Collection(db, name) == c {
+			t.locked[ns] = c
+			return c, nil
+		}
+		c.Lock.RUnlock()
+	}
+}
+
+func (t *Txn) lock(ctx context.Context, c *Collection) error {
+	wait, cancel := context.WithTimeout(ctx, txnLockWait)
+	defer cancel()
+	err := c.Lock.RLock(wait)
+	if err != nil && ctx.Err() == nil {
+		return mongoerr.New(mongoerr.LockTimeout, "Unable to acquire the lock of collection '%s' within %v: its schema is being changed", c.NS(), txnLockWait)
+	}
+	return err
+}
+
+// LatchDocs makes sure that the transaction alone may write these documents, to its end, and that nobody has changed them since
+// its snapshot.
+func (t *Txn) LatchDocs(ctx context.Context, c *Collection, idKeys ...[]byte) (Held, error) {
+	if t.created[c.NS()] != nil {
+		return Held{}, nil
+	}
+	for _, k := range idKeys {
+		fresh, err := t.latch(ctx, t.store.latches.key(kindDocument, c.ID, k))
+		if err != nil {
+			return Held{}, err
+		}
+		if !fresh {
+			continue
+		}
+		if err := t.checkUnchanged(c, k); err != nil {
+			return Held{}, err
+		}
+	}
+	return Held{}, nil
+}
+
+// LatchUnique makes sure that the transaction alone may write the unique index entries of these documents, to its end.
+func (t *Txn) LatchUnique(ctx context.Context, c *Collection, docs ...bsonraw.Doc) (Held, error) {
+	if t.created[c.NS()] != nil {
+		return Held{}, nil
+	}
+	keys, err := t.store.latches.uniqueKeys(c, docs)
+	if err != nil {
+		return Held{}, err
+	}
+	for _, k := range keys {
+		if _, err := t.latch(ctx, k); err != nil {
+			return Held{}, err
+		}
+	}
+	return Held{}, nil
+}
+
+// latch takes a latch, if the transaction does not hold it already: fresh tells.
+func (t *Txn) latch(ctx context.Context, k Latch) (fresh bool, err error) {
+	if _, ok := t.held[k]; ok {
+		return false, nil
+	}
+	wait, cancel := context.WithTimeout(ctx, txnLockWait)
+	defer cancel()
+	if err := t.store.latches.take(wait, k, true); err != nil {
+		if ctx.Err() != nil {
+			return false, contextError(ctx)
+		}
+		return false, errWriteConflict
+	}
+	t.held[k] = struct{}{}
+	return true, nil
+}
+
+// checkUnchanged compares a document that was just latched with the one of the snapshot.
+func (t *Txn) checkUnchanged(c *Collection, idKey []byte) error {
+	now, err := t.store.stamp(c, idKey)
+	if err != nil {
+		return err
+	}
+	then, err := t.snapshot.stamp(c, idKey)
+	if err != nil {
+		return err
+	}
+	if now != then {
+		return errWriteConflict
+	}
+	return nil
+}
+
+// stamp returns the commit that wrote a document, 0 when there is none.
+func (r reader) stamp(c *Collection, idKey []byte) (oplog.Timestamp, error) {
+	var space [64]byte
+	value, closer, err := r.db.Get(append(appendNumbered(space[:0], kindDocument, c.ID), idKey...))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return 0, r.failed.get()
+	}
+	if err != nil {
+		return 0, err
+	}
+	return oplog.Timestamp(binary.BigEndian.Uint64(value)), closer.Close()
+}
+
+// CheckUnique returns a duplicate key error if another document that the transaction sees has a unique entry of doc, and a
+// WriteConflict if others have added or removed such an entry since its snapshot.
+func (t *Txn) CheckUnique(c *Collection, idKey []byte, doc bsonraw.Doc) error {
+	for _, x := range c.Indexes {
+		if !x.Unique || x.IsID() {
+			continue
+		}
+		entries, err := x.keysOf(doc)
+		if err != nil {
+			return err
+		}
+		for _, k := range entries.keys {
+			if err := t.checkEntry(c, x, idKey, doc, k); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *Txn) checkEntry(c *Collection, x *Index, idKey []byte, doc bsonraw.Doc, k []byte) error {
+	if t.created[c.NS()] == nil {
+		now, err := t.store.takenByOther(x, k, idKey)
+		if err != nil {
+			return err
+		}
+		then, err := t.snapshot.takenByOther(x, k, idKey)
+		if err != nil {
+			return err
+		}
+		if now != then {
+			return errWriteConflict
+		}
+	}
+	taken, err := t.takenByOther(x, k, idKey)
+	if err != nil {
+		return err
+	}
+	if taken {
+		return DuplicateKey(c, x, doc, k)
+	}
+	return nil
+}
+
+// NewWrite begins a write of the transaction. Its Commit adds it to what the transaction has written.
+func (t *Txn) NewWrite() *Write {
+	w, _ := t.store.writes.Get().(*Write)
+	if w == nil {
+		w = &Write{}
+	}
+	w.store, w.txn = t.store, &txnWrite{txn: t}
+	return w
+}
+
+// Change begins a change of the schema within the transaction: new collections and their indexes.
+func (t *Txn) Change() *Change { return &Change{Write: t.NewWrite(), txn: t} }
+
+// create adds collections to those that the transaction sees.
+func (t *Txn) create(set []*Collection) {
+	for _, c := range set {
+		t.created[c.NS()] = c
+	}
+	t.catalog = t.catalog.with(set, nil)
+}
+
+// IsNew reports whether the transaction has created the collection.
+func (t *Txn) IsNew(c *Collection) bool { return t.created[c.NS()] != nil }
+
+// Abort ends the transaction without a trace.
+func (t *Txn) Abort() { t.release() }
+
+// release gives back what the transaction holds. It may be called more than once.
+func (t *Txn) release() {
+	for k := range t.held {
+		Held{t.store.latches, []Latch{k}}.Release()
+	}
+	clear(t.held)
+	for _, c := range t.locked {
+		c.Lock.RUnlock()
+	}
+	clear(t.locked)
+	t.snapshot.Close()
+	t.ops, t.images, t.counts = nil, nil, nil
+	t.overlay.tree.Clear()
+}

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"bytes"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/oplog"
+)
+
+// txnWrite collects what one Write of a transaction changes, until its Commit adds it to the transaction.
+type txnWrite struct {
+	txn    *Txn
+	items  []overlaid
+	ops    [][]byte
+	images []txnImage
+	bytes  int
+}
+
+// itemOverhead is about what a key takes in memory beside its bytes.
+const itemOverhead = 96
+
+func (w *txnWrite) add(item overlaid) {
+	w.items = append(w.items, item)
+	w.bytes += len(item.key) + len(item.value) + itemOverhead
+}
+
+// put stores a document. Its timestamp follows when the transaction is committed.
+func (w *txnWrite) put(c *Collection, idKey []byte, doc bsonraw.Doc) {
+	key := append(numberedKey(kindDocument, c.ID), idKey...)
+	value := make([]byte, stampLen, stampLen+len(doc))
+	w.add(overlaid{key: key, value: append(value, doc...)})
+}
+
+func (w *txnWrite) set(key, value []byte) {
+	w.add(overlaid{key: bytes.Clone(key), value: bytes.Clone(value)})
+}
+
+func (w *txnWrite) delete(key []byte) { w.add(overlaid{key: bytes.Clone(key), deleted: true}) }
+
+// log encodes an operation as an element of applyOps.
+func (w *txnWrite) log(e *oplog.Entry) {
+	op, at := bsonraw.BeginDoc(make([]byte, 0, 64+len(e.NS)+len(e.O)+len(e.O2)))
+	op = bsonraw.AppendString(op, "op", []byte{byte(e.Op)})
+	op = bsonraw.AppendString(op, "ns", e.NS)
+	if e.HasUUID {
+		op = bsonraw.AppendBinary(op, "ui", bsonraw.SubtypeUUID, e.UUID[:])
+	}
+	op = bsonraw.AppendDoc(op, "o", e.O)
+	if e.O2 != nil {
+		op = bsonraw.AppendDoc(op, "o2", e.O2)
+	}
+	op = bsonraw.EndDoc(op, at)
+	w.ops = append(w.ops, op)
+	w.bytes += len(op)
+}
+
+// image keeps a document as it was before the operation that was logged last.
+func (w *txnWrite) image(old bsonraw.Doc) {
+	w.images = append(w.images, txnImage{op: int32(len(w.ops) - 1), doc: old.Clone()})
+	w.bytes += len(old)
+}
+
+// finish adds the write to the transaction.
+func (w *txnWrite) finish(counts []countChange) error {
+	t := w.txn
+	if t.bytes+w.bytes > maxTxnBytes {
+		return errTxnTooLarge
+	}
+	t.bytes += w.bytes
+	for _, item := range w.items {
+		t.overlay.tree.Set(item)
+	}
+	for _, m := range w.images {
+		m.op += int32(len(t.ops))
+		t.images = append(t.images, m)
+	}
+	t.ops = append(t.ops, w.ops...)
+	t.counts = append(t.counts, counts...)
+	return nil
+}
