@@ -161,7 +161,7 @@ func splitEntry(key, value []byte) (values, idKey []byte) {
 
 // setMultikey adds to the fields that have met arrays. The mark comes before the write that makes it so and is not part of it:
 // it may stay when that write is dropped, and must not be lost when another one relies on it.
-func (s *Store) setMultikey(x *Index, bits uint64) error {
+func (x *Index) setMultikey(s *Store, bits uint64) error {
 	s.multikey.Lock()
 	defer s.multikey.Unlock()
 	known := x.multikey.Load()

@@ -74,7 +74,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	go s.trimmer.run()
 	go s.waves.run()
 	if s.Applied() == 0 {
-		if err := s.initiate(ctx); err != nil {
+		if err := initiate(ctx, s); err != nil {
 			return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Dir, err), s.Close())
 		}
 	}
@@ -198,7 +198,7 @@ func (s *Store) lastTimestamp() (oplog.Timestamp, error) {
 }
 
 // initiate writes the entry with which every oplog begins, so that there always is a newest one.
-func (s *Store) initiate(ctx context.Context) error {
+func initiate(ctx context.Context, s *Store) error {
 	o, at := bsonraw.BeginDoc(nil)
 	o = bsonraw.AppendString(o, "msg", "initiating set")
 	w := s.NewWrite()
@@ -271,14 +271,14 @@ func (s *Store) Close() error {
 		s.durability.close()
 		s.waves.close()
 		s.trimmer.close()
-		s.closeErr = s.closePebble()
+		s.closeErr = closePebble(s)
 		s.cache.Unref()
 	})
 	return s.closeErr
 }
 
 // closePebble closes the database. After a failure Pebble may hold a lock for good or panic: then closing it is only tried.
-func (s *Store) closePebble() (err error) {
+func closePebble(s *Store) error {
 	if s.Err() == nil {
 		return s.db.Close()
 	}

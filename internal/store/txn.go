@@ -40,10 +40,8 @@ type txnImage struct {
 	doc bsonraw.Doc
 }
 
-// Begin begins a transaction that reads the store as it is now.
-func (s *Store) Begin() *Txn { return s.beginAt(s.Snapshot()) }
-
-func (s *Store) beginAt(snapshot *Snapshot) *Txn {
+// Begin begins a transaction that reads a snapshot, which belongs to it from now on.
+func Begin(s *Store, snapshot *Snapshot) *Txn {
 	t := &Txn{
 		store: s, snapshot: snapshot, overlay: newOverlay(snapshot.reader.db), catalog: snapshot.catalog,
 		created: map[string]*Collection{}, locked: map[string]*Collection{}, held: map[Latch]struct{}{},

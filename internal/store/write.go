@@ -263,7 +263,7 @@ func (w *Write) markMultikey(x *Index, bits uint64) error {
 	if bits&^x.multikey.Load() == 0 {
 		return nil
 	}
-	return w.store.setMultikey(x, bits)
+	return x.setMultikey(w.store, bits)
 }
 
 func containsKey(keys [][]byte, k []byte) bool {
