@@ -80,8 +80,10 @@ func (c *driverCursor) more(ctx context.Context) error {
 
 	after := c.stream.ID()
 	if err := c.stream.Err(); err != nil {
-		if after == 0 && (ended != nil || mongo.IsTimeout(err)) {
-			c.orphan = before // the driver's own attempt to kill it had the same dead context
+		// The driver's own attempt to kill the cursor may have had a dead context. Where it went on to look for a server,
+		// and found none, the attempt was made and another would only wait for a server.
+		if after == 0 && (ended != nil || mongo.IsTimeout(err)) && !noServerFound(err) {
+			c.orphan = before
 		}
 		c.wait.failed(err, ended)
 		return &cursorError{err: err, opening: after == 0}

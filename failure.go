@@ -104,7 +104,10 @@ func passing(err error, opening bool, pos position) bool {
 // isSessionEnded recognises an error that the driver does not export.
 func isSessionEnded(err error) bool { return strings.Contains(err.Error(), "ended session was used") }
 
-// sessionsUnsupported recognises another one.
+// noServerFound recognises another one: nobody was there to send the command to.
+func noServerFound(err error) bool { return strings.Contains(err.Error(), "server selection error") }
+
+// sessionsUnsupported recognises a third one.
 func sessionsUnsupported(err error) bool {
 	return strings.Contains(err.Error(), "current topology does not support sessions")
 }
