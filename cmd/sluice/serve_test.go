@@ -111,7 +111,7 @@ func TestServeFailsClearly(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{"folder in use", []string{"--dir", dir, "--listen", "127.0.0.1:0"}, []string{dir}},
+		{"folder in use", []string{"--dir", dir, "--listen", "127.0.0.1:0"}, []string{dir, "has it open"}},
 		{"port in use", []string{"--listen", taken}, []string{taken, "127.0.0.1:0, may be free"}},
 		{"not loopback", []string{"--listen", "0.0.0.0:0"}, []string{"only loopback"}},
 	}

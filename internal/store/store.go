@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -147,11 +148,23 @@ func (s *Store) openPebble(cfg Config) error {
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
 		s.cache.Unref()
-		return err
+		return explainLocked(err, dir, cfg.FS)
 	}
 	s.db, s.reader.db = db, stored{db}
 	s.images = &images{db: db, failure: s.failed}
 	return nil
+}
+
+// explainLocked adds to the error of an opening that failed because another has the folder what the system's does not say.
+func explainLocked(err error, dir string, folders vfs.FS) error {
+	lock, lockErr := pebble.LockDirectory(dir, folders)
+	if errors.Is(lockErr, fs.ErrPermission) {
+		return err
+	}
+	if lockErr != nil {
+		return fmt.Errorf("another engine, of this process or another one, has it open: %w", err)
+	}
+	return errors.Join(err, lock.Close())
 }
 
 // splitByKind ends every table of Pebble's where a kind of keys ends. Documents and oplog entries mostly come in at the end of

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -175,6 +176,20 @@ func TestReopenedStoreHasEverythingAndGoesOnInTime(t *testing.T) {
 	if s.Term() != 2 {
 		t.Fatalf("Term = %d", s.Term())
 	}
+}
+
+func TestStoreInUseSaysSo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, Config{Dir: dir})
+	_, err := Open(t.Context(), Config{Dir: dir})
+	if err == nil || !strings.Contains(err.Error(), "has it open") {
+		t.Errorf("opened a second time: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, Config{Dir: dir})
 }
 
 func TestOplogHasEveryCommitInOrderUnderConcurrentWriters(t *testing.T) {
