@@ -16,6 +16,9 @@ import (
 // idleSaveInterval is how often the position is saved when it moves without events.
 const idleSaveInterval = 10 * time.Second
 
+// errReaderStuck tells that nobody took what was written before it was time to end.
+var errReaderStuck = errors.New("nobody takes the output")
+
 // errReaderGone tells that nobody reads the output any more, as after `sluice watch | head`.
 var errReaderGone = errors.New("nobody reads the output any more")
 

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
 // program is the command in a process of its own.
@@ -115,6 +117,36 @@ func TestSignalEndsWatchBeforeItBegins(t *testing.T) {
 	_ = p.cmd.Wait()
 	if code := p.cmd.ProcessState.ExitCode(); code != exitDone && code != -1 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestStoppedWhileItStarts ends commands before they have opened anything: nothing is wrong with that.
+func TestStoppedWhileItStarts(t *testing.T) {
+	t.Parallel()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, command := range []string{"watch", "serve"} {
+		errs := newTranscript()
+		code := run(ended, []string{command, "--listen", "127.0.0.1:0"}, strings.NewReader(""), newTranscript(), errs, func(string) string { return "" })
+		if code != exitDone || errs.String() != "" {
+			t.Errorf("%s: exit code %d, stderr %q", command, code, errs)
+		}
+	}
+}
+
+// TestSignalEndsWatchThatNobodyReads stops watch while it waits for room in its pipe.
+func TestSignalEndsWatchThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	_, uri := serving(t, "--listen", "127.0.0.1:0")
+	p := startProgram(t, "watch", uri, "--json")
+	p.stderr.awaitText(t, "watching")
+	insert(t, connectTo(t, uri).Database("shop").Collection("orders"), append(byID(1), bson.E{Key: "text", Value: strings.Repeat("x", 1<<20)}))
+	if _, err := p.stdout.ReadByte(); err != nil { // it is being written, and more than a pipe holds
+		t.Fatal(err)
+	}
+	p.signal(t, syscall.SIGTERM)
+	if err := p.cmd.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 

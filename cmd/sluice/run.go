@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -73,7 +74,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	p.typed = typed(parsed)
 	command := parsed.Selected().Name
-	if err = parsed.Run(); err == nil {
+	if err = emptyText(parsed); err == nil {
+		err = parsed.Run()
+	}
+	if err == nil {
 		return exitDone
 	}
 	if _, ok := errors.AsType[*usageError](err); ok {
@@ -125,6 +129,31 @@ func typed(parsed *kong.Context) map[string]bool {
 		}
 	}
 	return names
+}
+
+// emptyText refuses texts that were typed and are empty: what a script's variable was to fill in and did not. The default in
+// its place, such as an engine in memory where --dir or a URI was meant, would do something else than what was asked for.
+func emptyText(parsed *kong.Context) error {
+	for _, path := range parsed.Path {
+		switch {
+		case path.Resolved:
+		case path.Flag != nil && isEmptyText(path.Flag.Target):
+			return misusef("--%s is empty; leave it out for its default", path.Flag.Name)
+		case path.Positional != nil && isEmptyText(path.Positional.Target):
+			return misusef("%s is empty; leave it out for an engine of its own", strings.ToUpper(path.Positional.Name))
+		}
+	}
+	return nil
+}
+
+func isEmptyText(value reflect.Value) bool { return value.Kind() == reflect.String && value.Len() == 0 }
+
+// unlessStopped drops the error of a start that was cut short by a signal.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // environment gives flags that are not on the command line the value of their variable. Empty variables count as unset.

@@ -35,11 +35,11 @@ func (c *serveCommand) Run(ctx context.Context, p *process) error {
 	logger := newLogger(p.stderr, level)
 	e, err := engine.Open(ctx, engine.Config{Dir: c.Dir, TestCommands: c.TestCommands, Logger: logger})
 	if err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	for _, address := range c.Listen {
 		if err := listen(e, address); err != nil {
-			return errors.Join(fmt.Errorf("%w; another --listen, such as 127.0.0.1:0, may be free", err), e.Close())
+			return errors.Join(withFreeAddress(err), e.Close())
 		}
 	}
 	if _, err := fmt.Fprintln(p.stdout, e.URI()); err != nil {

@@ -58,7 +58,7 @@ func embed(ctx context.Context, cfg engine.Config, address string) (*source, err
 	}
 	s := &source{engine: e}
 	if address != "" {
-		err = listen(e, address)
+		err = withFreeAddress(listen(e, address))
 	} else if err = listen(e, defaultAddress); err != nil {
 		err = listen(e, "127.0.0.1:0")
 	}
@@ -89,6 +89,14 @@ func listen(e *engine.Engine, address string) error {
 		network = "unix"
 	}
 	_, err := e.Listen(network, address)
+	return err
+}
+
+// withFreeAddress adds to the error of a listener what to do when its address is taken.
+func withFreeAddress(err error) error {
+	if addressTaken(err) {
+		return fmt.Errorf("%w; another --listen, such as 127.0.0.1:0, may be free", err)
+	}
 	return err
 }
 

@@ -22,5 +22,8 @@ func terminalColumns(f *os.File) (int, bool) {
 // enableStyles makes a terminal obey styles, and tells whether it does.
 func enableStyles(*os.File) bool { return true }
 
+// addressTaken reports whether a listener's address is in use.
+func addressTaken(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
+
 // readerGone reports whether a write failed because nobody reads any more.
 func readerGone(err error) bool { return errors.Is(err, syscall.EPIPE) }

@@ -26,6 +26,9 @@ func enableStyles(f *os.File) bool {
 	return windows.SetConsoleMode(handle, mode|windows.ENABLE_VIRTUAL_TERMINAL_PROCESSING) == nil
 }
 
+// addressTaken reports whether a listener's address is in use.
+func addressTaken(err error) bool { return errors.Is(err, windows.WSAEADDRINUSE) }
+
 // readerGone reports whether a write failed because nobody reads any more.
 func readerGone(err error) bool {
 	return errors.Is(err, windows.ERROR_BROKEN_PIPE) || errors.Is(err, windows.ERROR_NO_DATA)

@@ -61,7 +61,7 @@ func (c *watchCommand) Run(ctx context.Context, p *process) error {
 	opts.Logger = logger
 	src, err := c.open(ctx, p, engine.Config{Dir: c.Dir, Logger: logger})
 	if err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	err = c.follow(ctx, p, src, stages, opts, file)
 	if failure := src.close(); failure != nil {
@@ -104,10 +104,7 @@ func (c *watchCommand) follow(ctx context.Context, p *process, src *source, stag
 	})
 	stream, err := sluice.Watch[bson.Raw](ctx, c.target(src), stages, opts)
 	if err != nil {
-		if ctx.Err() != nil { // stopped before it began
-			err = nil
-		}
-		return c.ended(ctx, p, err)
+		return c.ended(ctx, p, unlessStopped(ctx, err))
 	}
 	defer closeStream(stream)
 	p.notef("watching %s; Ctrl-C stops", c.scope())
@@ -119,7 +116,7 @@ func (c *watchCommand) follow(ctx context.Context, p *process, src *source, stag
 			}
 		})
 	}
-	f := &follower{stream: stream, render: renderJSON, out: p.stdout, idle: idleSaveInterval}
+	f := &follower{stream: stream, render: renderJSON, out: &output{ctx: ctx, to: p.stdout}, idle: idleSaveInterval}
 	if file != nil {
 		f.keeper = file
 	}
@@ -138,7 +135,7 @@ func (c *watchCommand) ended(ctx context.Context, p *process, err error) error {
 	switch {
 	case cause != nil && !errors.Is(cause, context.Canceled):
 		return cause
-	case err == nil, errors.Is(err, errReaderGone):
+	case err == nil, errors.Is(err, errReaderGone), errors.Is(err, errReaderStuck):
 		return nil
 	case errors.Is(err, io.EOF):
 		p.notef("the end: %s was dropped or renamed; start again to watch what comes under its name", c.scope())
@@ -171,8 +168,7 @@ func (c *watchCommand) target(src *source) sluice.Target {
 // does.
 const closeLimit = 500 * time.Millisecond
 
-// closeStream closes the stream, or leaves it to the end of the process: while no server can be found, the driver cannot
-// be brought to give up earlier than the stream's own limit.
+// closeStream closes the stream, or leaves it to the end of the process when the server is silent.
 func closeStream(stream *sluice.Stream[bson.Raw]) {
 	closed := make(chan struct{})
 	go func() {
@@ -190,7 +186,10 @@ func closeStream(stream *sluice.Stream[bson.Raw]) {
 // explain tells what the user of the command can do about an error.
 func (c *watchCommand) explain(err error) error {
 	restart := "leave the start flags out to start from now"
-	if c.ResumeFile != "" {
+	switch {
+	case c.ResumeFile != "" && c.URI == "" && c.Dir == "":
+		restart = "an engine in memory begins anew each time, so --resume-file needs --dir or a URI; delete " + c.ResumeFile + " to start from now"
+	case c.ResumeFile != "":
 		restart = "delete " + c.ResumeFile + " to start from now"
 	}
 	var advice string
