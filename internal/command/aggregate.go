@@ -38,6 +38,9 @@ func aggregate(op *operation) error {
 	if err != nil {
 		return err
 	}
+	if err := checkStagesInTransaction(op, args.pipeline); err != nil {
+		return err
+	}
 	if first == "$changeStream" {
 		return openStream(op, &args, argument)
 	}
@@ -130,7 +133,10 @@ func openAggregate(op *operation, args *aggregateArgs) (feed, error) {
 	if err := op.prepareRead(); err != nil {
 		return nil, err
 	}
-	c := op.view.Catalog().Collection(op.db, args.coll)
+	c, err := op.collection(args.coll)
+	if err != nil {
+		return nil, err
+	}
 	if c == nil {
 		return &pipelineFeed{out: pipeline.Run(emptySource{}), left: -1}, nil
 	}

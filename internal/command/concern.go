@@ -9,7 +9,8 @@ import (
 
 // writeConcern says when a write is acknowledged. On one node "majority", the default, means durable.
 type writeConcern struct {
-	given    bool
+	present  bool   // an argument of the command
+	given    bool   // with a w
 	nodes    int64  // w as a number
 	tag      string // w as a name
 	journal  bool
@@ -21,6 +22,7 @@ func (g *generic) parseWriteConcern(v bsonraw.Value) error {
 		return g.wrongType("writeConcern", v, "object")
 	}
 	wc := &g.writeConcern
+	wc.present = true
 	for it := v.Doc().Iter(); it.Next(); {
 		v := it.Value()
 		switch string(it.Key()) {
@@ -62,6 +64,9 @@ func (wc *writeConcern) parseW(v bsonraw.Value) error {
 // acknowledge waits as the write concern asks for. What it asks for and one node cannot give becomes a writeConcernError in
 // the reply, beside the write's result.
 func (op *operation) acknowledge(c store.Commit) error {
+	if op.transaction != nil && !op.cmd.endsTxn {
+		return nil // the commit is what is acknowledged
+	}
 	wc := op.writeConcern
 	op.wrote = max(op.wrote, c.Last)
 	if !wc.given || wc.tag != "" || wc.journal || wc.nodes > 1 {

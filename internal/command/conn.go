@@ -54,6 +54,7 @@ func (c *Conn) Run(ctx context.Context, req *Request, dst []byte) (reply []byte,
 	op := newOperation(ctx, c, req, dst)
 	defer op.release()
 	err := op.execute()
+	op.failed = op.failed || err != nil || op.hangUp
 	if op.hangUp {
 		return dst, true
 	}

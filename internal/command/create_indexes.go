@@ -122,7 +122,11 @@ func checkInherited(coll *store.Collection, specs []*indexSpec) error {
 
 // run builds the indexes. done is false when somebody else created the collection meanwhile: then it has to be tried again.
 func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
-	coll, unlock, err := lockedAlone(op, c.coll)
+	lock := lockedAlone
+	if op.transaction != nil {
+		lock = lockedInTransaction
+	}
+	coll, unlock, err := lock(op, c.coll)
 	if err != nil {
 		return false, err
 	}
@@ -139,8 +143,11 @@ func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
 			c.reply(op, coll, coll, false)
 			return true, nil
 		}
+		if err := checkIndexable(op, coll); err != nil {
+			return false, err
+		}
 	}
-	st := op.server.store
+	st := op.target
 	ch := st.Change()
 	created := coll == nil
 	if created {
@@ -163,7 +170,7 @@ func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
 	if c.commit, err = ch.Commit(); err != nil {
 		return false, err
 	}
-	c.reply(op, coll, built, created)
+	c.reply(op, coll, built, created || op.transaction != nil)
 	return true, nil
 }
 
@@ -190,7 +197,7 @@ func buildIndexes(op *operation, ch *store.Change, c *store.Collection, specs []
 	var documents int64
 	if !isNew {
 		var err error
-		if documents, err = op.server.store.Count(op.ctx, c); err != nil {
+		if documents, err = op.target.Count(op.ctx, c); err != nil {
 			return nil, err
 		}
 	}

@@ -43,19 +43,31 @@ type waitingFeed interface {
 
 // cursor is an open cursor between two getMores.
 type cursor struct {
-	id      int64
-	ns      string
-	session string // key of the session that opened it; empty without
-	feed    feed
-	killed  context.Context // ends when the cursor is killed
-	kill    context.CancelCauseFunc
-	noIdle  bool        // noCursorTimeout
-	waits   waitingFeed // tailable and awaitData: getMore waits for documents; nil for other cursors
-	stream  *streamFeed
+	id       int64
+	ns       string
+	session  string // key of the session that opened it; empty without
+	feed     feed
+	killed   context.Context // ends when the cursor is killed
+	kill     context.CancelCauseFunc
+	noIdle   bool        // noCursorTimeout
+	waits    waitingFeed // tailable and awaitData: getMore waits for documents; nil for other cursors
+	stream   *streamFeed
+	txn      *transaction    // that it was opened in; nil for none
+	snapshot *heldSnapshot   // that it reads; nil for none
+	at       oplog.Timestamp // of that snapshot
 
 	// Guarded by cursors.mu.
 	inUse bool
 	used  time.Time
+}
+
+// close ends what the cursor reads.
+func (c *cursor) close() {
+	c.feed.close()
+	if c.snapshot != nil {
+		c.snapshot.give()
+		c.snapshot = nil
+	}
 }
 
 // cursors are the open cursors of all clients.
@@ -113,7 +125,7 @@ func (cs *cursors) give(c *cursor) {
 	gone := cs.byID[c.id] != c
 	cs.mu.Unlock()
 	if gone {
-		c.feed.close()
+		c.close()
 	}
 }
 
@@ -123,7 +135,7 @@ func (cs *cursors) finish(c *cursor) {
 	delete(cs.byID, c.id)
 	cs.mu.Unlock()
 	c.kill(errCursorKilled)
-	c.feed.close()
+	c.close()
 }
 
 // remove kills a cursor. A getMore that has it in use is woken and ends it.
@@ -139,7 +151,7 @@ func (cs *cursors) remove(id int64, allowed func(*cursor) bool) bool {
 	cs.mu.Unlock()
 	c.kill(errCursorKilled)
 	if idle {
-		c.feed.close()
+		c.close()
 	}
 	return true
 }
@@ -184,19 +196,23 @@ func (op *operation) openCursor(c *cursor, limit batchLimit, single bool) error 
 	if op.lsid != nil {
 		c.session = op.sessionKey()
 	}
+	c.txn = op.transaction
+	if op.snapshot != nil {
+		c.snapshot, c.at = op.snapshot.share(), op.snapshot.At
+	}
 	at, batch := op.beginCursor("firstBatch")
 	done, err := c.feed.fill(op, &batch, limit)
 	if err != nil {
-		c.feed.close()
+		c.close()
 		return err
 	}
 	if done || single {
-		c.feed.close()
+		c.close()
 		op.endCursor(at, batch, c, 0)
 		return nil
 	}
 	if err := op.server.cursors.add(c); err != nil {
-		c.feed.close()
+		c.close()
 		return err
 	}
 	op.endCursor(at, batch, c, c.id)

@@ -61,7 +61,11 @@ func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Fil
 	}
 	op.out = bsonraw.AppendHeader(op.out, bsonraw.TypeArray, "values")
 	d := distinctList{by: by, list: bsonraw.BeginArray(op.out), seen: map[string]struct{}{}}
-	if c := op.view.Catalog().Collection(op.db, coll); c != nil {
+	c, err := op.collection(coll)
+	if err != nil {
+		return err
+	}
+	if c != nil {
 		index, err := hintedIndex(c, hint)
 		if err != nil {
 			return err
@@ -71,6 +75,9 @@ func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Fil
 		}
 	}
 	op.out = d.list.End()
+	if op.snapshot != nil {
+		op.out = bsonraw.AppendTimestamp(op.out, "atClusterTime", uint64(op.snapshot.At))
+	}
 	return nil
 }
 

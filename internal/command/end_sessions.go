@@ -13,7 +13,9 @@ func endSessions(op *operation) error {
 
 func endAll(op *operation, keys []string) {
 	for _, key := range keys {
-		op.server.sessions.end(key)
+		if !op.server.transactions.has(key) { // an open one lives on until it ends or is too old
+			op.server.sessions.end(key)
+		}
 		op.server.cursors.killSession(key)
 	}
 }

@@ -122,7 +122,7 @@ func (op *operation) namespace() string {
 }
 
 // runInto does what the fault does before the command: wait, hang up, or fail.
-func (op *operation) runInto(f *fault) error {
+func runInto(op *operation, f *fault) error {
 	if f == nil {
 		return nil
 	}

@@ -176,7 +176,10 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 	if left == 0 {
 		left = -1
 	}
-	c := op.view.Catalog().Collection(op.db, args.coll)
+	c, err := op.collection(args.coll)
+	if err != nil {
+		return nil, err
+	}
 	if c == nil {
 		return &pipelineFeed{out: emptySource{}, left: left}, nil
 	}

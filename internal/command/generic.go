@@ -20,12 +20,15 @@ type generic struct {
 	comment      bsonraw.Value
 	readConcern  readConcern
 	writeConcern writeConcern
+	txn          txnArguments
 }
 
 // readConcern says how sure a read has to be of what it reads.
 type readConcern struct {
+	present          bool
 	level            string // as given; empty: not given
 	afterClusterTime oplog.Timestamp
+	atClusterTime    oplog.Timestamp // of a snapshot
 }
 
 // isGeneric reports whether an argument belongs to every command, so that the commands' own parsers pass over it.
@@ -74,7 +77,7 @@ func (g *generic) parse(key []byte, v bsonraw.Value) (err error) {
 			return mongoerr.New(mongoerr.InvalidOptions, "Transaction number cannot be negative: %d", g.txnNumber)
 		}
 	case "autocommit", "startTransaction":
-		return mongoerr.New(mongoerr.CommandNotSupported, "%s: multi-document transactions are not supported by this server yet; run the operations without one", key)
+		return g.parseTxnArgument(string(key), v)
 	case "maxTimeMS":
 		g.maxTime, err = parseMaxTime(v)
 	case "comment":
@@ -123,6 +126,7 @@ func (g *generic) parseReadConcern(v bsonraw.Value) error {
 	if v.Type != bsonraw.TypeDocument {
 		return g.wrongType("readConcern", v, "object")
 	}
+	g.readConcern.present = true
 	for it := v.Doc().Iter(); it.Next(); {
 		switch v := it.Value(); string(it.Key()) {
 		case "level":
@@ -134,16 +138,24 @@ func (g *generic) parseReadConcern(v bsonraw.Value) error {
 			g.readConcern.afterClusterTime = oplog.Timestamp(v.Int64())
 		case "provenance":
 		case "atClusterTime":
-			return mongoerr.New(mongoerr.CommandNotSupported, "readConcern.atClusterTime is not supported by this server yet")
+			if v.Type != bsonraw.TypeTimestamp {
+				return g.wrongType("readConcern.atClusterTime", v, "timestamp")
+			}
+			g.readConcern.atClusterTime = oplog.Timestamp(v.Int64())
 		default:
 			return mongoerr.New(mongoerr.IDLUnknownField, "BSON field 'readConcern.%s' is an unknown field.", it.Key())
 		}
 	}
-	switch g.readConcern.level {
-	case "", "local", "majority", "available", "linearizable":
+	rc := g.readConcern
+	switch {
+	case rc.atClusterTime != 0 && rc.level != "snapshot":
+		return mongoerr.New(mongoerr.InvalidOptions, "atClusterTime field can be set only if level is equal to snapshot")
+	case rc.atClusterTime != 0 && rc.afterClusterTime != 0:
+		return mongoerr.New(mongoerr.InvalidOptions, "readConcern: atClusterTime and afterClusterTime cannot be given together")
+	}
+	switch rc.level {
+	case "", "local", "majority", "available", "linearizable", "snapshot":
 		return nil
-	case "snapshot":
-		return mongoerr.New(mongoerr.CommandNotSupported, "readConcern level \"snapshot\" is not supported by this server yet")
 	}
 	return mongoerr.New(mongoerr.FailedToParse, "Enumeration value '%s' for field 'readConcern.level' is not a valid value.", g.readConcern.level)
 }
@@ -151,14 +163,33 @@ func (g *generic) parseReadConcern(v bsonraw.Value) error {
 // prepareRead waits until what the read concern asks for is so. Reads see everything applied; a majority read returns only
 // what is durable, so it waits for all that it could see.
 func (op *operation) prepareRead() error {
-	rc := op.readConcern
-	if rc.afterClusterTime > op.server.store.Applied() {
-		// Nothing later was ever written here: the time comes from another deployment or from a broken clock.
-		return mongoerr.New(mongoerr.InvalidOptions, "readConcern afterClusterTime value must not be greater than the current clusterTime. "+
-			"Requested clusterTime: %v; current clusterTime: %v", rc.afterClusterTime, op.server.store.Applied())
+	if op.transaction != nil {
+		return nil // its snapshot was taken when it began
 	}
-	if rc.level == "majority" || rc.level == "linearizable" {
+	if err := checkClusterTime(op); err != nil {
+		return err
+	}
+	switch op.readConcern.level {
+	case "majority", "linearizable":
 		return op.server.store.WaitDurable(op.ctx, op.server.store.Applied())
+	case "snapshot":
+		return readSnapshot(op)
+	}
+	return nil
+}
+
+// checkClusterTime refuses a read at or after a time that has not come: nothing later was ever written here, so the time comes
+// from another deployment or from a broken clock.
+func checkClusterTime(op *operation) error {
+	rc, now := op.readConcern, op.server.store.Applied()
+	for _, c := range []struct {
+		field string
+		at    oplog.Timestamp
+	}{{"afterClusterTime", rc.afterClusterTime}, {"atClusterTime", rc.atClusterTime}} {
+		if c.at > now {
+			return mongoerr.New(mongoerr.InvalidOptions, "readConcern %s value must not be greater than the current clusterTime. "+
+				"Requested clusterTime: %v; current clusterTime: %v", c.field, c.at, now)
+		}
 	}
 	return nil
 }

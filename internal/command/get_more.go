@@ -73,6 +73,15 @@ func checkCursor(op *operation, c *cursor, coll string) error {
 	default:
 		return mongoerr.New(50738, "Cannot run getMore on cursor %d, which was created in another session", c.id)
 	}
+	switch {
+	case c.txn == op.transaction:
+	case c.txn == nil:
+		return mongoerr.New(50739, "Cannot run getMore on cursor %d, which was not created in a transaction, in transaction %d", c.id, op.txnNumber)
+	case op.transaction == nil:
+		return mongoerr.New(50740, "Cannot run getMore on cursor %d, which was created in transaction %d, without a txnNumber", c.id, c.txn.number)
+	default:
+		return mongoerr.New(50741, "Cannot run getMore on cursor %d, which was created in transaction %d, in transaction %d", c.id, c.txn.number, op.txnNumber)
+	}
 	if c.waits == nil && op.maxTime > 0 {
 		return mongoerr.New(mongoerr.BadValue, "cannot set maxTimeMS on getMore command for a non-awaitData cursor")
 	}

@@ -43,9 +43,6 @@ var parameters = []parameter{
 	}},
 }
 
-// transactionLifetime is how long a transaction may take.
-const transactionLifetime = time.Minute
-
 // getParameter {getParameter: 1 | "*" | {showDetails, allParameters}, <name>: <anything>, ...} tells parameters, those named or
 // all. With showDetails each comes as {value, settableAtRuntime, settableAtStartup}. setAt is not supported.
 func getParameter(op *operation) error {

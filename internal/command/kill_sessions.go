@@ -1,22 +1,30 @@
 package command
 
 import (
+	"slices"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
 
-// killSessions {killSessions: [ids]} ends sessions with all that is under way in them; without ids it ends all.
+// killSessions {killSessions: [ids]} ends what is under way in sessions; without ids in all of them.
 func killSessions(op *operation) error {
 	keys, err := sessionKeys(op)
 	if err != nil {
 		return err
 	}
-	if len(keys) == 0 {
-		keys = op.server.sessions.killAll()
-	}
-	endAll(op, keys)
+	killAll(op, func(key string) bool { return len(keys) == 0 || slices.Contains(keys, key) })
 	return nil
 }
+
+// killAll ends the transactions and the cursors of the sessions that are chosen. The sessions themselves stay: what they have
+// done is remembered.
+func killAll(op *operation, which func(key string) bool) {
+	op.server.transactions.killWhere(func(t *transaction) bool { return which(t.session) }, errSessionKilled)
+	op.server.cursors.removeWhere(func(c *cursor) bool { return c.session != "" && which(c.session) })
+}
+
+var errSessionKilled = mongoerr.New(mongoerr.Interrupted, "operation was interrupted: its session was killed")
 
 // killAllSessions {killAllSessions: [{user, db}, ...]} ends all sessions, or those of the users named. There are no users, so
 // naming one is an error.
@@ -37,7 +45,7 @@ func killAllSessions(op *operation) error {
 	if err != nil {
 		return err
 	}
-	endAll(op, op.server.sessions.killAll())
+	killAll(op, func(string) bool { return true })
 	return nil
 }
 

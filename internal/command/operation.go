@@ -21,9 +21,12 @@ type operation struct {
 	cmd    *command
 	body   bsonraw.Doc
 	generic
-	session *session     // checked out for a retryable write; nil otherwise
-	view    store.View   // what it reads
-	target  store.Target // where it writes
+	session     *session      // checked out for a retryable write; nil otherwise
+	transaction *transaction  // that it belongs to; nil for none
+	snapshot    *heldSnapshot // that it reads; nil for none
+	failed      bool          // what ends the transaction
+	view        store.View    // what it reads
+	target      store.Target  // where it writes
 
 	reply
 	wrote   oplog.Timestamp
@@ -75,7 +78,7 @@ func (op *operation) execute() error {
 	if err := op.parseGeneric(); err != nil {
 		return err
 	}
-	if err := op.runInto(op.server.failPoints.find(op)); err != nil || op.hangUp {
+	if err := runInto(op, op.server.failPoints.find(op)); err != nil || op.hangUp {
 		return err
 	}
 	if cmd.admin && op.db != "admin" {
@@ -104,16 +107,17 @@ func (op *operation) begin() error {
 		op.ctx = ctx
 		op.atEnd(cancel)
 	}
-	if op.lsid == nil {
-		if op.hasTxnNumber {
-			return mongoerr.New(mongoerr.InvalidOptions, "Transaction number is only allowed with a logical session: lsid is missing")
-		}
-		return nil
-	}
-	if _, err := op.server.sessions.touch(op.sessionKey(), time.Now()); err != nil {
+	if err := checkTxnArguments(op); err != nil || op.lsid == nil {
 		return err
 	}
-	return op.beginRetryable()
+	switch {
+	case op.txn.in:
+		return beginInTransaction(op)
+	case op.hasTxnNumber:
+		return beginRetryable(op)
+	}
+	_, err := op.server.sessions.touch(op.sessionKey(), time.Now())
+	return err
 }
 
 // finish completes the reply, or replaces it by the error.
@@ -168,7 +172,9 @@ func appendLabels(op *operation, e *mongoerr.Error) {
 			labels = append(labels, mongoerr.LabelResumableChangeStream)
 		case op.stream && (e.Code == mongoerr.ChangeStreamFatalError || e.Code == mongoerr.ChangeStreamHistoryLost):
 			labels = append(labels, mongoerr.LabelNonResumableStream)
-		case op.hasTxnNumber && e.Code.RetryableWrite():
+		case op.txn.in && e.Code.TransientTransaction(op.cmd.endsTxn) && !slices.Contains(labels, mongoerr.LabelTransient):
+			labels = append(labels, mongoerr.LabelTransient)
+		case op.hasTxnNumber && (!op.txn.in || op.cmd.endsTxn) && e.Code.RetryableWrite():
 			labels = append(labels, mongoerr.LabelRetryableWrite)
 		}
 	}

@@ -35,6 +35,9 @@ func (r *reply) endCursor(at int, batch bsonraw.ArrayBuilder, c *cursor, id int6
 	}
 	r.out = bsonraw.AppendInt64(r.out, "id", id)
 	r.out = bsonraw.AppendString(r.out, "ns", c.ns)
+	if c.at != 0 {
+		r.out = bsonraw.AppendTimestamp(r.out, "atClusterTime", uint64(c.at))
+	}
 	r.out = bsonraw.EndDoc(r.out, at)
 }
 

@@ -55,7 +55,7 @@ func lockedAlone(op *operation, name string) (c *store.Collection, unlock func()
 // ensureCollection returns a collection and creates it when there is none, in a commit of its own: its creation comes before
 // the first document in the oplog.
 func ensureCollection(op *operation, db, name string) (*store.Collection, error) {
-	if c := op.server.store.Catalog().Collection(db, name); c != nil {
+	if c := op.target.Catalog().Collection(db, name); c != nil {
 		return c, nil
 	}
 	c, _, err := createCollection(op, db, name, newCollection{idIndex: idIndexSpec})
@@ -70,10 +70,13 @@ type newCollection struct {
 
 // createCollection creates a collection, or returns the one that exists already with a zero Commit.
 func createCollection(op *operation, db, name string, with newCollection) (*store.Collection, store.Commit, error) {
-	st := op.server.store
+	st := op.target
 	ch := st.Change()
 	if c := st.Catalog().Collection(db, name); c != nil {
 		ch.Discard()
+		if op.transaction != nil {
+			return nil, store.Commit{}, mongoerr.New(mongoerr.NamespaceExists, "Collection %s already exists.", c.NS())
+		}
 		return c, store.Commit{}, nil
 	}
 	c, err := addCollection(st, ch, db, name, with)
@@ -89,7 +92,7 @@ func createCollection(op *operation, db, name string, with newCollection) (*stor
 }
 
 // addCollection makes a collection and logs its creation. The caller puts it into the change when it is complete.
-func addCollection(st *store.Store, ch *store.Change, db, name string, with newCollection) (*store.Collection, error) {
+func addCollection(st store.Target, ch *store.Change, db, name string, with newCollection) (*store.Collection, error) {
 	if err := checkNewCollection(db, name); err != nil {
 		return nil, err
 	}

@@ -23,14 +23,16 @@ type Config struct {
 
 // Server answers commands on one store.
 type Server struct {
-	cfg        Config
-	store      *store.Store
-	cursors    cursors
-	sessions   sessions
-	failPoints failPoints
-	counters   counters
-	processID  [12]byte // of this start, an ObjectId
-	started    time.Time
+	cfg          Config
+	store        *store.Store
+	cursors      cursors
+	sessions     sessions
+	transactions transactions
+	snapshots    snapshots
+	failPoints   failPoints
+	counters     counters
+	processID    [12]byte // of this start, an ObjectId
+	started      time.Time
 
 	stopping context.Context
 	stop     context.CancelCauseFunc
@@ -86,19 +88,28 @@ func (s *Server) Close() error {
 	s.Stop()
 	s.reaper.Wait()
 	s.cursors.closeAll()
+	s.transactions.killWhere(func(*transaction) bool { return true }, errShutdown)
+	s.snapshots.closeAll()
 	return s.store.Close()
 }
 
-// reapEvery is how often idle cursors and sessions are looked for.
-const reapEvery = 30 * time.Second
+// reapEvery is how often idle cursors and sessions are looked for, reapSoon how often what must not stay for long.
+const (
+	reapEvery = 30 * time.Second
+	reapSoon  = time.Second
+)
 
 func (s *Server) reap() {
-	tick := time.NewTicker(reapEvery)
+	tick, soon := time.NewTicker(reapEvery), time.NewTicker(reapSoon)
 	defer tick.Stop()
+	defer soon.Stop()
 	for {
 		select {
 		case <-s.stopping.Done():
 			return
+		case now := <-soon.C:
+			s.transactions.expire(now)
+			s.snapshots.expire(now)
 		case now := <-tick.C:
 			s.counters.cursorsTimedOut.Add(int64(s.cursors.expire(now)))
 			for _, id := range s.sessions.expire(now) {

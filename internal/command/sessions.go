@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -26,12 +27,13 @@ type session struct {
 	key  string
 	used time.Time // guarded by sessions.mu
 
-	turn chan struct{} // holds one token: a session's retryable writes run one after the other
+	turn chan struct{} // holds one token: a session's retryable writes and transactions run one after the other
 
 	// What follows belongs to whoever holds the turn.
 	loaded    bool
 	txnNumber int64
 	done      map[int32]store.RetryRecord // statements of txnNumber that were executed, by number
+	txn       *transaction                // of txnNumber; nil when that is a retryable write's
 }
 
 func (s *sessions) init(st *store.Store) {
@@ -86,18 +88,6 @@ func (s *sessions) expire(now time.Time) []string {
 	return gone
 }
 
-// killAll forgets all sessions and returns their keys.
-func (s *sessions) killAll() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	keys := make([]string, 0, len(s.byKey))
-	for key := range s.byKey {
-		keys = append(keys, key)
-	}
-	clear(s.byKey)
-	return keys
-}
-
 // len returns the number of sessions.
 func (s *sessions) len() int {
 	s.mu.Lock()
@@ -105,33 +95,54 @@ func (s *sessions) len() int {
 	return len(s.byKey)
 }
 
-// beginRetryable checks a session out for a retryable write, until the operation ends.
-func (op *operation) beginRetryable() error {
-	if !op.hasTxnNumber {
-		return nil
+// checkOut takes the turn of the operation's session until it ends.
+func checkOut(op *operation) (*session, error) {
+	x, err := op.server.sessions.touch(op.sessionKey(), time.Now())
+	if err != nil {
+		return nil, err
 	}
+	if err := x.take(op.ctx); err != nil {
+		return nil, err
+	}
+	op.atEnd(func() { <-x.turn })
+	return x, x.load(op.server.store)
+}
+
+// advance moves the session on to a newer transaction number: what it had open under the old one ends.
+func (x *session) advance(s *Server, number int64) {
+	if x.txn != nil {
+		x.txn.abort(&s.transactions)
+	}
+	x.txn, x.txnNumber = nil, number
+	clear(x.done)
+}
+
+// tooOld is the error of a number that is older than the session's.
+func (x *session) tooOld(what string, args ...any) error {
+	newer := "retryable write"
+	if x.txn != nil {
+		newer = "transaction"
+	}
+	return mongoerr.New(mongoerr.TransactionTooOld, "%s on session %s because a newer %s with txnNumber %d has already started on this session.",
+		fmt.Sprintf(what, args...), uuidText([16]byte([]byte(x.key[:16]))), newer, x.txnNumber)
+}
+
+// beginRetryable checks the session out for a retryable write.
+func beginRetryable(op *operation) error {
 	if !op.cmd.retries {
 		return mongoerr.New(mongoerr.NotARetryableWriteCommand, "txnNumber may only be provided for multi-document transactions and retryable write commands. autocommit:false was not provided, "+
 			"and %s is not a retryable write command.", op.cmd.name)
 	}
-	x, err := op.server.sessions.touch(op.sessionKey(), time.Now())
-	if err != nil {
+	x, err := checkOut(op)
+	switch {
+	case err != nil:
 		return err
-	}
-	if err := x.take(op.ctx); err != nil {
-		return err
-	}
-	op.atEnd(func() { <-x.turn })
-	if err := x.load(op.server.store); err != nil {
-		return err
-	}
-	if op.txnNumber < x.txnNumber {
-		return mongoerr.New(mongoerr.TransactionTooOld, "Retryable write with txnNumber %d is prohibited on session because a newer retryable write with "+
-			"txnNumber %d has already started on this session.", op.txnNumber, x.txnNumber)
-	}
-	if op.txnNumber > x.txnNumber {
-		x.txnNumber = op.txnNumber
-		clear(x.done)
+	case op.txnNumber < x.txnNumber:
+		return x.tooOld("Retryable write with txnNumber %d is prohibited", op.txnNumber)
+	case op.txnNumber > x.txnNumber:
+		x.advance(op.server, op.txnNumber)
+	case x.txn != nil:
+		return mongoerr.New(mongoerr.IncompleteTransactionHistory, "Cannot retry a retryable write that has been converted into a transaction")
 	}
 	op.session = x
 	return nil
@@ -158,6 +169,10 @@ func (x *session) load(st *store.Store) error {
 	x.done = make(map[int32]store.RetryRecord)
 	for _, r := range records {
 		x.txnNumber = r.TxnNumber
+		if r.StmtID == store.CommittedTxn {
+			x.txn = committedBefore(x.key, r.TxnNumber)
+			continue
+		}
 		x.remember(r)
 	}
 	x.loaded = true

@@ -25,20 +25,26 @@ const (
 
 // flags are a command's peculiarities.
 type flags struct {
-	greets  bool // allowed by OP_QUERY
-	admin   bool // only against the admin database
-	awaits  bool // its maxTimeMS is how long it waits for data, not a limit on its run
-	retries bool // may be a retryable write
-	counted bool // has a count of its own in serverStatus
+	greets    bool // allowed by OP_QUERY
+	admin     bool // only against the admin database
+	awaits    bool // its maxTimeMS is how long it waits for data, not a limit on its run
+	retries   bool // may be a retryable write
+	counted   bool // has a count of its own in serverStatus
+	inTxn     bool // may be run in a transaction
+	endsTxn   bool // ends one
+	snapshots bool // reads with the read concern "snapshot"
 }
 
 var (
 	plain    = flags{}
 	greeting = flags{greets: true}
 	onAdmin  = flags{admin: true}
-	awaiting = flags{awaits: true, counted: true}
-	counting = flags{counted: true}
-	writing  = flags{retries: true, counted: true}
+	inTxn    = flags{inTxn: true}
+	reading  = flags{inTxn: true, snapshots: true}
+	endsTxn  = flags{inTxn: true, endsTxn: true, admin: true}
+	awaiting = flags{awaits: true, counted: true, inTxn: true}
+	counting = flags{counted: true, inTxn: true, snapshots: true}
+	writing  = flags{retries: true, counted: true, inTxn: true}
 )
 
 // commands is every command that the engine knows, by name. It is made at first use, because rows and what they run refer to
@@ -64,16 +70,18 @@ func lookup(name []byte) *command {
 
 func newTable() map[string]*command {
 	rows := []command{
-		{"aggregate", readData, plain, aggregate},
+		{"abortTransaction", loggedIn, endsTxn, abortTransaction},
+		{"aggregate", readData, reading, aggregate},
 		{"buildInfo", public, plain, buildInfo},
 		{"collMod", schema, plain, collMod},
+		{"commitTransaction", loggedIn, endsTxn, commitTransaction},
 		{"configureFailPoint", operate, onAdmin, configureFailPoint},
 		{"connectionStatus", public, plain, connectionStatus},
 		{"count", readData, plain, count},
-		{"create", schema, plain, create},
-		{"createIndexes", schema, plain, createIndexes},
+		{"create", schema, inTxn, create},
+		{"createIndexes", schema, inTxn, createIndexes},
 		{"delete", writeData, writing, deleteCommand},
-		{"distinct", readData, plain, distinct},
+		{"distinct", readData, reading, distinct},
 		{"drop", schema, plain, drop},
 		{"dropDatabase", schema, plain, dropDatabase},
 		{"dropIndexes", schema, plain, dropIndexes},
@@ -90,7 +98,7 @@ func newTable() map[string]*command {
 		{"insert", writeData, writing, insert},
 		{"isMaster", public, greeting, isMaster},
 		{"killAllSessions", operate, plain, killAllSessions},
-		{"killCursors", readData, plain, killCursors},
+		{"killCursors", readData, inTxn, killCursors},
 		{"killSessions", loggedIn, plain, killSessions},
 		{"listCollections", readData, plain, listCollections},
 		{"listDatabases", readData, onAdmin, listDatabases},

@@ -79,8 +79,13 @@ func (w *writer) fail(index int, err error) (goOn bool, fatal error) {
 	case mongoerr.InternalError, mongoerr.InterruptedAtShutdown, mongoerr.Interrupted, mongoerr.MaxTimeMSExpired:
 		return false, err
 	}
+	inTxn := w.op.transaction != nil
+	if inTxn && e.Code.TransientTransaction(false) {
+		return false, err
+	}
 	w.errs = append(w.errs, writeError{index, e})
-	return !w.ordered, nil
+	w.op.failed = w.op.failed || inTxn
+	return !w.ordered && !inTxn, nil
 }
 
 // entry begins an oplog entry for a document of the collection.
@@ -175,8 +180,23 @@ func (w *writer) appendRetried() {
 	op.out = list.End()
 }
 
+// collection returns a collection as the operation reads it; nil when there is none.
+func (op *operation) collection(name string) (*store.Collection, error) {
+	if op.transaction != nil {
+		return op.transaction.data.Collection(op.ctx, op.db, name)
+	}
+	return op.view.Catalog().Collection(op.db, name), nil
+}
+
 // locked looks a collection up and takes its lock, shared; unlock gives it back. It is nil when there is none.
 func (op *operation) locked(name string) (c *store.Collection, unlock func(), err error) {
+	if op.transaction != nil {
+		c, err = op.transaction.data.Collection(op.ctx, op.db, name)
+		if err == nil && c != nil && c.Cap != nil {
+			err = mongoerr.New(mongoerr.OperationNotSupportedInTransaction, "Collection '%s' is a capped collection. Writes in transactions are not allowed on capped collections.", c.NS())
+		}
+		return c, func() {}, err
+	}
 	for {
 		c = op.server.store.Catalog().Collection(op.db, name)
 		if c == nil {

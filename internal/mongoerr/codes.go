@@ -69,6 +69,7 @@ const (
 	OperationFailed                          Code = 96
 	UnsatisfiableWriteConcern                Code = 100
 	WriteConflict                            Code = 112
+	ConflictingOperationInProgress           Code = 117
 	CommandNotSupported                      Code = 115
 	DocumentValidationFailure                Code = 121
 	CommandFailed                            Code = 125
@@ -115,6 +116,8 @@ const (
 	APIStrictError                           Code = 323
 	APIVersionError                          Code = 322
 	TransactionTooLarge                      Code = 257
+	IncompleteTransactionHistory             Code = 217
+	TransactionExceededLifetimeLimitSeconds  Code = 290
 	SocketException                          Code = 9001
 	NotWritablePrimary                       Code = 10107
 	BSONObjectTooLarge                       Code = 10334
@@ -150,7 +153,9 @@ var names = map[Code]string{
 	InvalidNamespace: "InvalidNamespace", UnknownReplWriteConcern: "UnknownReplWriteConcern",
 	IndexOptionsConflict: "IndexOptionsConflict", IndexKeySpecsConflict: "IndexKeySpecsConflict", NetworkTimeout: "NetworkTimeout",
 	ShutdownInProgress: "ShutdownInProgress", OperationFailed: "OperationFailed", UnsatisfiableWriteConcern: "UnsatisfiableWriteConcern",
-	WriteConflict: "WriteConflict", CommandNotSupported: "CommandNotSupported", DocumentValidationFailure: "DocumentValidationFailure",
+	ConflictingOperationInProgress: "ConflictingOperationInProgress", IncompleteTransactionHistory: "IncompleteTransactionHistory",
+	TransactionExceededLifetimeLimitSeconds: "TransactionExceededLifetimeLimitSeconds",
+	WriteConflict:                           "WriteConflict", CommandNotSupported: "CommandNotSupported", DocumentValidationFailure: "DocumentValidationFailure",
 	CommandFailed: "CommandFailed", StaleEpoch: "StaleEpoch", CappedPositionLost: "CappedPositionLost",
 	ReadConcernMajorityNotAvailableYet: "ReadConcernMajorityNotAvailableYet", FailedToSatisfyReadPreference: "FailedToSatisfyReadPreference",
 	ViewDepthLimitExceeded: "ViewDepthLimitExceeded", CommandNotSupportedOnView: "CommandNotSupportedOnView",
@@ -193,6 +198,16 @@ func (c Code) RetryableWrite() bool {
 		return true
 	}
 	return false
+}
+
+// TransientTransaction reports whether a transaction in which a command failed with the code is worth trying again as a whole
+// (transactions specification). Ends tells that the command was to end the transaction.
+func (c Code) TransientTransaction(ends bool) bool {
+	switch c {
+	case WriteConflict, LockTimeout, NoSuchTransaction, SnapshotTooOld, SnapshotUnavailable:
+		return true
+	}
+	return !ends && c.RetryableWrite()
 }
 
 // ResumableChangeStream reports whether a change stream that failed with the code can be opened again from its token.
