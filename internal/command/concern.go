@@ -1,6 +1,8 @@
 package command
 
 import (
+	"math"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/oplog"
@@ -9,12 +11,16 @@ import (
 
 // writeConcern says when a write is acknowledged. On one node "majority", the default, means durable.
 type writeConcern struct {
-	present  bool   // an argument of the command
-	given    bool   // with a w
-	nodes    int64  // w as a number
-	tag      string // w as a name
-	journal  bool
-	wtimeout int64
+	present  bool        // it is an argument of the command
+	given    bool        // it has a w
+	nodes    int64       // w as a number
+	named    bool        // w is a name
+	mode     string      // that name
+	tags     bsonraw.Doc // w as numbers of nodes by tag
+	sync     string      // "j" or "fsync" where one is given
+	journal  bool        // its value
+	wtimeout int32
+	source   string // provenance, where it is given
 }
 
 func (g *generic) parseWriteConcern(v bsonraw.Value) error {
@@ -24,39 +30,107 @@ func (g *generic) parseWriteConcern(v bsonraw.Value) error {
 	wc := &g.writeConcern
 	wc.present = true
 	for it := v.Doc().Iter(); it.Next(); {
-		v := it.Value()
-		switch string(it.Key()) {
-		case "w":
-			if err := wc.parseW(v); err != nil {
-				return err
-			}
-		case "j", "fsync":
-			wc.journal = wc.journal || v.Truthy()
-		case "wtimeout":
-			wc.wtimeout, _ = v.AsInt64()
-		case "provenance", "getLastError", "wOptime", "wElectionId":
-		default:
-			return mongoerr.New(mongoerr.IDLUnknownField, "BSON field 'WriteConcernIdl.%s' is an unknown field.", it.Key())
+		if err := wc.parseField(string(it.Key()), it.Value()); err != nil {
+			return err
 		}
-	}
-	if wc.given && wc.tag == "" && wc.nodes == 0 && wc.journal {
-		return mongoerr.New(mongoerr.FailedToParse, "cannot use j:true together with w:0")
 	}
 	return nil
 }
+
+func (wc *writeConcern) parseField(name string, v bsonraw.Value) error {
+	switch name {
+	case "w":
+		return wc.parseW(v)
+	case "j", "fsync":
+		if v.Type == bsonraw.TypeNull {
+			return nil
+		}
+		if v.Type != bsonraw.TypeBool && !v.Type.IsNumber() {
+			return mongoerr.New(mongoerr.TypeMismatch, "BSON field 'WriteConcernOptions.%s' is the wrong type '%s', expected types '[bool, long, int, decimal, double']",
+				name, v.Type.Name())
+		}
+		if wc.journal && v.Truthy() {
+			return mongoerr.New(mongoerr.FailedToParse, "fsync and j options cannot be used together")
+		}
+		if !wc.journal {
+			wc.sync, wc.journal = name, v.Truthy()
+		}
+	case "wtimeout":
+		n, ok := v.AsInt64() // what is no number means no limit
+		if f, isNumber := v.AsFloat64(); isNumber && !ok || n != int64(int32(n)) {
+			return mongoerr.New(mongoerr.FailedToParse, "wtimeout must be a 32-bit integer; found: %g", f)
+		}
+		wc.wtimeout = int32(n)
+	case "provenance":
+		return parseProvenance("WriteConcernOptions", v, &wc.source)
+	case "getLastError", "wOpTime", "wElectionId":
+	default:
+		return mongoerr.New(mongoerr.IDLUnknownField, "BSON field 'WriteConcernOptions.%s' is an unknown field.", name)
+	}
+	return nil
+}
+
+// maxNodes is the most members that a replica set may have.
+const maxNodes = 50
 
 func (wc *writeConcern) parseW(v bsonraw.Value) error {
 	wc.given = true
 	switch {
 	case v.Type.IsNumber():
-		wc.nodes, _ = v.AsInt64()
-		if wc.nodes < 0 || wc.nodes > 50 {
-			return mongoerr.New(mongoerr.FailedToParse, "w has to be a non-negative number and not greater than 50; found: %d", wc.nodes)
+		n, ok := v.AsInt64()
+		if !ok {
+			n = math.MaxInt64
 		}
-	case v.Type == bsonraw.TypeString:
-		wc.tag = v.Str()
+		if wc.nodes = n; n < 0 || n > maxNodes {
+			return mongoerr.New(mongoerr.FailedToParse, "w has to be a non-negative number and not greater than %d; found: %d", maxNodes, n)
+		}
+	case v.Type == bsonraw.TypeString, v.Type == bsonraw.TypeNull:
+		wc.named, wc.mode = true, v.Str()
+	case v.Type == bsonraw.TypeDocument:
+		return wc.parseTags(v.Doc())
 	default:
-		return mongoerr.New(mongoerr.FailedToParse, "w has to be a number or string; found: %s", v.Type.Name())
+		return mongoerr.New(mongoerr.FailedToParse, "w has to be a number, string, or object; found: %s", v.Type.Name())
+	}
+	return nil
+}
+
+func (wc *writeConcern) parseTags(d bsonraw.Doc) error {
+	if d.IsEmpty() {
+		return mongoerr.New(mongoerr.FailedToParse, "tagged write concern requires tags")
+	}
+	out, at := bsonraw.BeginDoc(nil)
+	for it := d.Iter(); it.Next(); {
+		if !it.Value().Type.IsNumber() {
+			return mongoerr.New(mongoerr.FailedToParse, "tags must be a single level document with only number values; found: %s", it.Key())
+		}
+		n, _ := it.Value().AsInt64()
+		out = bsonraw.AppendInt64(out, string(it.Key()), n)
+	}
+	wc.tags = bsonraw.EndDoc(out, at)
+	return nil
+}
+
+// unacknowledged says that the client does not ask for a result.
+func (wc *writeConcern) unacknowledged() bool {
+	return wc.given && wc.nodes == 0 && !wc.named && wc.tags == nil && !wc.journal
+}
+
+// onlyApplied says that the client does not wait until the write is durable.
+func (wc *writeConcern) onlyApplied() bool {
+	return wc.given && !wc.named && wc.tags == nil && !wc.journal && wc.nodes <= 1
+}
+
+// unmet is what the write concern asks for and one node cannot give, or nil.
+func (wc *writeConcern) unmet() *mongoerr.Error {
+	switch {
+	case wc.tags != nil:
+		first := wc.tags.Iter()
+		first.Next()
+		return mongoerr.New(mongoerr.NoSuchKey, "No replica set tag key %s in config", first.Key())
+	case wc.named && wc.mode != "majority":
+		return mongoerr.New(mongoerr.UnknownReplWriteConcern, "No write concern mode named '%s' found in replica set configuration", wc.mode)
+	case wc.nodes > 1:
+		return mongoerr.New(mongoerr.UnsatisfiableWriteConcern, "Not enough data-bearing nodes")
 	}
 	return nil
 }
@@ -67,19 +141,16 @@ func (op *operation) acknowledge(c store.Commit) error {
 	if op.transaction != nil && !op.cmd.endsTxn {
 		return nil // the commit is what is acknowledged
 	}
-	wc := op.writeConcern
+	wc := &op.writeConcern
 	op.wrote = max(op.wrote, c.Last)
-	if !wc.given || wc.tag != "" || wc.journal || wc.nodes > 1 {
+	if !wc.onlyApplied() {
 		// A write that changed nothing still waits for what it saw.
 		if err := op.server.store.WaitDurable(op.ctx, max(c.Last, op.seen())); err != nil {
 			return err
 		}
 	}
-	switch {
-	case wc.tag != "" && wc.tag != "majority":
-		op.appendConcernError(mongoerr.New(mongoerr.UnknownReplWriteConcern, "No write concern mode named '%s' found in replica set configuration", wc.tag))
-	case wc.nodes > 1:
-		op.appendConcernError(mongoerr.New(mongoerr.UnsatisfiableWriteConcern, "Not enough data-bearing nodes"))
+	if e := wc.unmet(); e != nil {
+		op.appendConcernError(e)
 	}
 	return nil
 }
@@ -95,16 +166,23 @@ func (op *operation) seen() oplog.Timestamp {
 // appendTo appends the element writeConcern, as the client gave it.
 func (wc *writeConcern) appendTo(out []byte) []byte {
 	out, at := bsonraw.BeginElem(out, bsonraw.TypeDocument, "writeConcern")
-	if wc.tag != "" {
-		out = bsonraw.AppendString(out, "w", wc.tag)
-	} else {
+	switch {
+	case wc.tags != nil:
+		out = bsonraw.AppendDoc(out, "w", wc.tags)
+	case wc.named:
+		out = bsonraw.AppendString(out, "w", wc.mode)
+	default:
 		out = bsonraw.AppendInt32(out, "w", int32(wc.nodes))
 	}
-	if wc.journal {
-		out = bsonraw.AppendBool(out, "j", true)
+	if wc.sync != "" {
+		out = bsonraw.AppendBool(out, wc.sync, wc.journal)
 	}
-	out = bsonraw.AppendInt32(out, "wtimeout", int32(wc.wtimeout))
-	out = bsonraw.AppendString(out, "provenance", "clientSupplied")
+	out = bsonraw.AppendInt32(out, "wtimeout", wc.wtimeout)
+	source := wc.source
+	if source == "" {
+		source = "clientSupplied"
+	}
+	out = bsonraw.AppendString(out, "provenance", source)
 	return bsonraw.EndDoc(out, at)
 }
 
@@ -118,4 +196,16 @@ func (op *operation) appendConcernError(e *mongoerr.Error) {
 	info, infoAt := bsonraw.BeginElem(r.out, bsonraw.TypeDocument, "errInfo")
 	info = wc.appendTo(info)
 	r.out = bsonraw.EndDoc(bsonraw.EndDoc(info, infoAt), at)
+}
+
+// parseProvenance reads where a concern comes from, as routers say it.
+func parseProvenance(where string, v bsonraw.Value, to *string) error {
+	if v.Type != bsonraw.TypeString {
+		return wrongType(where+".provenance", v, "string")
+	}
+	switch *to = v.Str(); *to {
+	case "clientSupplied", "implicitDefault", "customDefault", "getLastErrorDefaults", "internalWriteDefault":
+		return nil
+	}
+	return mongoerr.New(mongoerr.BadValue, "Enumeration value '%s' for field '%s.provenance' is not a valid value.", *to, where)
 }

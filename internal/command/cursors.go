@@ -46,6 +46,7 @@ type cursor struct {
 	id       int64
 	ns       string
 	session  string // key of the session that opened it; empty without
+	api      api    // as the command that opened it declared
 	feed     feed
 	killed   context.Context // ends when the cursor is killed
 	kill     context.CancelCauseFunc
@@ -196,7 +197,7 @@ func (op *operation) openCursor(c *cursor, limit batchLimit, single bool) error 
 	if op.lsid != nil {
 		c.session = op.sessionKey()
 	}
-	c.txn = op.transaction
+	c.api, c.txn = op.api, op.transaction
 	if op.snapshot != nil {
 		c.snapshot, c.at = op.snapshot.share(), op.snapshot.At
 	}

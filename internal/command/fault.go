@@ -17,15 +17,16 @@ type fault struct {
 	appName   string          // of the connection; empty: any
 	namespace string          // "db.collection"; empty: any
 
-	block     bool
-	blockTime bsonraw.Value
-	closes    bool // closeConnection, false when not given
-	keepsOpen bool // closeConnection: false was given
-	code      mongoerr.Code
-	errmsg    string
-	extra     []byte      // further elements of the error
-	labels    []string    // nil when not given
-	concern   bsonraw.Doc // writeConcernError
+	otherThread bool // threadName: threads have no names here
+	block       bool
+	blockTime   bsonraw.Value
+	closes      bool // closeConnection, false when not given
+	keepsOpen   bool // closeConnection: false was given
+	code        mongoerr.Code
+	errmsg      string
+	extra       []byte      // further elements of the error
+	labels      []string    // nil when not given
+	concern     bsonraw.Doc // writeConcernError
 }
 
 func parseFault(data bsonraw.Doc) *fault {
@@ -57,7 +58,11 @@ func (f *fault) parseField(name string, v bsonraw.Value) {
 	case "blockTimeMS":
 		f.blockTime = v
 	case "closeConnection":
-		f.closes, f.keepsOpen = v.Truthy(), !v.Truthy()
+		if v.Type == bsonraw.TypeBool {
+			f.closes, f.keepsOpen = v.Bool(), !v.Bool()
+		}
+	case "threadName":
+		f.otherThread = v.Type == bsonraw.TypeString
 	case "errorCode", "failBeforeCommitExceptionCode":
 		if n, ok := v.AsInt64(); ok {
 			f.code = mongoerr.Code(n)
@@ -99,7 +104,7 @@ func stringsOf(v bsonraw.Value) []string {
 // matches reports whether failCommand acts on the command.
 func (f *fault) matches(op *operation) bool {
 	switch {
-	case op.cmd.name == "configureFailPoint":
+	case op.cmd.name == "configureFailPoint", f.otherThread:
 		return false
 	case !f.all && !f.commands[op.cmd.name]:
 		return false
@@ -108,7 +113,7 @@ func (f *fault) matches(op *operation) bool {
 	case f.namespace != "" && f.namespace != op.namespace():
 		return false
 	}
-	return f.block || f.closes || f.code != 0 || f.concern != nil && op.cmd.retries
+	return f.block || f.closes || f.code != 0 || f.concern != nil && op.cmd.concerns
 }
 
 // namespace returns the namespace that the command names by its first argument, or a getMore by its collection.
@@ -147,7 +152,19 @@ func (f *fault) error(msg string) error {
 	if f.errmsg != "" {
 		msg = f.errmsg
 	}
+	if !withExtra[f.code] {
+		return mongoerr.New(f.code, "%s", msg)
+	}
+	if f.extra == nil {
+		return mongoerr.New(40671, "Missing required extra info for error code %s", f.code.Name())
+	}
 	return mongoerr.New(f.code, "%s", msg).WithExtra(f.extra)
+}
+
+// withExtra are the codes whose errors have further fields; an errorExtraInfo is for them and for nothing else.
+var withExtra = map[mongoerr.Code]bool{
+	mongoerr.DocumentValidationFailure: true, mongoerr.DuplicateKey: true, mongoerr.StaleConfig: true,
+	65: true, 169: true, 227: true, 236: true, 249: true, 271: true, 283: true, 284: true, 304: true, 320: true,
 }
 
 // block holds the command up, unless the client goes away, its time is over or the server stops.
@@ -181,7 +198,7 @@ func block(op *operation, millis bsonraw.Value) error {
 // appendInjectedConcern appends the writeConcernError of a fail point to the reply of a command that was executed, in the place
 // of its own.
 func appendInjectedConcern(op *operation) {
-	if op.fault == nil || op.fault.concern == nil {
+	if op.fault == nil || op.fault.concern == nil || op.fault.code != 0 {
 		return
 	}
 	const name = "writeConcernError"
@@ -215,8 +232,8 @@ func failGetMore(op *operation) error {
 }
 
 // failRetryable runs into onPrimaryTransactionalWrite: a retryable write calls it once for each statement, right before its
-// commit. With an error the statement must not be committed. The connection is closed when the command is over, with an error
-// or without, unless the fail point says closeConnection: false.
+// commit. With an error the statement must not be committed; without, it is, and so are those after it. Either way nobody learns of
+// it: the connection is closed in place of a reply, unless the fail point says closeConnection: false.
 func failRetryable(op *operation) error {
 	if op.session == nil {
 		return nil
@@ -225,7 +242,7 @@ func failRetryable(op *operation) error {
 	if f == nil {
 		return nil
 	}
-	op.hangUp = !f.keepsOpen
+	op.hangUp = op.hangUp || !f.keepsOpen
 	if f.code == 0 {
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
-	"github.com/sluicestream/sluice/internal/oplog"
 )
 
 // generic are the arguments that every command takes.
@@ -14,6 +13,7 @@ type generic struct {
 	command      string // the command's name, for messages
 	db           string
 	lsid         bsonraw.Doc
+	sessionID    sessionID
 	txnNumber    int64
 	hasTxnNumber bool
 	maxTime      time.Duration
@@ -21,14 +21,7 @@ type generic struct {
 	readConcern  readConcern
 	writeConcern writeConcern
 	txn          txnArguments
-}
-
-// readConcern says how sure a read has to be of what it reads.
-type readConcern struct {
-	present          bool
-	level            string // as given; empty: not given
-	afterClusterTime oplog.Timestamp
-	atClusterTime    oplog.Timestamp // of a snapshot
+	api          api
 }
 
 // isGeneric reports whether an argument belongs to every command, so that the commands' own parsers pass over it.
@@ -36,7 +29,8 @@ func isGeneric(key []byte) bool {
 	switch string(key) {
 	case "$db", "lsid", "txnNumber", "autocommit", "startTransaction", "maxTimeMS", "comment", "readConcern", "writeConcern",
 		"$clusterTime", "$readPreference", "apiVersion", "apiStrict", "apiDeprecationErrors", "$audit", "$client", "$configServerState",
-		"allowImplicitCollectionCreation", "maxTimeMSOpOnly", "databaseVersion", "shardVersion", "$queryOptions", "help", "coordinator":
+		"allowImplicitCollectionCreation", "maxTimeMSOpOnly", "databaseVersion", "shardVersion", "$queryOptions", "help", "coordinator",
+		"readOnce", "mayBypassWriteBlocking", "clientOperationKey":
 		return true
 	}
 	return false
@@ -55,7 +49,10 @@ func (op *operation) parseGeneric() error {
 	if op.req.Legacy {
 		op.db = "admin"
 	}
-	return nil
+	if err := op.api.check(op); err != nil {
+		return err
+	}
+	return op.checkConcerns()
 }
 
 func (g *generic) parse(key []byte, v bsonraw.Value) (err error) {
@@ -67,8 +64,14 @@ func (g *generic) parse(key []byte, v bsonraw.Value) (err error) {
 		g.db = v.Str()
 		return checkDatabaseName(g.db)
 	case "lsid":
+		if v.Type == bsonraw.TypeNull {
+			return nil
+		}
 		return g.parseLSID(v)
 	case "txnNumber":
+		if v.Type == bsonraw.TypeNull {
+			return nil
+		}
 		if v.Type != bsonraw.TypeInt64 {
 			return g.wrongType("txnNumber", v, "long")
 		}
@@ -86,10 +89,14 @@ func (g *generic) parse(key []byte, v bsonraw.Value) (err error) {
 		return g.parseReadConcern(v)
 	case "writeConcern":
 		return g.parseWriteConcern(v)
-	case "apiVersion":
-		if v.Str() != "1" {
-			return mongoerr.New(mongoerr.APIVersionError, "API version must be \"1\"")
-		}
+	case "apiVersion", "apiStrict", "apiDeprecationErrors":
+		return g.api.parse(string(key), v)
+	case "$clusterTime":
+		return checkGossip(v)
+	case "$readPreference":
+		return checkReadPreference(v)
+	case "maxTimeMSOpOnly":
+		return mongoerr.New(mongoerr.InvalidOptions, "Can not specify maxTimeMSOpOnly for non internal clients")
 	}
 	return err
 }
@@ -110,87 +117,17 @@ func parseMaxTime(v bsonraw.Value) (time.Duration, error) {
 	return time.Duration(n) * time.Millisecond, nil
 }
 
-func (g *generic) parseLSID(v bsonraw.Value) error {
+func (g *generic) parseLSID(v bsonraw.Value) (err error) {
 	if v.Type != bsonraw.TypeDocument {
 		return g.wrongType("lsid", v, "object")
 	}
-	subtype, id := v.Doc().Lookup("id").Binary()
-	if subtype != bsonraw.SubtypeUUID || len(id) != 16 {
-		return mongoerr.New(mongoerr.InvalidUUID, "lsid.id must be a UUID: BinData of subtype 4 with 16 bytes")
-	}
-	g.lsid = v.Doc()
-	return nil
-}
-
-func (g *generic) parseReadConcern(v bsonraw.Value) error {
-	if v.Type != bsonraw.TypeDocument {
-		return g.wrongType("readConcern", v, "object")
-	}
-	g.readConcern.present = true
-	for it := v.Doc().Iter(); it.Next(); {
-		switch v := it.Value(); string(it.Key()) {
-		case "level":
-			g.readConcern.level = v.Str()
-		case "afterClusterTime":
-			if v.Type != bsonraw.TypeTimestamp {
-				return g.wrongType("readConcern.afterClusterTime", v, "timestamp")
-			}
-			g.readConcern.afterClusterTime = oplog.Timestamp(v.Int64())
-		case "provenance":
-		case "atClusterTime":
-			if v.Type != bsonraw.TypeTimestamp {
-				return g.wrongType("readConcern.atClusterTime", v, "timestamp")
-			}
-			g.readConcern.atClusterTime = oplog.Timestamp(v.Int64())
-		default:
-			return mongoerr.New(mongoerr.IDLUnknownField, "BSON field 'readConcern.%s' is an unknown field.", it.Key())
-		}
-	}
-	rc := g.readConcern
-	switch {
-	case rc.atClusterTime != 0 && rc.level != "snapshot":
-		return mongoerr.New(mongoerr.InvalidOptions, "atClusterTime field can be set only if level is equal to snapshot")
-	case rc.atClusterTime != 0 && rc.afterClusterTime != 0:
-		return mongoerr.New(mongoerr.InvalidOptions, "readConcern: atClusterTime and afterClusterTime cannot be given together")
-	}
-	switch rc.level {
-	case "", "local", "majority", "available", "linearizable", "snapshot":
-		return nil
-	}
-	return mongoerr.New(mongoerr.FailedToParse, "Enumeration value '%s' for field 'readConcern.level' is not a valid value.", g.readConcern.level)
-}
-
-// prepareRead waits until what the read concern asks for is so. Reads see everything applied; a majority read returns only
-// what is durable, so it waits for all that it could see.
-func (op *operation) prepareRead() error {
-	if op.transaction != nil {
-		return nil // its snapshot was taken when it began
-	}
-	if err := checkClusterTime(op); err != nil {
+	if g.sessionID, err = parseSessionID("OperationSessionInfo.lsid", v.Doc()); err != nil {
 		return err
 	}
-	switch op.readConcern.level {
-	case "majority", "linearizable":
-		return op.server.store.WaitDurable(op.ctx, op.server.store.Applied())
-	case "snapshot":
-		return readSnapshot(op)
+	if g.sessionID.internal {
+		return mongoerr.New(mongoerr.InvalidOptions, "Internal sessions are not supported outside of transactions")
 	}
-	return nil
-}
-
-// checkClusterTime refuses a read at or after a time that has not come: nothing later was ever written here, so the time comes
-// from another deployment or from a broken clock.
-func checkClusterTime(op *operation) error {
-	rc, now := op.readConcern, op.server.store.Applied()
-	for _, c := range []struct {
-		field string
-		at    oplog.Timestamp
-	}{{"afterClusterTime", rc.afterClusterTime}, {"atClusterTime", rc.atClusterTime}} {
-		if c.at > now {
-			return mongoerr.New(mongoerr.InvalidOptions, "readConcern %s value must not be greater than the current clusterTime. "+
-				"Requested clusterTime: %v; current clusterTime: %v", c.field, c.at, now)
-		}
-	}
+	g.lsid = v.Doc()
 	return nil
 }
 

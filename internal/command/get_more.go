@@ -82,6 +82,10 @@ func checkCursor(op *operation, c *cursor, coll string) error {
 	default:
 		return mongoerr.New(50741, "Cannot run getMore on cursor %d, which was created in transaction %d, in transaction %d", c.id, c.txn.number, op.txnNumber)
 	}
+	if !c.api.sameAs(&op.api) {
+		return mongoerr.New(mongoerr.APIMismatchError, "API parameter mismatch: getMore used params %s, the cursor-creating command used %s",
+			op.api.parameters(), c.api.parameters())
+	}
 	if c.waits == nil && op.maxTime > 0 {
 		return mongoerr.New(mongoerr.BadValue, "cannot set maxTimeMS on getMore command for a non-awaitData cursor")
 	}

@@ -58,7 +58,7 @@ func (w *writer) insertGroup(coll string, docs []bsonraw.Doc, next int) (int, bo
 		return next, false, err
 	}
 	defer unlock()
-	g := insertGroup{writer: w, c: c, first: next}
+	g := insertGroup{writer: w, c: c, first: next, before: *w}
 	if err := g.prepare(docs[next:]); err != nil {
 		return next, false, err
 	}
@@ -89,12 +89,13 @@ type insertGroup struct {
 	index  []int
 	idKeys [][]byte
 	stop   bool // an error ended an ordered command
+	before writer
 }
 
 // prepare takes documents until the group is full, or one of them might collide with another of the group.
 func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
 	limit := groupDocs
-	if hasUnique(g.c) || g.c.Cap != nil {
+	if g.alone || hasUnique(g.c) || g.c.Cap != nil {
 		// Within a group documents are checked against the store alone, so they must not share a unique entry. In a capped
 		// collection each may push out others.
 		limit = 1
@@ -180,9 +181,9 @@ func (g *insertGroup) write() (bool, error) {
 		}
 	}
 	run.end(g.op, tx, &records)
-	if err := failRetryable(g.op); err != nil || g.op.hangUp {
+	if err := failRetryable(g.op); err != nil {
 		tx.Discard()
-		return false, err
+		return g.afterFault(err)
 	}
 	commit, err := tx.Commit()
 	if err != nil {
@@ -195,6 +196,18 @@ func (g *insertGroup) write() (bool, error) {
 		g.last = commit
 	}
 	return goOn, nil
+}
+
+// afterFault goes on after a fail point: a group is tried again document by document, as mongod does, and the error of a single
+// document is its own.
+func (g *insertGroup) afterFault(err error) (bool, error) {
+	if len(g.docs) == 1 {
+		g.n--
+		return g.fail(g.index[0], err)
+	}
+	g.n, g.errs, g.retried = g.before.n, g.errs[:len(g.before.errs)], g.retried[:len(g.before.retried)]
+	g.alone, g.taken = true, 0
+	return true, nil
 }
 
 // allNew finds out with one look whether no document of the group can be there already.

@@ -305,7 +305,7 @@ func (m *modification) commit(tx *store.Write, done modified) (modified, error) 
 		result = m.outcome(done)
 	}
 	record, retryable := m.op.retryRecord(tx, m.stmtID, 1, result)
-	if err := failRetryable(m.op); err != nil || m.op.hangUp {
+	if err := failRetryable(m.op); err != nil {
 		tx.Discard()
 		return modified{}, err
 	}

@@ -95,7 +95,7 @@ func (op *operation) execute() error {
 
 func unknownCommand(op *operation, name []byte) error {
 	if op.req.Legacy {
-		return mongoerr.New(352, "Unsupported OP_QUERY command: %s. The client driver may require an upgrade.", name)
+		return mongoerr.New(mongoerr.UnsupportedOpQueryCommand, "Unsupported OP_QUERY command: %s. The client driver may require an upgrade.", name)
 	}
 	return mongoerr.New(mongoerr.CommandNotFound, "no such command: '%s'", name)
 }
@@ -128,7 +128,9 @@ func (op *operation) finish(err error) []byte {
 		if e.Code == mongoerr.InternalError {
 			op.server.cfg.Logger.Error("command failed", "command", op.name(), "error", err)
 		}
-		op.out = bsonraw.AppendDouble(op.out[:op.start+4], "ok", 0)
+		op.out = op.out[:op.start+4]
+		appendInjectedConcern(op)
+		op.out = bsonraw.AppendDouble(op.out, "ok", 0)
 		op.out = bsonraw.AppendString(op.out, "errmsg", e.Msg)
 		op.out = bsonraw.AppendInt32(op.out, "code", int32(e.Code))
 		op.out = bsonraw.AppendString(op.out, "codeName", e.Code.Name())
@@ -170,7 +172,7 @@ func appendLabels(op *operation, e *mongoerr.Error) {
 		switch {
 		case op.stream && e.Code.ResumableChangeStream():
 			labels = append(labels, mongoerr.LabelResumableChangeStream)
-		case op.stream && (e.Code == mongoerr.ChangeStreamFatalError || e.Code == mongoerr.ChangeStreamHistoryLost):
+		case e.Code == mongoerr.ChangeStreamFatalError || e.Code == mongoerr.ChangeStreamHistoryLost:
 			labels = append(labels, mongoerr.LabelNonResumableStream)
 		case op.txn.in && e.Code.TransientTransaction(op.cmd.endsTxn) && !slices.Contains(labels, mongoerr.LabelTransient):
 			labels = append(labels, mongoerr.LabelTransient)

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"crypto/sha256"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -22,43 +23,91 @@ func sessionKeys(op *operation) ([]string, error) {
 			if it.Value().Type != bsonraw.TypeDocument {
 				return op.wrongType(a.name+"."+string(it.Key()), it.Value(), "object")
 			}
-			key, err := sessionKeyOf(op, it.Value().Doc())
+			id, err := parseSessionID(op.cmd.name+"."+a.name, it.Value().Doc())
 			if err != nil {
 				return err
 			}
-			keys = append(keys, key)
+			keys = append(keys, id.key())
 		}
 		return nil
 	})
 	return keys, err
 }
 
-// sessionKeyOf checks a session's id and returns its key, as sessionKey does for the command's own.
-func sessionKeyOf(op *operation, lsid bsonraw.Doc) (string, error) {
-	var id, uid []byte
+// sessionID is a session's id as clients send it.
+type sessionID struct {
+	id, uid  []byte
+	internal bool // one that servers use among themselves
+}
+
+// nobody is the digest of the user whom a session belongs to where there is no authentication.
+var nobody = sha256.Sum256(nil)
+
+// key returns the key of the session: its UUID and, where somebody has it, the digest of its user.
+func (s sessionID) key() string {
+	if bytes.Equal(s.uid, nobody[:]) {
+		return string(s.id)
+	}
+	return string(s.id) + string(s.uid)
+}
+
+// parseSessionID reads {id: <UUID>, uid: <digest>}; field is its place in the command, for messages.
+func parseSessionID(field string, lsid bsonraw.Doc) (s sessionID, err error) {
+	var numbered bool
 	for it := lsid.Iter(); it.Next(); {
-		switch v := it.Value(); string(it.Key()) {
+		v := it.Value()
+		if v.Type == bsonraw.TypeNull {
+			continue
+		}
+		switch key := string(it.Key()); key {
 		case "id":
-			if v.Type != bsonraw.TypeBinary {
-				return "", op.wrongType(op.cmd.name+".id", v, "binData")
-			}
-			var subtype byte
-			if subtype, id = v.Binary(); subtype != bsonraw.SubtypeUUID || len(id) != 16 {
-				return "", mongoerr.New(mongoerr.InvalidUUID, "uuid must be a 16-byte binary field with UUID (4) subtype")
-			}
+			s.id, err = uuidOf(field+".id", v)
 		case "uid":
-			if v.Type != bsonraw.TypeBinary {
-				return "", op.wrongType(op.cmd.name+".uid", v, "binData")
-			}
-			if _, uid = v.Binary(); len(uid) != sha256.Size {
-				return "", mongoerr.New(mongoerr.UnsupportedFormat, "Unsupported SHA256Block hash length: %d", len(uid))
+			s.uid, err = digestOf(field+".uid", v)
+		case "txnUUID":
+			_, err = uuidOf(field+".txnUUID", v)
+			s.internal = true
+		case "txnNumber":
+			if numbered = true; v.Type != bsonraw.TypeInt64 {
+				err = wrongType(field+".txnNumber", v, "long")
 			}
 		default:
-			return "", argument{op, op.cmd.name + "." + string(it.Key()), v}.unknown()
+			err = mongoerr.New(mongoerr.IDLUnknownField, "BSON field '%s.%s' is an unknown field.", field, key)
+		}
+		if err != nil {
+			return sessionID{}, err
 		}
 	}
-	if id == nil {
-		return "", required(op, op.cmd.name+".id")
+	switch {
+	case s.id == nil:
+		err = mongoerr.New(mongoerr.IDLFailedToParse, "BSON field '%s.id' is missing but a required field", field)
+	case numbered && !s.internal:
+		err = mongoerr.New(mongoerr.InvalidOptions, "Cannot specify txnNumber in lsid without specifying txnUUID")
 	}
-	return string(id) + string(uid), nil
+	return s, err
+}
+
+func uuidOf(field string, v bsonraw.Value) ([]byte, error) {
+	if v.Type != bsonraw.TypeBinary {
+		return nil, wrongType(field, v, "binData")
+	}
+	subtype, id := v.Binary()
+	if subtype != bsonraw.SubtypeUUID {
+		return nil, mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s' is the wrong binData type '%d', expected type 'UUID'", field, subtype)
+	}
+	if len(id) != 16 {
+		return nil, mongoerr.New(mongoerr.InvalidUUID, "uuid must be a 16-byte binary field with UUID (4) subtype")
+	}
+	return id, nil
+}
+
+func digestOf(field string, v bsonraw.Value) ([]byte, error) {
+	if v.Type != bsonraw.TypeBinary {
+		return nil, wrongType(field, v, "binData")
+	}
+	_, digest := v.Binary()
+	if len(digest) != sha256.Size {
+		return nil, mongoerr.New(mongoerr.UnsupportedFormat, "Unsupported SHA256Block hash length: %d", len(digest))
+	}
+	return digest, nil
 }

@@ -41,12 +41,8 @@ func (s *sessions) init(st *store.Store) {
 	s.byKey = make(map[string]*session)
 }
 
-// sessionKey returns the key of the command's session: its UUID and, where there is one, the digest of its user.
-func (g *generic) sessionKey() string {
-	_, id := g.lsid.Lookup("id").Binary()
-	_, uid := g.lsid.Lookup("uid").Binary()
-	return string(id) + string(uid)
-}
+// sessionKey returns the key of the command's session.
+func (g *generic) sessionKey() string { return g.sessionID.key() }
 
 // maxSessions bounds the sessions that clients may begin, as in MongoDB.
 const maxSessions = 1_000_000
@@ -58,7 +54,7 @@ func (s *sessions) touch(key string, now time.Time) (*session, error) {
 	x := s.byKey[key]
 	if x == nil {
 		if len(s.byKey) >= maxSessions {
-			return nil, mongoerr.New(261, "cannot add session into the cache: there are %d already; end sessions that are no longer used", maxSessions)
+			return nil, mongoerr.New(mongoerr.TooManyLogicalSessions, "cannot add session into the cache: there are %d already; end sessions that are no longer used", maxSessions)
 		}
 		x = &session{key: key, turn: make(chan struct{}, 1), txnNumber: -1}
 		s.byKey[key] = x

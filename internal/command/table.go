@@ -33,6 +33,8 @@ type flags struct {
 	inTxn     bool // may be run in a transaction
 	endsTxn   bool // ends one
 	snapshots bool // reads with the read concern "snapshot"
+	reads     bool // takes every read concern but "snapshot", not only "local"
+	concerns  bool // takes a write concern
 }
 
 var (
@@ -40,11 +42,16 @@ var (
 	greeting = flags{greets: true}
 	onAdmin  = flags{admin: true}
 	inTxn    = flags{inTxn: true}
-	reading  = flags{inTxn: true, snapshots: true}
-	endsTxn  = flags{inTxn: true, endsTxn: true, admin: true}
-	awaiting = flags{awaits: true, counted: true, inTxn: true}
-	counting = flags{counted: true, inTxn: true, snapshots: true}
-	writing  = flags{retries: true, counted: true, inTxn: true}
+	reading  = flags{inTxn: true, snapshots: true, reads: true}
+	finding  = flags{counted: true, inTxn: true, snapshots: true, reads: true}
+	piping   = flags{inTxn: true, snapshots: true, reads: true, concerns: true}
+	counting = flags{reads: true}
+	awaiting = flags{awaits: true, counted: true, inTxn: true, reads: true} // its read concern is that of its cursor
+	writing  = flags{retries: true, counted: true, inTxn: true, concerns: true}
+	creating = flags{inTxn: true, concerns: true}
+	changing = flags{concerns: true}
+	renaming = flags{admin: true, concerns: true}
+	endsTxn  = flags{inTxn: true, endsTxn: true, admin: true, concerns: true}
 )
 
 // commands is every command that the engine knows, by name. It is made at first use, because rows and what they run refer to
@@ -71,22 +78,22 @@ func lookup(name []byte) *command {
 func newTable() map[string]*command {
 	rows := []command{
 		{"abortTransaction", loggedIn, endsTxn, abortTransaction},
-		{"aggregate", readData, reading, aggregate},
+		{"aggregate", readData, piping, aggregate},
 		{"buildInfo", public, plain, buildInfo},
-		{"collMod", schema, plain, collMod},
+		{"collMod", schema, changing, collMod},
 		{"commitTransaction", loggedIn, endsTxn, commitTransaction},
 		{"configureFailPoint", operate, onAdmin, configureFailPoint},
 		{"connectionStatus", public, plain, connectionStatus},
-		{"count", readData, plain, count},
-		{"create", schema, inTxn, create},
-		{"createIndexes", schema, inTxn, createIndexes},
+		{"count", readData, counting, count},
+		{"create", schema, creating, create},
+		{"createIndexes", schema, creating, createIndexes},
 		{"delete", writeData, writing, deleteCommand},
 		{"distinct", readData, reading, distinct},
-		{"drop", schema, plain, drop},
-		{"dropDatabase", schema, plain, dropDatabase},
-		{"dropIndexes", schema, plain, dropIndexes},
+		{"drop", schema, changing, drop},
+		{"dropDatabase", schema, changing, dropDatabase},
+		{"dropIndexes", schema, changing, dropIndexes},
 		{"endSessions", loggedIn, plain, endSessions},
-		{"find", readData, counting, find},
+		{"find", readData, finding, find},
 		{"findAndModify", writeData, writing, findAndModify},
 		{"getClusterParameter", monitor, onAdmin, getClusterParameter},
 		{"getCmdLineOpts", monitor, onAdmin, getCmdLineOpts},
@@ -105,7 +112,7 @@ func newTable() map[string]*command {
 		{"listIndexes", readData, plain, listIndexes},
 		{"ping", public, plain, ping},
 		{"refreshSessions", loggedIn, plain, refreshSessions},
-		{"renameCollection", schema, onAdmin, renameCollection},
+		{"renameCollection", schema, renaming, renameCollection},
 		{"serverStatus", monitor, plain, serverStatus},
 		{"setClusterParameter", operate, onAdmin, setClusterParameter},
 		{"startSession", loggedIn, plain, startSession},

@@ -1,8 +1,6 @@
 package command
 
 import (
-	"crypto/sha256"
-
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/oplog"
@@ -13,6 +11,7 @@ import (
 type writer struct {
 	op      *operation
 	ordered bool
+	alone   bool        // each document is inserted by a commit of its own
 	stmtIDs bsonraw.Doc // given one by one, or nil
 	stmtID  int32       // of the first statement, when they are not
 
@@ -75,8 +74,7 @@ func (w *writer) statement(i int) int32 {
 // command.
 func (w *writer) fail(index int, err error) (goOn bool, fatal error) {
 	e := mongoerr.From(err)
-	switch e.Code {
-	case mongoerr.InternalError, mongoerr.InterruptedAtShutdown, mongoerr.Interrupted, mongoerr.MaxTimeMSExpired:
+	if e.Code.Interruption() || e.Code == mongoerr.InternalError && e.Cause != nil {
 		return false, err
 	}
 	inTxn := w.op.transaction != nil
@@ -109,7 +107,6 @@ func (w *writer) entry(kind oplog.Op, c *store.Collection, o bsonraw.Doc, id bso
 // loggedLSID is a session's id as the oplog has it: with the digest of the user, which without authentication is that of no
 // name at all.
 func loggedLSID(lsid bsonraw.Doc) bsonraw.Doc {
-	nobody := sha256.Sum256(nil)
 	out, at := bsonraw.BeginDoc(nil)
 	out = bsonraw.AppendValue(out, "id", lsid.Lookup("id"))
 	if uid := lsid.Lookup("uid"); !uid.IsMissing() {
@@ -123,6 +120,9 @@ func loggedLSID(lsid bsonraw.Doc) bsonraw.Doc {
 // reply appends what was done and waits for it to be as durable as asked.
 func (w *writer) reply(withModified bool) error {
 	op := w.op
+	if op.writeConcern.unacknowledged() {
+		w.n, w.modified, w.errs, w.retried, w.upserted = 0, 0, nil, nil, nil
+	}
 	op.out = bsonraw.AppendInt32(op.out, "n", w.n)
 	w.appendErrors()
 	w.appendRetried()

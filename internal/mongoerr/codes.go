@@ -131,6 +131,16 @@ const (
 	IDLUnknownField                          Code = 40415
 	IDLDuplicateField                        Code = 40413
 	NotARetryableWriteCommand                Code = 50768
+	ClientDisconnect                         Code = 279
+	ConnectionPoolExpired                    Code = 317
+	APIDeprecationError                      Code = 324
+	APIMismatchError                         Code = 347
+	UnsupportedOpQueryCommand                Code = 352
+	InternalTransactionNotSupported          Code = 358
+	ClusterTimeFailsRateLimiter              Code = 205
+	MaxStalenessOutOfRange                   Code = 160
+	TooManyLogicalSessions                   Code = 261
+	NoSuchSession                            Code = 206
 )
 
 var names = map[Code]string{
@@ -154,8 +164,7 @@ var names = map[Code]string{
 	IndexOptionsConflict: "IndexOptionsConflict", IndexKeySpecsConflict: "IndexKeySpecsConflict", NetworkTimeout: "NetworkTimeout",
 	ShutdownInProgress: "ShutdownInProgress", OperationFailed: "OperationFailed", UnsatisfiableWriteConcern: "UnsatisfiableWriteConcern",
 	ConflictingOperationInProgress: "ConflictingOperationInProgress", IncompleteTransactionHistory: "IncompleteTransactionHistory",
-	TransactionExceededLifetimeLimitSeconds: "TransactionExceededLifetimeLimitSeconds",
-	WriteConflict:                           "WriteConflict", CommandNotSupported: "CommandNotSupported", DocumentValidationFailure: "DocumentValidationFailure",
+	WriteConflict: "WriteConflict", CommandNotSupported: "CommandNotSupported", DocumentValidationFailure: "DocumentValidationFailure",
 	CommandFailed: "CommandFailed", StaleEpoch: "StaleEpoch", CappedPositionLost: "CappedPositionLost",
 	ReadConcernMajorityNotAvailableYet: "ReadConcernMajorityNotAvailableYet", FailedToSatisfyReadPreference: "FailedToSatisfyReadPreference",
 	ViewDepthLimitExceeded: "ViewDepthLimitExceeded", CommandNotSupportedOnView: "CommandNotSupportedOnView",
@@ -178,7 +187,17 @@ var names = map[Code]string{
 	IDLUnknownField: "IDLUnknownField", IDLDuplicateField: "IDLDuplicateField",
 	CannotIndexParallelArrays: "CannotIndexParallelArrays", AmbiguousIndexKeyPattern: "AmbiguousIndexKeyPattern",
 	ClientMetadataAppNameTooLarge: "ClientMetadataAppNameTooLarge", FailPointSetFailed: "FailPointSetFailed",
-	DatabaseDifferCase: "DatabaseDifferCase", ExceededMemoryLimit: "ExceededMemoryLimit", DurationOverflow: "DurationOverflow",
+	ClientDisconnect:                "ClientDisconnect",
+	ConnectionPoolExpired:           "ConnectionPoolExpired",
+	APIDeprecationError:             "APIDeprecationError",
+	APIMismatchError:                "APIMismatchError",
+	UnsupportedOpQueryCommand:       "UnsupportedOpQueryCommand",
+	InternalTransactionNotSupported: "InternalTransactionNotSupported",
+	ClusterTimeFailsRateLimiter:     "ClusterTimeFailsRateLimiter",
+	MaxStalenessOutOfRange:          "MaxStalenessOutOfRange",
+	TooManyLogicalSessions:          "TooManyLogicalSessions",
+	NoSuchSession:                   "NoSuchSession",
+	DatabaseDifferCase:              "DatabaseDifferCase", ExceededMemoryLimit: "ExceededMemoryLimit", DurationOverflow: "DurationOverflow",
 	ConversionFailure: "ConversionFailure",
 }
 
@@ -187,14 +206,28 @@ func (c Code) Name() string {
 	if n, ok := names[c]; ok {
 		return n
 	}
+	if n, ok := otherNames[c]; ok {
+		return n
+	}
 	return "Location" + strconv.Itoa(int(c))
+}
+
+// Interruption reports whether the code ends a whole command, whichever of its statements was under way.
+func (c Code) Interruption() bool {
+	switch c {
+	case LockTimeout, MaxTimeMSExpired, CursorKilled, ExceededTimeLimit, ClientDisconnect, TransactionExceededLifetimeLimitSeconds,
+		InterruptedAtShutdown, Interrupted, InterruptedDueToReplStateChange:
+		return true
+	}
+	return false
 }
 
 // RetryableWrite reports whether a failed retryable write is worth sending again (retryable writes specification).
 func (c Code) RetryableWrite() bool {
 	switch c {
 	case HostUnreachable, HostNotFound, NetworkTimeout, ShutdownInProgress, PrimarySteppedDown, ExceededTimeLimit, SocketException,
-		NotWritablePrimary, InterruptedAtShutdown, InterruptedDueToReplStateChange, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary:
+		NotWritablePrimary, InterruptedAtShutdown, InterruptedDueToReplStateChange, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary,
+		ConnectionPoolExpired, InternalTransactionNotSupported:
 		return true
 	}
 	return false
@@ -213,7 +246,7 @@ func (c Code) TransientTransaction(ends bool) bool {
 // ResumableChangeStream reports whether a change stream that failed with the code can be opened again from its token.
 func (c Code) ResumableChangeStream() bool {
 	switch c {
-	case RetryChangeStream, FailedToSatisfyReadPreference, ReadConcernMajorityNotAvailableYet, StaleEpoch, StaleConfig:
+	case RetryChangeStream, FailedToSatisfyReadPreference, StaleShardVersion, StaleEpoch, StaleConfig:
 		return true
 	}
 	return c.RetryableWrite()

@@ -1,0 +1,121 @@
+package command
+
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+)
+
+// api is the Stable API that a client declares: what it promises to use, and wants to be told when it does not.
+type api struct {
+	version           string // "1", or empty
+	strict            bool   // only what belongs to the version
+	deprecationErrors bool   // nothing that the version is going to lose: version 1 has nothing of that kind
+	given             bool   // apiStrict or apiDeprecationErrors
+}
+
+func (a *api) parse(name string, v bsonraw.Value) error {
+	if v.Type == bsonraw.TypeNull {
+		return nil
+	}
+	field := "APIParametersFromClient." + name
+	if name == "apiVersion" {
+		if v.Type != bsonraw.TypeString {
+			return wrongType(field, v, "string")
+		}
+		if a.version = v.Str(); a.version != "1" {
+			return mongoerr.New(mongoerr.APIVersionError, "Cannot accept API version %s", a.version)
+		}
+		return nil
+	}
+	if v.Type != bsonraw.TypeBool {
+		return wrongType(field, v, "bool")
+	}
+	a.given = true
+	if name == "apiStrict" {
+		a.strict = v.Bool()
+	} else {
+		a.deprecationErrors = v.Bool()
+	}
+	return nil
+}
+
+// check refuses a command that its client has promised not to use.
+func (a *api) check(op *operation) error {
+	if a.given && a.version == "" {
+		return mongoerr.New(4886600, "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion")
+	}
+	if !a.strict {
+		return nil
+	}
+	if !stableCommands[op.cmd.name] {
+		return mongoerr.New(mongoerr.APIStrictError, "Provided apiStrict:true, but the command %s is not in API Version 1", op.cmd.name)
+	}
+	for it := op.body.Iter(); it.Next(); {
+		if unstableArguments[op.cmd.name+"."+string(it.Key())] {
+			return mongoerr.New(mongoerr.APIStrictError, "BSON field '%s.%s' is not allowed with apiStrict:true.", op.cmd.name, it.Key())
+		}
+	}
+	if op.cmd.name == "aggregate" {
+		return checkStableStages(op.body.Lookup("pipeline"))
+	}
+	return nil
+}
+
+// stableCommands are the commands of version 1.
+var stableCommands = map[string]bool{
+	"abortTransaction": true, "aggregate": true, "authenticate": true, "collMod": true, "commitTransaction": true, "count": true,
+	"create": true, "createIndexes": true, "delete": true, "drop": true, "dropDatabase": true, "dropIndexes": true,
+	"endSessions": true, "explain": true, "find": true, "findAndModify": true, "getMore": true, "hello": true, "insert": true,
+	"killCursors": true, "listCollections": true, "listDatabases": true, "listIndexes": true, "ping": true,
+	"refreshSessions": true, "saslContinue": true, "saslStart": true, "update": true,
+}
+
+// unstableArguments are arguments that stable commands have and version 1 has not.
+var unstableArguments = map[string]bool{
+	"find.awaitData": true, "find.max": true, "find.min": true, "find.noCursorTimeout": true, "find.oplogReplay": true,
+	"find.returnKey": true, "find.showRecordId": true, "find.tailable": true,
+	"create.autoIndexId": true, "create.capped": true, "create.indexOptionDefaults": true, "create.max": true, "create.size": true,
+	"create.storageEngine": true,
+	"aggregate.exchange":   true,
+}
+
+// unstableStages are the stages that version 1 has not. Of $collStats it has the count.
+var unstableStages = map[string]bool{
+	"$currentOp": true, "$indexStats": true, "$listLocalSessions": true, "$listSessions": true, "$planCacheStats": true, "$search": true,
+}
+
+func checkStableStages(pipeline bsonraw.Value) error {
+	if pipeline.Type != bsonraw.TypeArray {
+		return nil // the command itself says so
+	}
+	for it := pipeline.Doc().Iter(); it.Next(); {
+		if it.Value().Type != bsonraw.TypeDocument {
+			continue
+		}
+		stage := it.Value().Doc().Iter()
+		if stage.Next() && unstableStages[string(stage.Key())] {
+			return mongoerr.New(mongoerr.APIStrictError, "%s is not allowed with 'apiStrict: true' in API Version 1", stage.Key())
+		}
+	}
+	return nil
+}
+
+// parameters renders what the client declared, for messages.
+func (a *api) parameters() string {
+	out, at := bsonraw.BeginDoc(nil)
+	if a.version != "" {
+		out = bsonraw.AppendString(out, "apiVersion", a.version)
+	}
+	if a.strict {
+		out = bsonraw.AppendBool(out, "apiStrict", true)
+	}
+	if a.deprecationErrors {
+		out = bsonraw.AppendBool(out, "apiDeprecationErrors", true)
+	}
+	return bsonraw.Value{Type: bsonraw.TypeDocument, Data: bsonraw.EndDoc(out, at)}.Shell()
+}
+
+// sameAs reports whether two commands declared the same.
+func (a *api) sameAs(b *api) bool {
+	return a.version == b.version && a.strict == b.strict && a.deprecationErrors == b.deprecationErrors
+}
