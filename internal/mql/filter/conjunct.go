@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/argument"
 )
 
 // Predicate is a condition that an index can help with. Its promise is this: in an index on Path that holds, for each document,
@@ -118,7 +119,7 @@ func (c *clause) rangePredicate() (p Predicate, ok bool) {
 	switch t := c.value.Type; {
 	case t == bsonraw.TypeMinKey, t == bsonraw.TypeMaxKey, t == bsonraw.TypeArray:
 		return p, false
-	case t == bsonraw.TypeNull, isNaN(c.value):
+	case t == bsonraw.TypeNull, argument.IsNaN(c.value):
 		// At most or at least null means null, and NaN likewise; below and above them is nothing.
 		return Predicate{Op: Eq, Value: c.value}, c.op == Lte || c.op == Gte
 	}

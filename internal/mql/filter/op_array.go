@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/argument"
 )
 
 func parseElemMatch(p *parser, c condition) (*clause, error) {
@@ -32,12 +33,10 @@ func parseElemMatch(p *parser, c condition) (*clause, error) {
 }
 
 func parseSize(_ *parser, c condition) (*clause, error) {
-	n, err := integer(c.name, c.arg)
+	n, err := argument.Natural(c.name, c.arg)
 	switch {
 	case err != nil:
 		return nil, badValue("Failed to parse $size. %s", err)
-	case n < 0:
-		return nil, badValue("Failed to parse $size. Expected a non-negative number in: $size: %s", c.arg.Shell())
 	case n > math.MaxInt32:
 		return nil, badValue("Failed to parse $size. Cannot represent $size: %s in an int", c.arg.Shell())
 	}
@@ -105,28 +104,5 @@ func (p *parser) allElemMatch(c condition, array bsonraw.Doc) (*clause, error) {
 	}
 	return all, nil
 }
-
-// integer reads an operator's argument that must be a whole number. The error is text without a code: callers differ in it.
-func integer(name string, v bsonraw.Value) (int64, error) {
-	switch {
-	case !v.Type.IsNumber():
-		return 0, argumentError("Expected a number in: " + name + ": " + v.Shell())
-	case isNaN(v):
-		return 0, argumentError("Expected an integer, but found NaN in: " + name + ": " + v.Shell())
-	}
-	n, ok := v.AsInt64()
-	if !ok {
-		return 0, argumentError("Cannot represent as a 64-bit integer: " + name + ": " + v.Shell())
-	}
-	if bsonraw.Compare(v, bsonraw.Int64Value(n)) != 0 {
-		return 0, argumentError("Expected an integer: " + name + ": " + v.Shell())
-	}
-	return n, nil
-}
-
-// argumentError is what is wrong with an argument, to be put into an error with a code.
-type argumentError string
-
-func (e argumentError) Error() string { return string(e) }
 
 func failedToParse(err error) error { return mongoerr.New(mongoerr.FailedToParse, "%s", err) }

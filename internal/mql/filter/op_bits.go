@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/argument"
 )
 
 // bitTest reads $bitsAllSet ($bitsAllClear, $bitsAnySet, $bitsAnyClear): all or any of some bits are set or clear. The bits are
@@ -22,12 +23,9 @@ func bitTest(all, set bool) fieldOperator {
 				x.add(n)
 			}
 		case c.arg.Type.IsNumber():
-			n, err := integer(c.name, c.arg)
+			n, err := argument.Natural(c.name, c.arg)
 			if err != nil {
 				return nil, failedToParse(err)
-			}
-			if n < 0 {
-				return nil, failedToParse(argumentError("Expected a non-negative number in: " + c.name + ": " + c.arg.Shell()))
 			}
 			for i := range 63 {
 				if n>>i&1 != 0 {
@@ -50,12 +48,10 @@ func bitTest(all, set bool) fieldOperator {
 }
 
 func bitPosition(name string, v bsonraw.Value) (int, error) {
-	n, err := integer(name, v)
+	n, err := argument.Natural(name, v)
 	switch {
 	case err != nil:
 		return 0, badValue("Failed to parse bit position. %s", err)
-	case n < 0:
-		return 0, badValue("Failed to parse bit position. Expected a non-negative number in: %s: %s", name, v.Shell())
 	case n > math.MaxInt32:
 		return 0, badValue("Failed to parse bit position. Cannot represent %s: %s in an int", name, v.Shell())
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/argument"
 	"github.com/sluicestream/sluice/internal/mql/expression"
 )
 
@@ -62,7 +63,7 @@ func parseComment(*parser, condition) (*clause, error) { return nil, nil }
 // always reads $alwaysTrue and $alwaysFalse, whose argument must be 1.
 func always(op Op) documentOperator {
 	return func(_ *parser, c condition) (*clause, error) {
-		n, err := integer(c.name, c.arg)
+		n, err := argument.Integer(c.name, c.arg)
 		if err != nil {
 			return nil, failedToParse(err)
 		}

@@ -1,9 +1,8 @@
 package filter
 
 import (
-	"math"
-
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/argument"
 )
 
 // numberTest compares with a number of any type. The plain cases, integers with integers and doubles with what a double holds
@@ -18,7 +17,7 @@ type numberTest struct {
 }
 
 func newNumberTest(op Op, v bsonraw.Value) test {
-	if isNaN(v) {
+	if argument.IsNaN(v) {
 		// NaN is equal to itself and not ordered: at most and at least NaN mean NaN.
 		if op == Lt || op == Gt {
 			return neverTest{}
@@ -59,7 +58,7 @@ func (x numberTest) holds(v bsonraw.Value) bool {
 			return x.ask.has(compareFloats(f, x.f))
 		}
 	case bsonraw.TypeDecimal128:
-		if isNaN(v) {
+		if argument.IsNaN(v) {
 			return false
 		}
 	default:
@@ -70,18 +69,7 @@ func (x numberTest) holds(v bsonraw.Value) bool {
 
 type nanTest struct{}
 
-func (nanTest) holds(v bsonraw.Value) bool { return isNaN(v) }
-
-func isNaN(v bsonraw.Value) bool {
-	switch v.Type {
-	case bsonraw.TypeDouble:
-		return math.IsNaN(v.Double())
-	case bsonraw.TypeDecimal128:
-		high, _ := v.Decimal128()
-		return high>>58&0x1f == 0x1f
-	}
-	return false
-}
+func (nanTest) holds(v bsonraw.Value) bool { return argument.IsNaN(v) }
 
 func compareInts(a, b int64) int {
 	switch {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/argument"
 )
 
 func parseExists(_ *parser, c condition) (*clause, error) {
@@ -21,9 +22,9 @@ func (existsTest) holds(v bsonraw.Value) bool { return !v.IsMissing() }
 
 // parseType reads a type by its number or name, or several of them in an array.
 func parseType(_ *parser, c condition) (*clause, error) {
-	var types typeTest
+	var test typeTest
 	if c.arg.Type != bsonraw.TypeArray {
-		if err := types.add(c.arg); err != nil {
+		if err := test.types.Add(c.arg); err != nil {
 			return nil, err
 		}
 	} else {
@@ -31,73 +32,18 @@ func parseType(_ *parser, c condition) (*clause, error) {
 			return nil, mongoerr.New(mongoerr.FailedToParse, "%s must match at least one type", c.path)
 		}
 		for it := c.arg.Doc().Iter(); it.Next(); {
-			if err := types.add(it.Value()); err != nil {
+			if err := test.types.Add(it.Value()); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return &clause{op: opType, path: c.path, value: c.arg, test: &types}, nil
+	return &clause{op: opType, path: c.path, value: c.arg, test: &test}, nil
 }
 
-// typeTest is a set of types.
-type typeTest [256]bool
+// typeTest takes values of some types.
+type typeTest struct{ types argument.Types }
 
-func (x *typeTest) holds(v bsonraw.Value) bool { return x[v.Type] }
-
-// everyType lists the types that $type knows.
-var everyType = []bsonraw.Type{
-	bsonraw.TypeDouble, bsonraw.TypeString, bsonraw.TypeDocument, bsonraw.TypeArray, bsonraw.TypeBinary, bsonraw.TypeUndefined,
-	bsonraw.TypeObjectID, bsonraw.TypeBool, bsonraw.TypeDate, bsonraw.TypeNull, bsonraw.TypeRegex, bsonraw.TypeDBPointer,
-	bsonraw.TypeJavaScript, bsonraw.TypeSymbol, bsonraw.TypeCodeScope, bsonraw.TypeInt32, bsonraw.TypeTimestamp,
-	bsonraw.TypeInt64, bsonraw.TypeDecimal128, bsonraw.TypeMinKey, bsonraw.TypeMaxKey,
-}
-
-func (x *typeTest) add(v bsonraw.Value) error {
-	switch {
-	case v.Type == bsonraw.TypeString:
-		return x.addName(v.Str())
-	case v.Type.IsNumber():
-		return x.addCode(v)
-	}
-	return mongoerr.New(mongoerr.TypeMismatch, "type must be represented as a number or a string")
-}
-
-func (x *typeTest) addName(name string) error {
-	switch name {
-	case "number":
-		for _, t := range everyType {
-			x[t] = x[t] || t.IsNumber()
-		}
-		return nil
-	case "missing":
-		return badValue("'missing' is not a legal type name. To query for non-existence of a field, use {$exists:false}.")
-	}
-	for _, t := range everyType {
-		if t.Name() == name {
-			x[t] = true
-			return nil
-		}
-	}
-	return badValue("Unknown type name alias: %s", name)
-}
-
-func (x *typeTest) addCode(v bsonraw.Value) error {
-	f, _ := v.AsFloat64()
-	if f == 0 {
-		return badValue("Invalid numerical type code: 0. Instead use {$exists:false}.")
-	}
-	for _, t := range everyType {
-		code := float64(t)
-		if t == bsonraw.TypeMinKey {
-			code = -1
-		}
-		if f == code {
-			x[t] = true
-			return nil
-		}
-	}
-	return badValue("Invalid numerical type code: %.6g", f)
-}
+func (x *typeTest) holds(v bsonraw.Value) bool { return x.types.Has(v.Type) }
 
 func parseMod(_ *parser, c condition) (*clause, error) {
 	if c.arg.Type != bsonraw.TypeArray {

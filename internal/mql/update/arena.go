@@ -7,6 +7,7 @@ import (
 	"github.com/cockroachdb/apd/v3"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/decimal"
 )
 
 // arena holds the values that operators compute for one document.
@@ -30,9 +31,9 @@ func (m *arena) double(f float64) bsonraw.Value {
 	return v
 }
 
-// decimal makes a value of a number that was computed in decimalContext.
+// decimal makes a value of a number that was computed in [decimal.Context].
 func (m *arena) decimal(d *apd.Decimal) bsonraw.Value {
-	high, low := packDecimal(d)
+	high, low := decimal.Pack(d)
 	start := len(m.bytes)
 	m.bytes = binary.LittleEndian.AppendUint64(m.bytes, low)
 	m.bytes = binary.LittleEndian.AppendUint64(m.bytes, high)

@@ -3,8 +3,12 @@ package update
 import (
 	"math/bits"
 
+	"github.com/cockroachdb/apd/v3"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/argument"
+	"github.com/sluicestream/sluice/internal/mql/decimal"
 )
 
 // arithmetic is $inc and $mul.
@@ -72,7 +76,7 @@ func sameNumber(v, old bsonraw.Value) bool {
 	case bsonraw.TypeDouble:
 		return v.Double() == old.Double()
 	case bsonraw.TypeDecimal128:
-		return !isNaNDecimal(v) && bsonraw.Compare(v, old) == 0
+		return !argument.IsNaN(v) && bsonraw.Compare(v, old) == 0
 	}
 	return v.Same(old)
 }
@@ -206,4 +210,15 @@ func (b *bit) apply(a *applier, old bsonraw.Value) (effect, error) {
 		return effect{}, nil
 	}
 	return effect{kind: assign, value: v}, nil
+}
+
+func computeDecimal(x, y bsonraw.Value, multiply bool) *apd.Decimal {
+	var out apd.Decimal
+	// The conditions are inexactness, overflow and the like, which are in the result: rounded, infinite or not a number.
+	if multiply {
+		_, _ = decimal.Context.Mul(&out, decimal.Of(x), decimal.Of(y))
+	} else {
+		_, _ = decimal.Context.Add(&out, decimal.Of(x), decimal.Of(y))
+	}
+	return &out
 }
