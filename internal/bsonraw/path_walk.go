@@ -9,6 +9,8 @@ const (
 	LeafSpread Leaf = iota
 	// LeafWhole gives the array alone. $size and $elemMatch read paths so.
 	LeafWhole
+	// LeafElements gives each element of the array, without the array itself.
+	LeafElements
 )
 
 // Visitor takes one value of a walk and reports whether the walk shall go on. position is where the value was found in the
@@ -62,12 +64,15 @@ func walkDoc(doc Doc, parts []PathPart, leaf Leaf, position int, visit Visitor) 
 }
 
 func walkLeaf(v Value, leaf Leaf, position int, visit Visitor) bool {
-	if v.Type == TypeArray && leaf == LeafSpread {
+	if v.Type == TypeArray && leaf != LeafWhole {
 		i := 0
 		for it := v.Doc().Iter(); it.Next(); i++ {
 			if !visit(it.Value(), outermost(position, i)) {
 				return false
 			}
+		}
+		if leaf == LeafElements {
+			return true
 		}
 	}
 	return visit(v, position)

@@ -8,9 +8,9 @@ import (
 	"github.com/sluicestream/sluice/internal/store"
 )
 
-// collMod {collMod: <collection>, changeStreamPreAndPostImages: {enabled}} changes options of a collection. It is logged, and
-// shown by change streams, whether it changes anything or not. Not supported yet: hiding indexes with index, validator,
-// validationLevel, validationAction, recordPreImages. The other arguments that MongoDB has are for kinds of collections that
+// collMod {collMod: <collection>, changeStreamPreAndPostImages: {enabled}, validator, validationLevel, validationAction} changes
+// options of a collection. It is logged, and shown by change streams, whether it changes anything or not. Not supported yet:
+// hiding indexes with index, recordPreImages. The other arguments that MongoDB has are for kinds of collections that
 // this server does not create.
 func collMod(op *operation) error {
 	var m collectionChange
@@ -26,10 +26,11 @@ func collMod(op *operation) error {
 
 // collectionChange is what a collMod asks for.
 type collectionChange struct {
-	coll    string
-	images  *bool
-	index   indexChange
-	refused error // of an argument that no collection here can have
+	coll       string
+	images     *bool
+	validation validationChange
+	index      indexChange
+	refused    error // of an argument that no collection here can have
 }
 
 // indexChange is the index argument of a collMod.
@@ -49,7 +50,7 @@ func (m *collectionChange) parse(name string, a argument) error {
 		return a.images(m.images)
 	case "index":
 		return m.index.parse(a)
-	case "validator", "validationLevel", "validationAction", "recordPreImages":
+	case "recordPreImages":
 		return a.unsupported()
 	case "viewOn", "pipeline":
 		return m.refuse("option only supported on a view: " + name)
@@ -65,6 +66,9 @@ func (m *collectionChange) parse(name string, a argument) error {
 			return err
 		}
 		return m.refuse("dry run mode requires an valid index modification.")
+	}
+	if ok, err := m.validation.parse(name, a); ok {
+		return err
 	}
 	return a.unknown()
 }
@@ -123,6 +127,9 @@ func (m *collectionChange) check(op *operation, c *store.Collection) error {
 	if m.index.given {
 		return m.index.check(c)
 	}
+	if err := m.validation.check(c.DB, c.Name, c.Options); err != nil {
+		return mongoerr.From(err).Prefix("Parsing of collection validator failed :: caused by :: ")
+	}
 	return m.refused
 }
 
@@ -167,9 +174,13 @@ func (m *collectionChange) run(op *operation) (store.Commit, error) {
 	o, at := bsonraw.BeginDoc(nil)
 	o = bsonraw.AppendString(o, "collMod", c.Name)
 	next := *c
+	if m.validation.given() {
+		o = m.validation.append(o)
+		next.SetOptions(m.validation.changed(next.Options))
+	}
 	if m.images != nil {
 		o = appendImages(o, *m.images)
-		next.SetOptions(withImages(c.Options, *m.images))
+		next.SetOptions(withImages(next.Options, *m.images))
 	}
 	o2, outer := bsonraw.BeginDoc(nil)
 	o2, old := bsonraw.BeginElem(o2, bsonraw.TypeDocument, "collectionOptions_old")

@@ -44,7 +44,12 @@ func (c collationArgument) in(op *operation, coll string) (*collation.Collation,
 
 // defaultCollation returns the collation that a collection was created with.
 func defaultCollation(c *store.Collection) (*collation.Collation, error) {
-	d := c.Options.Lookup("collation")
+	return optionCollation(c.Options)
+}
+
+// optionCollation returns the collation among a collection's options, nil for the simple one.
+func optionCollation(options bsonraw.Doc) (*collation.Collation, error) {
+	d := options.Lookup("collation")
 	if d.IsMissing() {
 		return nil, nil
 	}

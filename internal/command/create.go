@@ -8,10 +8,10 @@ import (
 	"github.com/sluicestream/sluice/internal/mql/collation"
 )
 
-// create {create: <collection>, capped, size, max, clusteredIndex, idIndex, changeStreamPreAndPostImages: {enabled}, collation, ...}
-// creates a collection. One that exists already with the same options is no error. What storageEngine and indexOptionDefaults
+// create {create: <collection>, capped, size, max, clusteredIndex, idIndex, changeStreamPreAndPostImages: {enabled}, collation, validator,
+// validationLevel, validationAction, ...} creates a collection. One that exists already with the same options is no error. What storageEngine and indexOptionDefaults
 // say of MongoDB's own storage engine is kept and shown, and has no effect. Not supported yet, unless given with the value that
-// changes nothing: validator, validationLevel, validationAction, viewOn, recordPreImages, encryptedFields; expireAfterSeconds
+// changes nothing: viewOn, recordPreImages, encryptedFields; expireAfterSeconds
 // of clustered collections. Time-series collections are not supported.
 func create(op *operation) error {
 	args := createArgs{op: op, options: bsonraw.Empty}
@@ -46,6 +46,7 @@ type createArgs struct {
 	expire              *int64
 	autoIndexID         *bool
 	idIndex, collation  bsonraw.Doc
+	validation          validationChange
 	clustered           *clusteredSpec
 }
 
@@ -88,6 +89,9 @@ func (c *createArgs) parse(name string, a argument) error {
 		c.options = withImages(c.options, true)
 		return nil
 	}
+	if ok, err := c.validation.parse(name, a); ok {
+		return err
+	}
 	return c.parseUnsupported(name, a)
 }
 
@@ -106,14 +110,12 @@ func (c *createArgs) keep(a argument) error {
 // parseUnsupported takes the options that change nothing and names those that would.
 func (c *createArgs) parseUnsupported(name string, a argument) error {
 	switch name {
-	case "validator":
-		return a.unsupportedUnlessEmpty()
 	case "recordPreImages":
 		return a.unsupportedUnlessFalse()
 	case "pipeline":
 		c.piped = true
 		return a.array(new(bsonraw.Doc))
-	case "validationLevel", "validationAction", "timeseries", "viewOn", "encryptedFields":
+	case "timeseries", "viewOn", "encryptedFields":
 		return a.unsupported()
 	}
 	return a.unknown()
@@ -123,7 +125,7 @@ func (c *createArgs) parseUnsupported(name string, a argument) error {
 func (c *createArgs) check() (newCollection, error) {
 	with := newCollection{idIndex: idIndexSpec}
 	for _, step := range []func(*newCollection) error{
-		c.checkCapped, c.checkMisplaced, c.checkIDIndex, c.checkName, c.checkClustered, c.checkCollation, c.checkStorage, c.checkAutoIndexID,
+		c.checkCapped, c.checkMisplaced, c.checkIDIndex, c.checkName, c.checkClustered, c.checkCollation, c.checkValidator, c.checkStorage, c.checkAutoIndexID,
 	} {
 		if err := step(&with); err != nil {
 			return with, err
@@ -199,6 +201,11 @@ func (c *createArgs) checkCollation(*newCollection) error {
 	}
 	c.options = withCollation(c.options, by)
 	return nil
+}
+
+func (c *createArgs) checkValidator(*newCollection) error {
+	c.options = c.validation.created(c.options)
+	return c.validation.check(c.op.db, c.coll, c.options)
 }
 
 // checkStorage checks the options that are for storage engines. Each has a name, and only that of MongoDB's is known.

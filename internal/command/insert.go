@@ -111,6 +111,9 @@ func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
 			continue
 		}
 		d, err := storable(d)
+		if err == nil && !g.bypass {
+			err = checkInserted(g.op, g.c, d)
+		}
 		if err != nil {
 			goOn, fatal := g.fail(g.first+i, err)
 			g.taken++

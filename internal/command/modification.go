@@ -209,6 +209,11 @@ func (m *modification) replace(c *store.Collection, idKey []byte, doc bsonraw.Do
 	if out.NoOp {
 		return m.images(modified{matched: 1, old: doc, new: doc}), nil
 	}
+	if !m.bypass {
+		if err := checkUpdated(m.op, c, doc, out.Doc); err != nil {
+			return modified{}, err
+		}
+	}
 	unique, err := st.LatchUnique(m.op.ctx, c, out.Doc)
 	if err != nil {
 		return modified{}, err
@@ -235,6 +240,11 @@ func (m *modification) insert(c *store.Collection) (done modified, again bool, e
 	doc, err := m.newDocument()
 	if err != nil {
 		return modified{}, false, err
+	}
+	if !m.bypass {
+		if err := checkInserted(m.op, c, doc); err != nil {
+			return modified{}, false, err
+		}
 	}
 	idKey := bsonraw.AppendKey(nil, doc.Lookup("_id"))
 	held, err := st.LatchDocs(m.op.ctx, c, idKey)

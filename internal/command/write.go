@@ -12,6 +12,7 @@ type writer struct {
 	op      *operation
 	ordered bool
 	alone   bool        // each document is inserted by a commit of its own
+	bypass  bool        // documents need not satisfy the collection's validator
 	stmtIDs bsonraw.Doc // given one by one, or nil
 	stmtID  int32       // of the first statement, when they are not
 
@@ -50,7 +51,7 @@ func (w *writer) argument(name string, a argument) (ok bool, err error) {
 	case "stmtIds":
 		return true, a.array(&w.stmtIDs)
 	case "bypassDocumentValidation":
-		return true, nil
+		return true, a.flag(&w.bypass)
 	}
 	return false, nil
 }

@@ -27,6 +27,7 @@ type Collection struct {
 	UUID    [16]byte
 	Options bsonraw.Doc // as given to create, without the name; set by SetOptions
 	Images  bool        // of Options: documents are kept as they were before they changed
+	Memo    *Memo       // of Options
 	Indexes []*Index    // the first is always the one on _id
 	Cap     *Cap        // of Options; nil for a collection that is not capped
 	Order   *Index      // the order of insertion of a capped collection; nil for others, whose order is that of _id
@@ -52,7 +53,7 @@ func (c *Collection) Dropped() bool { return c.dropped.Load() }
 
 // SetOptions sets the options of a collection that nobody else knows yet, and what follows from them.
 func (c *Collection) SetOptions(options bsonraw.Doc) {
-	c.Options = options
+	c.Options, c.Memo = options, new(Memo)
 	images := options.Lookup("changeStreamPreAndPostImages")
 	c.Cap = parseCap(options)
 	c.Images = images.Type == bsonraw.TypeDocument && images.Doc().Lookup("enabled").Truthy()

@@ -41,6 +41,7 @@ var everyday = []struct{ name, query string }{
 	{"prefix", `{"note": {"$regex": "^Leave"}}`},
 	{"pattern", `{"note": {"$regex": "the\\s+d..r", "$options": "i"}}`},
 	{"typeModBits", `{"count": {"$type": "number", "$mod": [2, 1], "$bitsAllSet": 3}}`},
+	{"schema", `{"$jsonSchema": {"required": ["status", "items"], "properties": {"status": {"enum": ["open", "closed"]}, "items": {"bsonType": "array"}}}}`},
 	{"expr", `{"$expr": {"$lt": ["$f1", "$f2"]}}`},
 }
 

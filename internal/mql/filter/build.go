@@ -35,7 +35,7 @@ func build(c *clause, at start) node {
 		return orNode(buildAll(c.children, at))
 	case opNot:
 		return notNode{build(c.children[0], at)}
-	case opExpr, opSample:
+	case opExpr, opSample, opSchema:
 		return c.run
 	case opElemMatchObject, opElemMatchValue:
 		return buildElemMatch(c, at)

@@ -33,6 +33,7 @@ const (
 	opType
 	opExpr
 	opSample
+	opSchema
 )
 
 // String returns the operator as a filter spells it.
@@ -42,7 +43,7 @@ var opNames = [...]string{
 	opTrue: "$alwaysTrue", opFalse: "$alwaysFalse", opAnd: "$and", opOr: "$or", opElemMatchObject: "$elemMatch",
 	opElemMatchValue: "$elemMatch", opSize: "$size", Eq: "$eq", Lte: "$lte", Lt: "$lt", Gt: "$gt", Gte: "$gte", opRegex: "$regex",
 	opMod: "$mod", Exists: "$exists", In: "$in", opBits: "$bits", opNot: "$not", opNor: "$nor", opType: "$type", opExpr: "$expr",
-	opSample: "$sampleRate",
+	opSample: "$sampleRate", opSchema: "$jsonSchema",
 }
 
 // clause is one condition of a filter, as parsed.
@@ -55,6 +56,15 @@ type clause struct {
 	values   []bsonraw.Value      // of In: in order, without duplicates; nil when there are regular expressions among them
 	by       *collation.Collation // of comparisons: how strings compare
 	run      node                 // of conditions on the whole document that have neither children nor a test: $expr, $sampleRate
+	said     said
+}
+
+// said is how a condition was written, for those who are told that a document fails it.
+type said struct {
+	name  string        // the operator; "" for a conjunction that nobody wrote
+	arg   bsonraw.Value // its argument
+	plain bool          // no operator was written, but arg as the field's value
+	all   bsonraw.Doc   // what stood beside the operator
 }
 
 // test decides on one value that a path led to. A missing value is one too.
@@ -62,6 +72,7 @@ type test interface {
 	holds(v bsonraw.Value) bool
 }
 
+// conjunction joins conditions that nobody joined by name.
 func conjunction(children []*clause) *clause { return &clause{op: opAnd, children: children} }
 
 func negation(c *clause) *clause { return &clause{op: opNot, path: c.path, children: []*clause{c}} }

@@ -14,14 +14,15 @@ type parser struct {
 	fields    map[string]fieldOperator
 	documents map[string]documentOperator
 
-	scope    *expression.Scope
-	depth    int
-	inner    bool // inside $elemMatch: the document at hand is an element, not the whole
-	usesExpr bool
+	scope     *expression.Scope
+	depth     int
+	inner     bool // inside $elemMatch: the document at hand is an element, not the whole
+	validator bool
+	usesExpr  bool
 }
 
 func newParser(opts Options) *parser {
-	return &parser{fields: fieldOperators, documents: documentOperators, scope: opts.Scope}
+	return &parser{fields: fieldOperators, documents: documentOperators, scope: opts.Scope, validator: opts.Validator}
 }
 
 func badValue(format string, args ...any) error {
@@ -50,9 +51,16 @@ func (p *parser) document(doc bsonraw.Doc) (*clause, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c != nil {
+		switch {
+		case c == nil:
+		case c.op == opAnd && c.said.name == "":
+			all = append(all, c.children...) // the operators on one field
+		default:
 			all = append(all, c)
 		}
+	}
+	if len(all) == 1 {
+		return all[0], nil
 	}
 	return conjunction(all), nil
 }
@@ -62,10 +70,14 @@ func (p *parser) element(name string, v bsonraw.Value) (*clause, error) {
 		return p.field(bsonraw.NewPath(name), v)
 	}
 	if name == "$ref" || name == "$id" || name == "$db" {
-		return p.compare(Eq, bsonraw.NewPath(name), v) // fields of a DBRef, which alone may begin with a dollar sign
+		return p.plainEq(bsonraw.NewPath(name), v) // fields of a DBRef, which alone may begin with a dollar sign
 	}
 	if read, ok := p.documents[name]; ok {
-		return read(p, condition{name: name, arg: v})
+		c, err := read(p, condition{name: name, arg: v})
+		if c != nil {
+			c.said = said{name: name, arg: v}
+		}
+		return c, err
 	}
 	if name == "$not" {
 		return nil, badValue("unknown top level operator: $not. If you are trying to negate an entire expression, use $nor.")
@@ -81,7 +93,17 @@ func (p *parser) field(path bsonraw.Path, v bsonraw.Value) (*clause, error) {
 	case v.Type == bsonraw.TypeRegex:
 		return p.regexValue(path, v)
 	}
-	return p.compare(Eq, path, v)
+	return p.plainEq(path, v)
+}
+
+// plainEq reads a value that a field has to equal, without an operator.
+func (p *parser) plainEq(path bsonraw.Path, v bsonraw.Value) (*clause, error) {
+	c, err := p.compare(Eq, path, v)
+	if err != nil {
+		return nil, err
+	}
+	c.said = said{name: "$eq", arg: v, plain: true}
+	return c, nil
 }
 
 // operators reads a document of operators on one field.
@@ -102,6 +124,7 @@ func (p *parser) operators(path bsonraw.Path, doc bsonraw.Doc) (*clause, error) 
 			return nil, err
 		}
 		if c != nil {
+			c.said = said{name: name, arg: it.Value(), all: doc}
 			all = append(all, c)
 		}
 	}

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"bytes"
 	"sync"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -32,19 +33,32 @@ type exprNode struct {
 
 func (n *exprNode) match(ctx *expression.Context, v bsonraw.Value) (bool, int, error) {
 	if ctx == nil {
-		borrowed, _ := n.contexts.Get().(*expression.Context)
-		if borrowed == nil {
-			borrowed = new(expression.Context)
-		}
-		defer func() {
-			borrowed.Reset()
-			n.contexts.Put(borrowed)
-		}()
-		ctx = borrowed
+		ctx = n.borrow()
+		defer n.giveBack(ctx)
 	}
 	result, err := n.expression.Eval(ctx, v.Doc())
 	if err != nil {
 		return false, noPosition, err
 	}
 	return result.Truthy(), noPosition, nil
+}
+
+// result returns a copy of what the expression gives for a document.
+func (n *exprNode) result(doc bsonraw.Doc) (bsonraw.Value, error) {
+	ctx := n.borrow()
+	defer n.giveBack(ctx)
+	v, err := n.expression.Eval(ctx, doc)
+	return bsonraw.Value{Type: v.Type, Data: bytes.Clone(v.Data)}, err
+}
+
+func (n *exprNode) borrow() *expression.Context {
+	if ctx, _ := n.contexts.Get().(*expression.Context); ctx != nil {
+		return ctx
+	}
+	return new(expression.Context)
+}
+
+func (n *exprNode) giveBack(ctx *expression.Context) {
+	ctx.Reset()
+	n.contexts.Put(ctx)
 }

@@ -13,11 +13,14 @@ type Options struct {
 	// Scope holds the collation of comparisons, and the variables and constants that $expr may name. Nil has no collation, and
 	// no variables but those that every expression has.
 	Scope *expression.Scope
+	// Validator says that the filter will be asked about documents that are to be stored. Some operators are not allowed then.
+	Validator bool
 }
 
 // Filter is a compiled filter. It is immutable and may be used concurrently.
 type Filter struct {
 	clause *clause
+	parsed *clause // before it was simplified
 	run    node
 
 	// positional runs the conjuncts in the order in which MongoDB does, because the last one to find an array's element decides
@@ -30,13 +33,14 @@ type Filter struct {
 // into doc, which must not change.
 func Compile(doc bsonraw.Doc, opts Options) (*Filter, error) {
 	p := newParser(opts)
-	c, err := p.document(doc)
+	parsed, err := p.document(doc)
 	if err != nil {
 		return nil, err
 	}
-	c = simplify(c)
+	c := simplify(parsed)
 	return &Filter{
 		clause:     c,
+		parsed:     parsed,
 		run:        build(c, atDocument),
 		positional: sync.OnceValue(func() node { return buildOrdered(c) }),
 		usesExpr:   p.usesExpr,

@@ -204,7 +204,6 @@ func TestUnsupported(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]string{
 		`{"$where": "this.a"}`:                `$where is not supported: this server does not run JavaScript. Use $expr.`,
-		`{"$jsonSchema": {}}`:                 `$jsonSchema is not supported yet`,
 		`{"a": {"$geoWithin": {"$box": []}}}`: `$geoWithin is not supported: this server has no geospatial queries`,
 		`{"a": {"$regex": "(?<=a)b"}}`:        `Regular expression /(?<=a)b/ is not supported: it uses lookaround`,
 		`{"a": {"$regex": "(a)\\1"}}`:         `Regular expression /(a)\1/ is not supported: it uses a backreference`,

@@ -43,6 +43,10 @@ func FuzzFilter(f *testing.F) {
 		}
 		_, _ = compiled.Equalities()
 		ok, err := compiled.Match(doc)
+		violation, at := bsonraw.BeginDoc(nil)
+		if err := bsonraw.Validate(bsonraw.EndDoc(compiled.AppendViolation(violation, doc), at), 10*bsonraw.MaxMessageDepth); err != nil {
+			t.Fatalf("%s on %s: %v", bsonraw.Doc(query).Shell(), bsonraw.Doc(doc).Shell(), err)
+		}
 		again, _, errAgain := compiled.MatchAt(doc)
 		if random := strings.Contains(string(query), "$sampleRate"); !random && (ok != again || (err == nil) != (errAgain == nil)) {
 			t.Fatalf("%s on %s: Match %v, %v; MatchAt %v, %v", bsonraw.Doc(query).Shell(), bsonraw.Doc(doc).Shell(), ok, err, again, errAgain)

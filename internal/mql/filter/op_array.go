@@ -64,7 +64,7 @@ func parseAll(p *parser, c condition) (*clause, error) {
 	}
 	array := c.arg.Doc()
 	if array.IsEmpty() {
-		return &clause{op: opFalse}, nil
+		return &clause{op: opFalse, path: c.path}, nil
 	}
 	if first := array.At(0); first.IsDoc() && firstName(first.Doc()) == "$elemMatch" {
 		return p.allElemMatch(c, array)

@@ -91,6 +91,9 @@ func parseSampleRate(p *parser, c condition) (*clause, error) {
 	case 1:
 		return &clause{op: opTrue}, nil
 	}
+	if p.validator {
+		return nil, mongoerr.New(3040500, "$rand not allowed inside collection validators")
+	}
 	return &clause{op: opSample, run: sampleNode(rate)}, nil
 }
 

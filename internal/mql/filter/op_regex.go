@@ -19,7 +19,12 @@ const (
 // regexValue reads a field's value that is a regular expression: {a: /x/i}.
 func (p *parser) regexValue(path bsonraw.Path, v bsonraw.Value) (*clause, error) {
 	pattern, options := v.Regex()
-	return newRegex(path, string(pattern), string(options))
+	c, err := newRegex(path, string(pattern), string(options))
+	if err != nil {
+		return nil, err
+	}
+	c.said = said{name: "$regex", arg: v, plain: true}
+	return c, nil
 }
 
 // parseRegex reads $regex with the $options that stand beside it.

@@ -67,5 +67,5 @@ var documentOperators = map[string]documentOperator{
 
 	"$where":      refuseWhere,
 	"$text":       refuseText,
-	"$jsonSchema": refuseSchema,
+	"$jsonSchema": parseSchema,
 }

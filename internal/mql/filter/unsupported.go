@@ -12,6 +12,9 @@ func refuseWhere(p *parser, c condition) (*clause, error) {
 	if p.inner {
 		return nil, badValue("$where can only be applied to the top-level document")
 	}
+	if p.validator {
+		return nil, badValue("$where is not allowed in this context")
+	}
 	switch c.arg.Type {
 	case bsonraw.TypeString, bsonraw.TypeJavaScript, bsonraw.TypeCodeScope:
 		return nil, mongoerr.New(mongoerr.CommandNotSupported, "$where is not supported: this server does not run JavaScript. Use $expr.")
@@ -29,15 +32,10 @@ func refuseText(p *parser, c condition) (*clause, error) {
 		return nil, badValue("$text can only be applied to the top-level document")
 	case !c.arg.IsDoc():
 		return nil, badValue("$text expects an object")
+	case p.validator:
+		return nil, badValue("$text is not allowed in this context")
 	}
 	return nil, mongoerr.New(mongoerr.IndexNotFound, "text index required for $text query")
-}
-
-func refuseSchema(_ *parser, c condition) (*clause, error) {
-	if !c.arg.IsDoc() {
-		return nil, mongoerr.New(mongoerr.TypeMismatch, "$jsonSchema must be an object")
-	}
-	return nil, mongoerr.New(mongoerr.CommandNotSupported, "$jsonSchema is not supported yet")
 }
 
 func refuseGeo(_ *parser, c condition) (*clause, error) {
@@ -47,7 +45,10 @@ func refuseGeo(_ *parser, c condition) (*clause, error) {
 	return nil, mongoerr.New(mongoerr.CommandNotSupported, "%s is not supported: this server has no geospatial queries", c.name)
 }
 
-func refuseNear(_ *parser, c condition) (*clause, error) {
+func refuseNear(p *parser, c condition) (*clause, error) {
+	if p.validator {
+		return nil, mongoerr.New(5626500, "$geoNear, $near, and $nearSphere are not allowed in this context")
+	}
 	if c.arg.Type != bsonraw.TypeDocument && c.arg.Type != bsonraw.TypeArray {
 		return nil, badValue("near must be first in: %s", c.all.Shell())
 	}

@@ -50,7 +50,7 @@ func keywords() []keyword {
 		{"required", ofObjects, readRequired},
 		{"minProperties", ofObjects, readPropertyCount},
 		{"maxProperties", ofObjects, readPropertyCount},
-		{"dependencies", ofObjects, readDependencies},
+		{"dependencies", anything, readDependencies},
 		{"allOf", anything, readCombination},
 		{"anyOf", anything, readCombination},
 		{"oneOf", anything, readCombination},
@@ -78,9 +78,9 @@ type compiler struct {
 type source struct {
 	doc      bsonraw.Doc
 	keywords map[string]bsonraw.Value
-	root     bool        // it is about the whole document
-	keyword  string      // which is being read
-	names    []string    // of properties
+	root     bool       // it is about the whole document
+	keyword  string     // which is being read
+	names    []string   // of properties
 	patterns namedRules // of patternProperties
 }
 

@@ -139,7 +139,7 @@ func (x firstItemsRule) report(r *violation.Report, v bsonraw.Value) {
 				continue
 			}
 			r.Item(failed, func() {
-				r.Number("itemIndex", i)
+				r.Long("itemIndex", i)
 				x[i].reportDetails(r, it.Value())
 			})
 			failed++

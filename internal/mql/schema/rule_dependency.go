@@ -9,9 +9,9 @@ import (
 type dependenciesRule []dependency
 
 type dependency struct {
-	property string
-	names    nameGroups // what else it has, or
-	node     *node      // what it satisfies
+	property bsonraw.Path
+	names    nameList // what else it has, or
+	node     *node    // what it satisfies
 }
 
 func readDependencies(c *compiler, s *source, arg bsonraw.Value) (rule, error) {
@@ -20,15 +20,16 @@ func readDependencies(c *compiler, s *source, arg bsonraw.Value) (rule, error) {
 	}
 	var x dependenciesRule
 	for it := arg.Doc().Iter(); it.Next(); {
-		d := dependency{property: string(it.Key())}
+		name := string(it.Key())
+		d := dependency{property: bsonraw.NewPath(name)}
 		var err error
 		switch it.Value().Type {
 		case bsonraw.TypeDocument:
 			d.node, err = c.schema(it.Value().Doc(), s.root)
 		case bsonraw.TypeArray:
-			d.names, err = dependentNames(d.property, it.Value().Doc())
+			d.names, err = dependentNames(name, it.Value().Doc())
 		default:
-			err = mismatch("property '%s' in $jsonSchema keyword 'dependencies' must be either an object or an array", d.property)
+			err = mismatch("property '%s' in $jsonSchema keyword 'dependencies' must be either an object or an array", name)
 		}
 		if err != nil {
 			return nil, err
@@ -38,25 +39,25 @@ func readDependencies(c *compiler, s *source, arg bsonraw.Value) (rule, error) {
 	return x, nil
 }
 
-func dependentNames(property string, array bsonraw.Doc) (nameGroups, error) {
+func dependentNames(property string, array bsonraw.Doc) (nameList, error) {
 	var names []string
 	seen := map[string]bool{}
 	for it := array.Iter(); it.Next(); {
 		if it.Value().Type != bsonraw.TypeString {
-			return nil, mismatch("array '%s' in $jsonSchema keyword 'dependencies' can only contain strings, but found element of type: %s",
+			return nameList{}, mismatch("array '%s' in $jsonSchema keyword 'dependencies' can only contain strings, but found element of type: %s",
 				property, it.Value().Type.Name())
 		}
 		name := it.Value().Str()
 		if seen[name] {
-			return nil, failed("array '%s' in $jsonSchema keyword 'dependencies' contains duplicate element: %s", property, name)
+			return nameList{}, failed("array '%s' in $jsonSchema keyword 'dependencies' contains duplicate element: %s", property, name)
 		}
 		seen[name] = true
 		names = append(names, name)
 	}
 	if names == nil {
-		return nil, failed("property '%s' in $jsonSchema keyword 'dependencies' cannot be an empty array", property)
+		return nameList{}, failed("property '%s' in $jsonSchema keyword 'dependencies' cannot be an empty array", property)
 	}
-	return newNameGroups(names), nil
+	return newNameList(names), nil
 }
 
 func (x dependenciesRule) holds(v bsonraw.Value) bool {
@@ -72,7 +73,7 @@ func (x dependenciesRule) holds(v bsonraw.Value) bool {
 }
 
 func (d *dependency) fails(v bsonraw.Value) bool {
-	if v.Doc().Lookup(d.property).IsMissing() {
+	if !leadsTo(d.property, v.Doc()) {
 		return false
 	}
 	if d.node != nil {
@@ -91,7 +92,7 @@ func (x dependenciesRule) report(r *violation.Report, v bsonraw.Value) {
 				continue
 			}
 			r.Item(n, func() {
-				r.Text("conditionalProperty", d.property)
+				r.Text("conditionalProperty", d.property.String())
 				if d.node != nil {
 					d.node.reportDetails(r, v)
 				} else {

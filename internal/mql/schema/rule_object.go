@@ -2,7 +2,6 @@ package schema
 
 import (
 	"errors"
-	"math/bits"
 	"slices"
 	"strings"
 
@@ -205,7 +204,7 @@ func (x namedRules) report(r *violation.Report, v bsonraw.Value) {
 	r.Text("operatorName", "patternProperties")
 	r.Array("details", func() {
 		n := 0
-		for it := v.Doc().Iter(); it.Next(); {
+		for it := v.Doc().Iter(); n == 0 && it.Next(); { // the first property that fails
 			for i := range x {
 				if r.Full() || !x[i].fails(it.Key(), it.Value()) {
 					continue
@@ -299,50 +298,10 @@ func (x *additionalRule) report(r *violation.Report, v bsonraw.Value) {
 	}
 }
 
-// nameGroups are names that are looked up in a document, as many in one walk as can be.
-type nameGroups []nameGroup
-
-type nameGroup struct {
-	names bsonraw.Names
-	list  []string
-}
-
-func newNameGroups(list []string) nameGroups {
-	var groups nameGroups
-	for group := range slices.Chunk(list, bsonraw.MaxNames) {
-		groups = append(groups, nameGroup{bsonraw.NewNames(group), group})
-	}
-	return groups
-}
-
-func seeAll(int, bsonraw.Value) bool { return true }
-
-// within reports whether a document has all names.
-func (g nameGroups) within(doc bsonraw.Doc) bool {
-	for i := range g {
-		if missing, _ := g[i].names.Visit(doc, seeAll); missing != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// missing lists the names that a document has not.
-func (g nameGroups) missing(doc bsonraw.Doc) []string {
-	var list []string
-	for i := range g {
-		missing, _ := g[i].names.Visit(doc, seeAll)
-		for ; missing != 0; missing &= missing - 1 {
-			list = append(list, g[i].list[bits.TrailingZeros64(missing)])
-		}
-	}
-	return list
-}
-
 // requiredRule is required.
 type requiredRule struct {
 	arg   bsonraw.Value
-	names nameGroups
+	names nameList
 }
 
 func readRequired(_ *compiler, _ *source, arg bsonraw.Value) (rule, error) {
@@ -366,7 +325,7 @@ func readRequired(_ *compiler, _ *source, arg bsonraw.Value) (rule, error) {
 		return nil, failed("$jsonSchema keyword 'required' cannot be an empty array")
 	}
 	slices.Sort(names) // as they are reported
-	return &requiredRule{arg, newNameGroups(names)}, nil
+	return &requiredRule{arg, newNameList(names)}, nil
 }
 
 func (x *requiredRule) holds(v bsonraw.Value) bool {

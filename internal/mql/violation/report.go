@@ -47,6 +47,13 @@ func (r *Report) Number(name string, n int) {
 	}
 }
 
+// Long adds a field.
+func (r *Report) Long(name string, n int) {
+	if !r.Full() {
+		r.out = bsonraw.AppendInt64(r.out, name, int64(n))
+	}
+}
+
 // Flag adds a field that is true.
 func (r *Report) Flag(name string) {
 	if !r.Full() {
