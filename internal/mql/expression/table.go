@@ -1,10 +1,14 @@
 package expression
 
 import (
+	"math"
 	"strings"
+
+	"github.com/cockroachdb/apd/v3"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mql/collation"
+	"github.com/sluicestream/sluice/internal/mql/elementary"
 )
 
 // operators is the table of the language. What MongoDB has beyond it is in planned.
@@ -40,6 +44,33 @@ var operators = map[string]operator{
 	"$divide":   {binary: evalDivide},
 	"$mod":      {binary: evalMod},
 	"$abs":      {unary: evalAbs},
+
+	"$ceil":  integralNumber("$ceil", math.Ceil, apd.RoundCeiling),
+	"$floor": integralNumber("$floor", math.Floor, apd.RoundFloor),
+	"$round": rounds("$round", apd.RoundHalfEven, math.RoundToEven),
+	"$trunc": rounds("$trunc", apd.RoundDown, math.Trunc),
+	"$sqrt":  sqrtFunction.operator(),
+	"$exp":   numberFunction{name: "$exp", double: elementary.Exp, decimal: decimalExp}.operator(),
+	"$ln":    logarithm("$ln", 28766, elementary.Log, decimalLn),
+	"$log10": logarithm("$log10", 28761, elementary.Log10, decimalLog10),
+	"$log":   {binary: evalLog},
+	"$pow":   {binary: evalPow},
+
+	"$sin":              angles{double: elementary.Sin, digits: elementary.BigSin, zero: itself, bounds: finiteAngles}.operator("$sin"),
+	"$cos":              angles{double: elementary.Cos, digits: elementary.BigCos, zero: unity, bounds: finiteAngles}.operator("$cos"),
+	"$tan":              angles{double: elementary.Tan, digits: elementary.BigTan, zero: lowered, bounds: finiteAngles}.operator("$tan"),
+	"$asin":             angles{double: elementary.Asin, digits: elementary.BigAsin, zero: lowered, bounds: unitAngles}.operator("$asin"),
+	"$acos":             angles{double: elementary.Acos, digits: elementary.BigAcos, zero: rightAngle, bounds: unitAngles}.operator("$acos"),
+	"$atan":             angles{double: elementary.Atan, digits: elementary.BigAtan, zero: itself, extreme: quarter}.operator("$atan"),
+	"$atan2":            {binary: evalAtan2},
+	"$sinh":             angles{double: elementary.Sinh, digits: elementary.BigSinh, zero: lowered, extreme: infinity}.operator("$sinh"),
+	"$cosh":             angles{double: elementary.Cosh, digits: elementary.BigCosh, zero: unity, extreme: positiveInfinity}.operator("$cosh"),
+	"$tanh":             angles{double: elementary.Tanh, digits: elementary.BigTanh, zero: itself, extreme: signedOne}.operator("$tanh"),
+	"$asinh":            angles{double: elementary.Asinh, digits: elementary.BigAsinh, zero: lowest, extreme: infinity}.operator("$asinh"),
+	"$acosh":            angles{double: elementary.Acosh, digits: elementary.BigAcosh, zero: lowest, extreme: infinity, bounds: acoshAngles}.operator("$acosh"),
+	"$atanh":            angles{double: elementary.Atanh, digits: elementary.BigAtanh, zero: lowest, bounds: unitAngles}.operator("$atanh"),
+	"$degreesToRadians": scalesAngle("$degreesToRadians", math.Pi/180, "0.01745329251994329576923690768488613"),
+	"$radiansToDegrees": scalesAngle("$radiansToDegrees", 180/math.Pi, "57.29577951308232087679815481410517"),
 
 	"$concat":      {nary: evalConcat, joins: true},
 	"$toLower":     changeCase(lowerByte),
