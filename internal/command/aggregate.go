@@ -5,7 +5,9 @@ import (
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/aggregation"
 	"github.com/sluicestream/sluice/internal/mql/filter"
+	"github.com/sluicestream/sluice/internal/mql/ordering"
 	"github.com/sluicestream/sluice/internal/plan"
+	"github.com/sluicestream/sluice/internal/store"
 )
 
 // aggregateArgs are the arguments of aggregate.
@@ -16,7 +18,6 @@ type aggregateArgs struct {
 	collation     collationArgument
 	batchSize     int64 // negative: not given
 	hasCursor     bool
-	collectionID  bool // collectionUUID was given
 	ignored       bool
 }
 
@@ -47,11 +48,12 @@ func aggregate(op *operation) error {
 	if args.coll == "" {
 		return noCollection(first)
 	}
+	ns := op.db + "." + args.coll
 	feed, err := openAggregate(op, &args)
 	if err != nil {
 		return err
 	}
-	return op.openCursor(&cursor{ns: op.db + "." + args.coll, feed: feed}, args.limit(), false)
+	return op.openCursor(&cursor{ns: ns, feed: feed}, args.limit(), false)
 }
 
 // limit is the limit of the first batch.
@@ -97,8 +99,7 @@ func (f *aggregateArgs) parse(name string, a argument) error {
 	case "collation":
 		return a.collation(&f.collation)
 	case "collectionUUID":
-		f.collectionID = true
-		return nil
+		return a.collectionUUID()
 	case "fromMongos", "needsMerge", "isMapReduceCommand":
 		return a.unsupportedUnlessFalse()
 	}
@@ -121,7 +122,11 @@ func (f *aggregateArgs) parseCursor(a argument) error {
 	return nil
 }
 
-func openAggregate(op *operation, args *aggregateArgs) (feed, error) {
+// openAggregate opens the feed of a pipeline on a collection or a view.
+func openAggregate(op *operation, args *aggregateArgs) (*pipelineFeed, error) {
+	if err := args.resolve(op); err != nil {
+		return nil, err
+	}
 	scope, err := op.scope(args.coll, args.collation, args.let)
 	if err != nil {
 		return nil, err
@@ -134,6 +139,9 @@ func openAggregate(op *operation, args *aggregateArgs) (feed, error) {
 		return nil, err
 	}
 	c, err := op.collection(args.coll)
+	if err == nil {
+		err = op.checkUUID(op.db, args.coll, c)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -151,8 +159,18 @@ func openAggregate(op *operation, args *aggregateArgs) (feed, error) {
 		}
 	}
 	order, _ := pipeline.LeadingOrdering()
-	p := plan.Choose(c, f, order, hint)
+	p := args.plan(c, f, order, hint)
 	walk := p.Open(op.view)
 	rest := pipeline.Without(true, order != nil && p.Sorted)
 	return &pipelineFeed{walk: walk, out: rest.Run(walkSource{walk}), left: -1}, nil
+}
+
+// plan chooses the plan. {$natural: 1} or -1 as the hint asks for a scan.
+func (f *aggregateArgs) plan(c *store.Collection, by *filter.Filter, order *ordering.Ordering, hint *store.Index) *plan.Plan {
+	if n, ok := docOf(f.hint).Lookup("$natural").AsInt64(); ok {
+		p := plan.Scan(c, by, n < 0)
+		p.Sorted = order == nil
+		return p
+	}
+	return plan.Choose(c, by, order, hint)
 }

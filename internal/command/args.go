@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/store"
 )
 
 // argument is one argument of a command, with checked conversions. An argument that is null counts as absent, as in MongoDB;
@@ -130,6 +131,22 @@ func (a argument) collection(to *string) error {
 	return checkCollectionName(a.op.db, *to)
 }
 
+// written reads the name of a collection whose documents or indexes the command changes.
+func (a argument) written(to *string) error {
+	if err := a.collection(to); err != nil {
+		return err
+	}
+	return checkWritten(a.op.db, *to)
+}
+
+// checkWritten refuses the collection that only the commands about views change.
+func checkWritten(db, name string) error {
+	if name == store.ViewsCollection {
+		return mongoerr.New(mongoerr.InvalidNamespace, "cannot write to %s.%s", db, name)
+	}
+	return nil
+}
+
 func checkDatabaseName(db string) error {
 	if db == "" || len(db) > 63 || strings.ContainsAny(db, "/\\. \"$\x00") && db != "$external" {
 		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid database name: '%s'", db)
@@ -161,7 +178,7 @@ func checkNewCollection(db, name string) error {
 }
 
 // systemCollections are the names under "system." that clients may create.
-var systemCollections = map[string]bool{"system.js": true, "system.profile": true, "system.users": true}
+var systemCollections = map[string]bool{"system.js": true, "system.profile": true, "system.users": true, store.ViewsCollection: true}
 
 // adminCollections are those that the admin database has besides.
 var adminCollections = map[string]bool{

@@ -20,12 +20,15 @@ type streamFeed struct {
 // openStream opens a change stream: an aggregate whose pipeline begins with $changeStream.
 func openStream(op *operation, args *aggregateArgs, argument bsonraw.Value) error {
 	op.stream = true
-	if args.collectionID {
+	if op.wantUUID != nil {
 		return mongoerr.New(4928900, "collectionUUID is not supported for a change stream")
 	}
 	if level := op.readConcern.level; level != "" && level != "majority" {
 		return mongoerr.New(mongoerr.InvalidOptions, "Aggregation stage $changeStream cannot run with a readConcern other than 'majority'. "+
 			"Current readConcern: %s", level)
+	}
+	if err := op.refuseView(op.db, args.coll); err != nil {
+		return err
 	}
 	spec, err := changestream.Parse(argument, changestream.Target{DB: op.db, Coll: args.coll})
 	if err != nil {

@@ -13,6 +13,9 @@ import (
 // hiding indexes with index, recordPreImages. The other arguments that MongoDB has are for kinds of collections that
 // this server does not create.
 func collMod(op *operation) error {
+	if op.server.store.Catalog().ViewDefinition(op.db, op.body.Lookup("collMod").Str()) != nil {
+		return modifyView(op)
+	}
 	var m collectionChange
 	if err := op.arguments(m.parse); err != nil {
 		return err
@@ -45,6 +48,8 @@ func (m *collectionChange) parse(name string, a argument) error {
 	switch name {
 	case "collMod":
 		return a.collection(&m.coll)
+	case "collectionUUID":
+		return a.collectionUUID()
 	case imagesOption:
 		m.images = new(bool)
 		return a.images(m.images)

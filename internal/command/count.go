@@ -59,6 +59,10 @@ func count(op *operation) error {
 }
 
 func countDocuments(op *operation, coll string, query bsonraw.Doc, hint bsonraw.Value, by collationArgument) (n int64, err error) {
+	if op.isView(coll) {
+		err := eachOfView(op, coll, query, hint, by, func(bsonraw.Doc) error { n++; return nil })
+		return n, err
+	}
 	if err := op.prepareRead(); err != nil {
 		return 0, err
 	}

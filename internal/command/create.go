@@ -9,11 +9,14 @@ import (
 )
 
 // create {create: <collection>, capped, size, max, clusteredIndex, idIndex, changeStreamPreAndPostImages: {enabled}, collation, validator,
-// validationLevel, validationAction, ...} creates a collection. One that exists already with the same options is no error. What storageEngine and indexOptionDefaults
-// say of MongoDB's own storage engine is kept and shown, and has no effect. Not supported yet, unless given with the value that
-// changes nothing: viewOn, recordPreImages, encryptedFields; expireAfterSeconds
-// of clustered collections. Time-series collections are not supported.
+// validationLevel, validationAction, ...} creates a collection, or with viewOn a view. One that exists already with the same options
+// is no error. What storageEngine and indexOptionDefaults say of MongoDB's own storage engine is kept and shown, and has no effect.
+// Not supported yet, unless given with the value that changes nothing: recordPreImages, encryptedFields; expireAfterSeconds of
+// clustered collections. Time-series collections are not supported.
 func create(op *operation) error {
+	if v := op.body.Lookup("viewOn"); !v.IsMissing() && v.Type != bsonraw.TypeNull {
+		return createView(op)
+	}
 	args := createArgs{op: op, options: bsonraw.Empty}
 	if err := op.arguments(args.parse); err != nil {
 		return err
@@ -115,7 +118,7 @@ func (c *createArgs) parseUnsupported(name string, a argument) error {
 	case "pipeline":
 		c.piped = true
 		return a.array(new(bsonraw.Doc))
-	case "timeseries", "viewOn", "encryptedFields":
+	case "timeseries", "encryptedFields":
 		return a.unsupported()
 	}
 	return a.unknown()

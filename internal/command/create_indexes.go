@@ -48,9 +48,11 @@ type createIndexesArgs struct {
 func (c *createIndexesArgs) parse(name string, a argument) error {
 	switch name {
 	case "createIndexes":
-		return a.collection(&c.coll)
+		return a.written(&c.coll)
 	case "indexes":
 		return a.array(&c.list)
+	case "collectionUUID":
+		return a.collectionUUID()
 	case "ignoreUnknownIndexOptions":
 		return a.flag(&c.lenient)
 	case "commitQuorum":

@@ -18,7 +18,7 @@ func deleteCommand(op *operation) error {
 		}
 		switch name {
 		case "delete":
-			return a.collection(&coll)
+			return a.written(&coll)
 		case "deletes":
 			return a.array(&inBody)
 		case "let":

@@ -44,6 +44,9 @@ func distinct(op *operation) error {
 	case key == "":
 		return mongoerr.New(40352, "FieldPath cannot be constructed with empty string")
 	}
+	if op.isView(coll) {
+		return distinctOfView(op, coll, bsonraw.NewPath(key), query, by)
+	}
 	scope, err := op.scope(coll, by, nil)
 	if err != nil {
 		return err
@@ -60,7 +63,7 @@ func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Fil
 		return err
 	}
 	op.out = bsonraw.AppendHeader(op.out, bsonraw.TypeArray, "values")
-	d := distinctList{by: by, list: bsonraw.BeginArray(op.out), seen: map[string]struct{}{}}
+	d := newDistinctList(op.out, by)
 	c, err := op.collection(coll)
 	if err != nil {
 		return err
@@ -81,17 +84,40 @@ func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Fil
 	return nil
 }
 
+// distinctOfView is distinctValues for a view, where no index helps.
+func distinctOfView(op *operation, view string, path bsonraw.Path, query bsonraw.Doc, by collationArgument) error {
+	below, err := op.beneath(op.db, view)
+	if err != nil {
+		return err
+	}
+	d := newDistinctList(nil, below.by)
+	if err := eachOfView(op, view, query, bsonraw.Value{}, by, func(doc bsonraw.Doc) error { return d.addFrom(doc, path) }); err != nil {
+		return err
+	}
+	op.out = bsonraw.AppendArray(op.out, "values", d.list.End())
+	return nil
+}
+
 // distinctList collects values, each once; of those that are equal the first.
 type distinctList struct {
 	by   *collation.Collation
 	list bsonraw.ArrayBuilder
 	seen map[string]struct{}
 	key  []byte
+	take func(v bsonraw.Value, _ int) bool
+}
+
+func newDistinctList(dst []byte, by *collation.Collation) *distinctList {
+	d := &distinctList{by: by, list: bsonraw.BeginArray(dst), seen: map[string]struct{}{}}
+	d.take = func(v bsonraw.Value, _ int) bool {
+		d.add(v)
+		return true
+	}
+	return d
 }
 
 func (d *distinctList) collect(op *operation, walk *plan.Walk, path bsonraw.Path) (err error) {
 	defer func() { err = errors.Join(err, walk.Close()) }()
-	add := func(v bsonraw.Value, _ int) bool { d.add(v); return true }
 	for {
 		doc, err := walk.Next(op.ctx)
 		if errors.Is(err, io.EOF) {
@@ -100,11 +126,19 @@ func (d *distinctList) collect(op *operation, walk *plan.Walk, path bsonraw.Path
 		if err != nil {
 			return readError(op, err)
 		}
-		path.Walk(doc, bsonraw.LeafWhole, add)
-		if d.list.Size() > bsonraw.MaxDocumentSize {
-			return mongoerr.New(17217, "distinct too big, 16mb cap")
+		if err := d.addFrom(doc, path); err != nil {
+			return err
 		}
 	}
+}
+
+// addFrom adds what a document has at the path.
+func (d *distinctList) addFrom(doc bsonraw.Doc, path bsonraw.Path) error {
+	path.Walk(doc, bsonraw.LeafWhole, d.take)
+	if d.list.Size() > bsonraw.MaxDocumentSize {
+		return mongoerr.New(17217, "distinct too big, 16mb cap")
+	}
+	return nil
 }
 
 // add adds a value, or the elements of an array one by one.

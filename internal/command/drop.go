@@ -8,7 +8,7 @@ import (
 	"github.com/sluicestream/sluice/internal/store"
 )
 
-// drop {drop: <collection>} drops a collection. One that does not exist is no error. collectionUUID is not supported yet.
+// drop {drop: <collection>} drops a collection or a view. One that does not exist is no error.
 func drop(op *operation) error {
 	var coll string
 	err := op.arguments(func(name string, a argument) error {
@@ -16,14 +16,24 @@ func drop(op *operation) error {
 		case "drop":
 			return a.collection(&coll)
 		case "collectionUUID":
-			return a.unsupported()
+			return a.collectionUUID()
 		}
 		return a.unknown()
 	})
 	if err != nil {
 		return err
 	}
-	if strings.HasPrefix(coll, "system.") && op.server.store.Catalog().Collection(op.db, coll) != nil {
+	if op.server.store.Catalog().ViewDefinition(op.db, coll) != nil {
+		commit, ok, err := dropView(op, coll)
+		if err != nil {
+			return err
+		}
+		if ok {
+			op.out = bsonraw.AppendString(op.out, "ns", op.db+"."+coll)
+			return op.acknowledge(commit)
+		}
+	}
+	if strings.HasPrefix(coll, "system.") && coll != store.ViewsCollection && op.server.store.Catalog().Collection(op.db, coll) != nil {
 		return mongoerr.New(mongoerr.IllegalOperation, "can't drop system collection %s.%s", op.db, coll)
 	}
 	c, commit, err := dropCollection(op, coll)

@@ -10,7 +10,7 @@ import (
 )
 
 // dropIndexes {dropIndexes: <collection>, index: <name> | [names] | <key pattern> | "*"} drops indexes, all or none; "*" means
-// all but the one on _id, which cannot be dropped. collectionUUID is not supported yet.
+// all but the one on _id, which cannot be dropped.
 func dropIndexes(op *operation) error {
 	var coll string
 	var which bsonraw.Value
@@ -22,7 +22,7 @@ func dropIndexes(op *operation) error {
 			which = a.Value
 			return a.indexChoice()
 		case "collectionUUID":
-			return a.unsupported()
+			return a.collectionUUID()
 		}
 		return a.unknown()
 	})

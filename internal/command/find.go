@@ -36,6 +36,9 @@ func find(op *operation) error {
 	if err := args.checkTailable(); err != nil {
 		return err
 	}
+	if op.isView(args.coll) {
+		return findView(op, &args)
+	}
 	feed, err := openFind(op, &args)
 	if err != nil {
 		return err
@@ -80,6 +83,8 @@ func (f *findArgs) parse(name string, a argument) error {
 		return a.flag(&f.ignore)
 	case "collation":
 		return a.collation(&f.collation)
+	case "collectionUUID":
+		return a.collectionUUID()
 	case "tailable":
 		return a.plainFlag(&f.tailable)
 	case "awaitData":

@@ -69,7 +69,7 @@ func findAndModify(op *operation) error {
 func (f *findAndModifyArgs) parse(name string, a argument) error {
 	switch name {
 	case "findAndModify", "findandmodify":
-		return a.collection(&f.coll)
+		return a.written(&f.coll)
 	case "query":
 		return a.doc(&f.query)
 	case "sort":

@@ -2,6 +2,7 @@ package command
 
 import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/oplog"
 	"github.com/sluicestream/sluice/internal/store"
 )
@@ -18,7 +19,7 @@ func insert(op *operation) error {
 		}
 		switch name {
 		case "insert":
-			return a.collection(&coll)
+			return a.written(&coll)
 		case "documents":
 			return a.array(&inBody)
 		}
@@ -54,6 +55,10 @@ const (
 func (w *writer) insertGroup(coll string, docs []bsonraw.Doc, next int) (int, bool, error) {
 	op := w.op
 	c, unlock, err := op.lockedOrNew(coll)
+	if mongoerr.Is(err, mongoerr.CommandNotSupportedOnView) || mongoerr.Is(err, mongoerr.CollectionUUIDMismatch) {
+		goOn, fatal := w.fail(next, err)
+		return next + 1, goOn, fatal
+	}
 	if err != nil {
 		return next, false, err
 	}

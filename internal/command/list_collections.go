@@ -6,7 +6,7 @@ import (
 )
 
 // listCollections {listCollections: 1, filter, nameOnly, authorizedCollections, cursor: {batchSize}} lists a database's
-// collections. The filter looks at the entries as they are given out, so with nameOnly at name and type only.
+// collections and views. The filter looks at the entries as they are given out, so with nameOnly at name and type only.
 // authorizedCollections changes nothing while there is no authentication.
 func listCollections(op *operation) error {
 	var pattern bsonraw.Doc
@@ -34,9 +34,14 @@ func listCollections(op *operation) error {
 	if err != nil {
 		return err
 	}
-	var docs []bsonraw.Doc
+	var entries, docs []bsonraw.Doc
 	for _, c := range op.view.Catalog().Collections(op.db) {
-		entry := collectionEntry(c, nameOnly)
+		entries = append(entries, collectionEntry(c, nameOnly))
+	}
+	for _, v := range op.view.Catalog().ViewDefinitions(op.db) {
+		entries = append(entries, viewEntry(v, nameOnly))
+	}
+	for _, entry := range entries {
 		ok, err := match.Match(entry)
 		if err != nil {
 			return err

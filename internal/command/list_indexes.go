@@ -23,6 +23,9 @@ func listIndexes(op *operation) error {
 		return err
 	}
 	c := op.view.Catalog().Collection(op.db, coll)
+	if err := op.refuseView(op.db, coll); err != nil {
+		return err
+	}
 	if c == nil {
 		return mongoerr.New(mongoerr.NamespaceNotFound, "ns does not exist: %s.%s", op.db, coll)
 	}

@@ -28,6 +28,8 @@ type operation struct {
 	view        store.View    // what it reads
 	target      store.Target  // where it writes
 
+	wantUUID *[16]byte // of the collection that the client means; nil where it does not say
+
 	reply
 	wrote   oplog.Timestamp
 	labels  []string // labels for an error, whatever it is

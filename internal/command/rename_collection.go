@@ -73,7 +73,7 @@ func (r *rename) parse(name string, a argument) error {
 	case "stayTemp":
 		return a.flag(&r.stayTemp)
 	case "collectionUUID":
-		return a.unsupported()
+		return a.collectionUUID()
 	}
 	return a.unknown()
 }
@@ -94,6 +94,9 @@ func (r *rename) check() error {
 		if err == nil {
 			err = checkNewCollection(side.db, side.coll)
 		}
+		if err == nil {
+			err = checkWritten(side.db, side.coll)
+		}
 		if err != nil {
 			return mongoerr.New(mongoerr.IllegalOperation, "error with %s namespace: %s", side.what, mongoerr.From(err).Msg)
 		}
@@ -110,7 +113,14 @@ func (r *rename) run(op *operation) (commit store.Commit, done bool, err error) 
 	st := op.server.store
 	catalog := st.Catalog()
 	source, target := catalog.Collection(r.db, r.source), catalog.Collection(r.db, r.target)
+	if err := op.checkUUID(r.db, r.source, source); err != nil {
+		return commit, false, err
+	}
 	switch {
+	case catalog.ViewDefinition(r.db, r.source) != nil:
+		return commit, false, mongoerr.New(mongoerr.CommandNotSupportedOnView, "cannot rename view: %s", r.from)
+	case catalog.ViewDefinition(r.toDB, r.target) != nil:
+		return commit, false, mongoerr.New(mongoerr.NamespaceExists, "a view already exists with that name: %s", r.to)
 	case source == nil && len(catalog.Collections(r.db)) == 0:
 		return commit, false, mongoerr.New(mongoerr.NamespaceNotFound, "Database %s does not exist or is drop pending", r.db)
 	case source == nil:
@@ -125,7 +135,7 @@ func (r *rename) run(op *operation) (commit store.Commit, done bool, err error) 
 	defer unlock()
 	ch := st.Change()
 	now := st.Catalog()
-	if now.Collection(r.db, r.source) != source || now.Collection(r.db, r.target) != target {
+	if now.Collection(r.db, r.source) != source || now.Collection(r.db, r.target) != target || now.ViewDefinition(r.db, r.target) != nil {
 		ch.Discard()
 		return commit, false, nil
 	}

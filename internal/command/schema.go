@@ -40,7 +40,10 @@ func lockedAlone(op *operation, name string) (c *store.Collection, unlock func()
 	for {
 		c = op.server.store.Catalog().Collection(op.db, name)
 		if c == nil {
-			return nil, func() {}, nil
+			return nil, func() {}, op.checkTarget(name, nil)
+		}
+		if err = op.checkTarget(name, c); err != nil {
+			return nil, nil, err
 		}
 		if unlock, err = lockAlone(op.ctx, c); err != nil {
 			return nil, nil, err
@@ -94,6 +97,9 @@ func createCollection(op *operation, db, name string, with newCollection) (*stor
 // addCollection makes a collection and logs its creation. The caller puts it into the change when it is complete.
 func addCollection(st store.Target, ch *store.Change, db, name string, with newCollection) (*store.Collection, error) {
 	if err := checkNewCollection(db, name); err != nil {
+		return nil, err
+	}
+	if err := checkFree(st.Catalog(), db, name); err != nil {
 		return nil, err
 	}
 	for _, have := range st.Catalog().Databases() {

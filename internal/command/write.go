@@ -52,6 +52,8 @@ func (w *writer) argument(name string, a argument) (ok bool, err error) {
 		return true, a.array(&w.stmtIDs)
 	case "bypassDocumentValidation":
 		return true, a.flag(&w.bypass)
+	case "collectionUUID":
+		return true, a.collectionUUID()
 	}
 	return false, nil
 }
@@ -192,7 +194,9 @@ func (op *operation) collection(name string) (*store.Collection, error) {
 // locked looks a collection up and takes its lock, shared; unlock gives it back. It is nil when there is none.
 func (op *operation) locked(name string) (c *store.Collection, unlock func(), err error) {
 	if op.transaction != nil {
-		c, err = op.transaction.data.Collection(op.ctx, op.db, name)
+		if c, err = op.transaction.data.Collection(op.ctx, op.db, name); err == nil {
+			err = op.checkTarget(name, c)
+		}
 		if err == nil && c != nil && c.Cap != nil {
 			err = mongoerr.New(mongoerr.OperationNotSupportedInTransaction, "Collection '%s' is a capped collection. Writes in transactions are not allowed on capped collections.", c.NS())
 		}
@@ -201,7 +205,10 @@ func (op *operation) locked(name string) (c *store.Collection, unlock func(), er
 	for {
 		c = op.server.store.Catalog().Collection(op.db, name)
 		if c == nil {
-			return nil, func() {}, nil
+			return nil, func() {}, op.checkTarget(name, nil)
+		}
+		if err := op.checkTarget(name, c); err != nil {
+			return nil, func() {}, err
 		}
 		if err := c.Lock.RLock(op.ctx); err != nil {
 			return nil, nil, err

@@ -82,6 +82,9 @@ const (
 	CommandNotSupportedOnView                Code = 166
 	OptionNotSupportedOnView                 Code = 167
 	InvalidPipelineOperator                  Code = 168
+	ViewPipelineMaxSizeExceeded              Code = 195
+	MaxSubPipelineDepthExceeded              Code = 232
+	CollectionUUIDMismatch                   Code = 361
 	CannotIndexParallelArrays                Code = 171
 	QueryPlanKilled                          Code = 175
 	AmbiguousIndexKeyPattern                 Code = 181

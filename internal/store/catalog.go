@@ -16,7 +16,8 @@ import (
 
 // Catalog is what exists at one moment. It does not change: a change of schema installs a new one.
 type Catalog struct {
-	byNS map[string]*Collection
+	byNS  map[string]*Collection
+	views map[string]*ViewDefinition // by namespace too
 }
 
 // Collection is a collection as one catalog shows it. Its Indexes never change; Shared is common to all its versions.
@@ -211,6 +212,9 @@ func (s *Store) loadCatalog() error {
 		for _, x := range c.Indexes {
 			x.multikey.Store(multikey[x.ID])
 		}
+	}
+	if err := s.loadViews(catalog); err != nil {
+		return err
 	}
 	s.catalog.Store(catalog)
 	return nil

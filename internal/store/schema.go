@@ -15,6 +15,7 @@ type Change struct {
 	set     []*Collection
 	removed []*Collection
 	dropped []*Collection // removed for good, not renamed
+	views   []viewChange
 }
 
 // Change begins a change of the schema and waits for the one before.
@@ -131,7 +132,8 @@ func (ch *Change) Commit() (Commit, error) {
 		for _, c := range ch.dropped {
 			c.dropped.Store(true)
 		}
-		s.catalog.Store(s.Catalog().with(ch.set, ch.removed))
+		before := s.Catalog()
+		s.catalog.Store(before.with(ch.set, ch.removed).withViews(before, ch.views, ch.dropped))
 	}
 	return ch.Write.Commit()
 }

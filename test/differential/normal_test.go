@@ -71,6 +71,11 @@ func (n *normalizer) reply(raw bson.Raw) string {
 		// mongod gives them in several orders, by what kind of plan it has.
 		slices.SortFunc(cursor, func(a, b bson.E) int { return strings.Compare(a.Key, b.Key) })
 	}
+	for i, e := range d {
+		if e.Key == "ok" && e.Value == int32(1) { // as count and distinct on views have it
+			d[i].Value = 1.0
+		}
+	}
 	return jsonOf(n.value(labelsLast(d)))
 }
 

@@ -20,6 +20,8 @@ type Options struct {
 const (
 	// maxStages is how many stages a pipeline may have.
 	maxStages = 1000
+	// maxNesting is how deeply pipelines may stand within stages of others.
+	maxNesting = 20
 	// defaultMemory is how much a stage that collects documents may hold, in bytes.
 	defaultMemory = 100 << 20
 )
@@ -65,6 +67,13 @@ func Compile(pipeline bsonraw.Doc, opts Options) (*Pipeline, error) {
 		return nil, err
 	}
 	return p, p.optimize()
+}
+
+// Check reports what is wrong in the form of a pipeline, as Compile does, but not what evaluating its constant parts gives: so
+// MongoDB checks what it keeps for later.
+func Check(pipeline bsonraw.Doc, opts Options) error {
+	_, err := parse(pipeline, opts)
+	return err
 }
 
 // parse reads the stages; optimize completes the pipeline. They are apart because MongoDB tells of what is wrong in the form of any

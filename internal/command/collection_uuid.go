@@ -1,0 +1,39 @@
+package command
+
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/store"
+)
+
+// collectionUUID reads the argument by which a client says which collection it believes to have the name.
+func (a argument) collectionUUID() error {
+	subtype, id := a.Binary()
+	switch {
+	case a.Type != bsonraw.TypeBinary:
+		return a.op.wrongType(a.name, a.Value, "binData")
+	case subtype != bsonraw.SubtypeUUID:
+		return mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s.%s' is the wrong binData type, expected type 'UUID'", a.op.command, a.name)
+	case len(id) != 16:
+		return mongoerr.New(mongoerr.InvalidUUID, "uuid must be a 16-byte binary field with UUID (4) subtype")
+	}
+	a.op.wantUUID = new([16]byte)
+	copy(a.op.wantUUID[:], id)
+	return nil
+}
+
+// checkUUID refuses a collection that is not the one that the client means. c is nil where there is none of the name, or a view.
+func (op *operation) checkUUID(db, name string, c *store.Collection) error {
+	if op.wantUUID == nil || c != nil && c.UUID == *op.wantUUID {
+		return nil
+	}
+	actual := bsonraw.NullValue
+	if is := op.view.Catalog().ByUUID(*op.wantUUID); is != nil && is.DB == db {
+		actual = bsonraw.StringValue(is.Name)
+	}
+	extra := bsonraw.AppendString(nil, "db", db)
+	extra = bsonraw.AppendBinary(extra, "collectionUUID", bsonraw.SubtypeUUID, op.wantUUID[:])
+	extra = bsonraw.AppendString(extra, "expectedCollection", name)
+	extra = bsonraw.AppendValue(extra, "actualCollection", actual)
+	return mongoerr.New(mongoerr.CollectionUUIDMismatch, "Collection UUID does not match that specified").WithExtra(extra)
+}

@@ -1,0 +1,191 @@
+package command
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/collation"
+	"github.com/sluicestream/sluice/internal/mql/ordering"
+)
+
+// beneath is what lies below a name: the collection that is read in the end, and the pipelines of the views above it.
+type beneath struct {
+	coll     string
+	pipeline bsonraw.Doc // nil for a collection
+	by       *collation.Collation
+}
+
+// isView reports whether the name is a view's.
+func (b *beneath) isView() bool { return b.pipeline != nil }
+
+// beneath follows a name down to its collection.
+func (op *operation) beneath(db, name string) (b beneath, err error) {
+	catalog := op.view.Catalog()
+	b.coll = name
+	for depth := 0; ; depth++ {
+		v := catalog.ViewDefinition(db, b.coll)
+		switch {
+		case v == nil:
+			return b, nil
+		case depth == maxViewDepth-1:
+			return b, mongoerr.New(mongoerr.ViewDepthLimitExceeded, "View depth too deep or view cycle detected; maximum depth is %d", maxViewDepth)
+		case depth == 0:
+			b.pipeline = v.Pipeline
+			b.by, err = viewCollation(v)
+		default:
+			b.pipeline = joined(v.Pipeline, b.pipeline)
+		}
+		if err != nil {
+			return b, err
+		}
+		b.coll = v.On
+	}
+}
+
+// joined is the array with the elements of two arrays.
+func joined(first, second bsonraw.Doc) bsonraw.Doc {
+	list := bsonraw.BeginArray(make([]byte, 0, len(first)+len(second)))
+	for _, array := range []bsonraw.Doc{first, second} {
+		for it := array.Iter(); it.Next(); {
+			list.Append(it.Value())
+		}
+	}
+	return list.End()
+}
+
+// sameCollation reports whether two collations are the same.
+func sameCollation(a, b *collation.Collation) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return bytes.Equal(a.Doc(), b.Doc())
+}
+
+// resolve makes the aggregate of a view one of the collection beneath it.
+func (f *aggregateArgs) resolve(op *operation) error {
+	below, err := op.beneath(op.db, f.coll)
+	if err != nil || !below.isView() {
+		return err
+	}
+	if err := op.checkUUID(op.db, f.coll, nil); err != nil {
+		return err
+	}
+	if f.collation.given && !sameCollation(f.collation.value, below.by) {
+		return mongoerr.New(mongoerr.OptionNotSupportedOnView, "Cannot override a view's default collation")
+	}
+	f.collation = collationArgument{given: true, value: below.by}
+	f.coll, f.pipeline = below.coll, joined(below.pipeline, f.pipeline)
+	return nil
+}
+
+// stageList is a pipeline in the making.
+type stageList struct{ array bsonraw.ArrayBuilder }
+
+func newStages() *stageList { return &stageList{bsonraw.BeginArray(nil)} }
+
+func (s *stageList) add(name string, argument bsonraw.Value) {
+	stage, at := s.array.Begin(bsonraw.TypeDocument)
+	s.array.Resume(bsonraw.EndDoc(bsonraw.AppendValue(stage, name, argument), at))
+}
+
+func (s *stageList) addMatch(filter bsonraw.Doc) {
+	if !filter.IsEmpty() {
+		s.add("$match", filter.Value())
+	}
+}
+
+func (s *stageList) addCounts(skip, limit int64) {
+	if skip > 0 {
+		s.add("$skip", bsonraw.Int64Value(skip))
+	}
+	if limit > 0 {
+		s.add("$limit", bsonraw.Int64Value(limit))
+	}
+}
+
+// isView reports whether a name of the command's database is a view's.
+func (op *operation) isView(name string) bool {
+	return op.view.Catalog().ViewDefinition(op.db, name) != nil
+}
+
+// aggregation makes the aggregate that a find on a view is, or says what the find asks for that no aggregate has.
+func (f *findArgs) aggregation(op *operation) (*aggregateArgs, error) {
+	for it := op.body.Iter(); it.Next(); {
+		switch name := string(it.Key()); name {
+		case "returnKey", "showRecordId", "tailable", "awaitData", "noCursorTimeout", "allowPartialResults", "readOnce":
+			if it.Value().Truthy() {
+				return nil, errNotInAggregation(name)
+			}
+		case "min", "max":
+			if it.Value().Type == bsonraw.TypeDocument && !it.Value().Doc().IsEmpty() {
+				return nil, errNotInAggregation(name)
+			}
+		}
+	}
+	if f.singleBatch && f.limit != 1 {
+		return nil, errNotInAggregation("singleBatch")
+	}
+	_, natural, err := ordering.Natural(f.sort)
+	if err != nil {
+		return nil, err
+	}
+	stages := newStages()
+	stages.addMatch(f.filter)
+	hint := f.hint
+	switch {
+	case natural:
+		hint = f.sort.Value()
+	case !f.sort.IsEmpty():
+		stages.add("$sort", f.sort.Value())
+	}
+	stages.addCounts(f.skip, f.limit)
+	if !f.projection.IsEmpty() {
+		stages.add("$project", f.projection.Value())
+	}
+	return &aggregateArgs{
+		coll: f.coll, pipeline: stages.array.End(), let: f.let, hint: hint, collation: f.collation, batchSize: f.batchSize,
+	}, nil
+}
+
+// findView opens a cursor over a view.
+func findView(op *operation, f *findArgs) error {
+	args, err := f.aggregation(op)
+	if err != nil {
+		return err
+	}
+	feed, err := openAggregate(op, args)
+	if err != nil {
+		return err
+	}
+	return op.openCursor(&cursor{ns: op.db + "." + f.coll, feed: feed}, args.limit(), f.singleBatch)
+}
+
+func errNotInAggregation(option string) error {
+	return mongoerr.New(mongoerr.InvalidPipelineOperator, "Option %s not supported in aggregation.", option)
+}
+
+// eachOfView calls take with every document of a view that a query matches.
+func eachOfView(op *operation, view string, query bsonraw.Doc, hint bsonraw.Value, by collationArgument, take func(bsonraw.Doc) error) error {
+	stages := newStages()
+	stages.addMatch(query)
+	feed, err := openAggregate(op, &aggregateArgs{coll: view, pipeline: stages.array.End(), hint: hint, collation: by})
+	if err != nil {
+		return err
+	}
+	defer feed.close()
+	for {
+		doc, err := feed.next(op)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = take(doc)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
