@@ -99,7 +99,7 @@ func (f *aggregateArgs) parse(name string, a argument) error {
 	case "collation":
 		return a.collation(&f.collation)
 	case "collectionUUID":
-		return a.collectionUUID()
+		return parseCollectionUUID(a)
 	case "fromMongos", "needsMerge", "isMapReduceCommand":
 		return a.unsupportedUnlessFalse()
 	}
@@ -140,7 +140,7 @@ func openAggregate(op *operation, args *aggregateArgs) (*pipelineFeed, error) {
 	}
 	c, err := op.collection(args.coll)
 	if err == nil {
-		err = op.checkUUID(op.db, args.coll, c)
+		err = checkUUID(op, op.db, args.coll, c)
 	}
 	if err != nil {
 		return nil, err

@@ -132,7 +132,7 @@ func (a argument) collection(to *string) error {
 }
 
 // written reads the name of a collection whose documents or indexes the command changes.
-func (a argument) written(to *string) error {
+func written(a argument, to *string) error {
 	if err := a.collection(to); err != nil {
 		return err
 	}

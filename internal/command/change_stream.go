@@ -27,7 +27,7 @@ func openStream(op *operation, args *aggregateArgs, argument bsonraw.Value) erro
 		return mongoerr.New(mongoerr.InvalidOptions, "Aggregation stage $changeStream cannot run with a readConcern other than 'majority'. "+
 			"Current readConcern: %s", level)
 	}
-	if err := op.refuseView(op.db, args.coll); err != nil {
+	if err := refuseView(op, op.db, args.coll); err != nil {
 		return err
 	}
 	spec, err := changestream.Parse(argument, changestream.Target{DB: op.db, Coll: args.coll})

@@ -49,7 +49,7 @@ func (m *collectionChange) parse(name string, a argument) error {
 	case "collMod":
 		return a.collection(&m.coll)
 	case "collectionUUID":
-		return a.collectionUUID()
+		return parseCollectionUUID(a)
 	case imagesOption:
 		m.images = new(bool)
 		return a.images(m.images)

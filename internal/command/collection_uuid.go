@@ -6,8 +6,8 @@ import (
 	"github.com/sluicestream/sluice/internal/store"
 )
 
-// collectionUUID reads the argument by which a client says which collection it believes to have the name.
-func (a argument) collectionUUID() error {
+// parseCollectionUUID reads the argument by which a client says which collection it believes to have the name.
+func parseCollectionUUID(a argument) error {
 	subtype, id := a.Binary()
 	switch {
 	case a.Type != bsonraw.TypeBinary:
@@ -23,7 +23,7 @@ func (a argument) collectionUUID() error {
 }
 
 // checkUUID refuses a collection that is not the one that the client means. c is nil where there is none of the name, or a view.
-func (op *operation) checkUUID(db, name string, c *store.Collection) error {
+func checkUUID(op *operation, db, name string, c *store.Collection) error {
 	if op.wantUUID == nil || c != nil && c.UUID == *op.wantUUID {
 		return nil
 	}

@@ -59,7 +59,7 @@ func count(op *operation) error {
 }
 
 func countDocuments(op *operation, coll string, query bsonraw.Doc, hint bsonraw.Value, by collationArgument) (n int64, err error) {
-	if op.isView(coll) {
+	if isView(op, coll) {
 		err := eachOfView(op, coll, query, hint, by, func(bsonraw.Doc) error { n++; return nil })
 		return n, err
 	}

@@ -48,11 +48,11 @@ type createIndexesArgs struct {
 func (c *createIndexesArgs) parse(name string, a argument) error {
 	switch name {
 	case "createIndexes":
-		return a.written(&c.coll)
+		return written(a, &c.coll)
 	case "indexes":
 		return a.array(&c.list)
 	case "collectionUUID":
-		return a.collectionUUID()
+		return parseCollectionUUID(a)
 	case "ignoreUnknownIndexOptions":
 		return a.flag(&c.lenient)
 	case "commitQuorum":

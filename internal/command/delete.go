@@ -18,7 +18,7 @@ func deleteCommand(op *operation) error {
 		}
 		switch name {
 		case "delete":
-			return a.written(&coll)
+			return written(a, &coll)
 		case "deletes":
 			return a.array(&inBody)
 		case "let":

@@ -44,7 +44,7 @@ func distinct(op *operation) error {
 	case key == "":
 		return mongoerr.New(40352, "FieldPath cannot be constructed with empty string")
 	}
-	if op.isView(coll) {
+	if isView(op, coll) {
 		return distinctOfView(op, coll, bsonraw.NewPath(key), query, by)
 	}
 	scope, err := op.scope(coll, by, nil)
@@ -86,7 +86,7 @@ func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Fil
 
 // distinctOfView is distinctValues for a view, where no index helps.
 func distinctOfView(op *operation, view string, path bsonraw.Path, query bsonraw.Doc, by collationArgument) error {
-	below, err := op.beneath(op.db, view)
+	below, err := lookBeneath(op, op.db, view)
 	if err != nil {
 		return err
 	}

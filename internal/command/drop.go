@@ -16,7 +16,7 @@ func drop(op *operation) error {
 		case "drop":
 			return a.collection(&coll)
 		case "collectionUUID":
-			return a.collectionUUID()
+			return parseCollectionUUID(a)
 		}
 		return a.unknown()
 	})

@@ -22,7 +22,7 @@ func dropIndexes(op *operation) error {
 			which = a.Value
 			return a.indexChoice()
 		case "collectionUUID":
-			return a.collectionUUID()
+			return parseCollectionUUID(a)
 		}
 		return a.unknown()
 	})

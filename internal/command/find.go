@@ -36,7 +36,7 @@ func find(op *operation) error {
 	if err := args.checkTailable(); err != nil {
 		return err
 	}
-	if op.isView(args.coll) {
+	if isView(op, args.coll) {
 		return findView(op, &args)
 	}
 	feed, err := openFind(op, &args)
@@ -84,7 +84,7 @@ func (f *findArgs) parse(name string, a argument) error {
 	case "collation":
 		return a.collation(&f.collation)
 	case "collectionUUID":
-		return a.collectionUUID()
+		return parseCollectionUUID(a)
 	case "tailable":
 		return a.plainFlag(&f.tailable)
 	case "awaitData":

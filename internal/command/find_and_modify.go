@@ -69,7 +69,7 @@ func findAndModify(op *operation) error {
 func (f *findAndModifyArgs) parse(name string, a argument) error {
 	switch name {
 	case "findAndModify", "findandmodify":
-		return a.written(&f.coll)
+		return written(a, &f.coll)
 	case "query":
 		return a.doc(&f.query)
 	case "sort":

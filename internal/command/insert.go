@@ -19,7 +19,7 @@ func insert(op *operation) error {
 		}
 		switch name {
 		case "insert":
-			return a.written(&coll)
+			return written(a, &coll)
 		case "documents":
 			return a.array(&inBody)
 		}

@@ -23,7 +23,7 @@ func listIndexes(op *operation) error {
 		return err
 	}
 	c := op.view.Catalog().Collection(op.db, coll)
-	if err := op.refuseView(op.db, coll); err != nil {
+	if err := refuseView(op, op.db, coll); err != nil {
 		return err
 	}
 	if c == nil {

@@ -73,7 +73,7 @@ func (r *rename) parse(name string, a argument) error {
 	case "stayTemp":
 		return a.flag(&r.stayTemp)
 	case "collectionUUID":
-		return a.collectionUUID()
+		return parseCollectionUUID(a)
 	}
 	return a.unknown()
 }
@@ -113,7 +113,7 @@ func (r *rename) run(op *operation) (commit store.Commit, done bool, err error) 
 	st := op.server.store
 	catalog := st.Catalog()
 	source, target := catalog.Collection(r.db, r.source), catalog.Collection(r.db, r.target)
-	if err := op.checkUUID(r.db, r.source, source); err != nil {
+	if err := checkUUID(op, r.db, r.source, source); err != nil {
 		return commit, false, err
 	}
 	switch {

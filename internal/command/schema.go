@@ -40,9 +40,9 @@ func lockedAlone(op *operation, name string) (c *store.Collection, unlock func()
 	for {
 		c = op.server.store.Catalog().Collection(op.db, name)
 		if c == nil {
-			return nil, func() {}, op.checkTarget(name, nil)
+			return nil, func() {}, checkTarget(op, name, nil)
 		}
-		if err = op.checkTarget(name, c); err != nil {
+		if err = checkTarget(op, name, c); err != nil {
 			return nil, nil, err
 		}
 		if unlock, err = lockAlone(op.ctx, c); err != nil {

@@ -19,7 +19,7 @@ func updateCommand(op *operation) error {
 		}
 		switch name {
 		case "update":
-			return a.written(&coll)
+			return written(a, &coll)
 		case "updates":
 			return a.array(&inBody)
 		case "let":

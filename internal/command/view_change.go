@@ -32,7 +32,7 @@ func (v *viewArgs) parseChange(name string, a argument) error {
 	case "pipeline":
 		return v.parsePipeline(a)
 	case "collectionUUID":
-		return a.collectionUUID()
+		return parseCollectionUUID(a)
 	case "timeseries":
 		return v.refuse(mongoerr.New(mongoerr.InvalidOptions, "option only supported on a time-series collection: %s", name))
 	case "dryRun":
@@ -53,7 +53,7 @@ func (v *viewArgs) modify(op *operation) (store.Commit, error) {
 	var err error
 	if view == nil {
 		err = mongoerr.New(mongoerr.NamespaceNotFound, "ns does not exist")
-	} else if err = op.checkUUID(op.db, view.Name, nil); err == nil {
+	} else if err = checkUUID(op, op.db, view.Name, nil); err == nil {
 		next := *view
 		if v.view.On != "" {
 			next.On = v.view.On
@@ -79,7 +79,7 @@ func dropView(op *operation, name string) (commit store.Commit, ok bool, err err
 		ch.Discard()
 		return commit, false, nil
 	}
-	err = op.checkUUID(op.db, name, nil)
+	err = checkUUID(op, op.db, name, nil)
 	if err == nil {
 		err = ch.DropViewDefinition(catalog.Collection(op.db, store.ViewsCollection), view)
 	}
@@ -92,7 +92,7 @@ func dropView(op *operation, name string) (commit store.Commit, ok bool, err err
 }
 
 // refuseView is the error of a command that views do not have; nil where the name is no view's.
-func (op *operation) refuseView(db, name string) error {
+func refuseView(op *operation, db, name string) error {
 	if v := op.server.store.Catalog().ViewDefinition(db, name); v != nil {
 		return mongoerr.New(mongoerr.CommandNotSupportedOnView, "Namespace %s is a view, not a collection", v.NS())
 	}
@@ -101,11 +101,11 @@ func (op *operation) refuseView(db, name string) error {
 
 // checkTarget refuses what a command cannot be about: a collection that is not the one that the client means, and a view. c is
 // nil where there is no collection of the name.
-func (op *operation) checkTarget(name string, c *store.Collection) error {
-	if err := op.checkUUID(op.db, name, c); err != nil || c != nil {
+func checkTarget(op *operation, name string, c *store.Collection) error {
+	if err := checkUUID(op, op.db, name, c); err != nil || c != nil {
 		return err
 	}
-	return op.refuseView(op.db, name)
+	return refuseView(op, op.db, name)
 }
 
 // viewEntry describes a view as listCollections gives it out.

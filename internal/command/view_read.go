@@ -21,8 +21,8 @@ type beneath struct {
 // isView reports whether the name is a view's.
 func (b *beneath) isView() bool { return b.pipeline != nil }
 
-// beneath follows a name down to its collection.
-func (op *operation) beneath(db, name string) (b beneath, err error) {
+// lookBeneath follows a name down to its collection.
+func lookBeneath(op *operation, db, name string) (b beneath, err error) {
 	catalog := op.view.Catalog()
 	b.coll = name
 	for depth := 0; ; depth++ {
@@ -66,11 +66,11 @@ func sameCollation(a, b *collation.Collation) bool {
 
 // resolve makes the aggregate of a view one of the collection beneath it.
 func (f *aggregateArgs) resolve(op *operation) error {
-	below, err := op.beneath(op.db, f.coll)
+	below, err := lookBeneath(op, op.db, f.coll)
 	if err != nil || !below.isView() {
 		return err
 	}
-	if err := op.checkUUID(op.db, f.coll, nil); err != nil {
+	if err := checkUUID(op, op.db, f.coll, nil); err != nil {
 		return err
 	}
 	if f.collation.given && !sameCollation(f.collation.value, below.by) {
@@ -107,7 +107,7 @@ func (s *stageList) addCounts(skip, limit int64) {
 }
 
 // isView reports whether a name of the command's database is a view's.
-func (op *operation) isView(name string) bool {
+func isView(op *operation, name string) bool {
 	return op.view.Catalog().ViewDefinition(op.db, name) != nil
 }
 

@@ -53,7 +53,7 @@ func (w *writer) argument(name string, a argument) (ok bool, err error) {
 	case "bypassDocumentValidation":
 		return true, a.flag(&w.bypass)
 	case "collectionUUID":
-		return true, a.collectionUUID()
+		return true, parseCollectionUUID(a)
 	}
 	return false, nil
 }
@@ -195,7 +195,7 @@ func (op *operation) collection(name string) (*store.Collection, error) {
 func (op *operation) locked(name string) (c *store.Collection, unlock func(), err error) {
 	if op.transaction != nil {
 		if c, err = op.transaction.data.Collection(op.ctx, op.db, name); err == nil {
-			err = op.checkTarget(name, c)
+			err = checkTarget(op, name, c)
 		}
 		if err == nil && c != nil && c.Cap != nil {
 			err = mongoerr.New(mongoerr.OperationNotSupportedInTransaction, "Collection '%s' is a capped collection. Writes in transactions are not allowed on capped collections.", c.NS())
@@ -205,9 +205,9 @@ func (op *operation) locked(name string) (c *store.Collection, unlock func(), er
 	for {
 		c = op.server.store.Catalog().Collection(op.db, name)
 		if c == nil {
-			return nil, func() {}, op.checkTarget(name, nil)
+			return nil, func() {}, checkTarget(op, name, nil)
 		}
-		if err := op.checkTarget(name, c); err != nil {
+		if err := checkTarget(op, name, c); err != nil {
 			return nil, func() {}, err
 		}
 		if err := c.Lock.RLock(op.ctx); err != nil {
