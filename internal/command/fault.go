@@ -211,7 +211,7 @@ func appendInjectedConcern(op *operation) {
 	}
 	op.out = bsonraw.AppendDoc(op.out, name, op.fault.concern)
 	code, _ := op.fault.concern.Lookup("code").AsInt64()
-	if op.hasTxnNumber && mongoerr.Code(code).RetryableWrite() {
+	if op.hasTxnNumber && (!op.txn.in || op.cmd.endsTxn) && mongoerr.Code(code).RetryableWrite() {
 		op.labels = append(op.labels, mongoerr.LabelRetryableWrite)
 	}
 }

@@ -55,12 +55,12 @@ const (
 func (w *writer) insertGroup(coll string, docs []bsonraw.Doc, next int) (int, bool, error) {
 	op := w.op
 	c, unlock, err := op.lockedOrNew(coll)
-	if mongoerr.Is(err, mongoerr.CommandNotSupportedOnView) || mongoerr.Is(err, mongoerr.CollectionUUIDMismatch) {
-		goOn, fatal := w.fail(next, err)
-		return next + 1, goOn, fatal
+	if mongoerr.Is(err, mongoerr.InvalidNamespace) {
+		return next, false, err // no document can change that
 	}
 	if err != nil {
-		return next, false, err
+		goOn, fatal := w.fail(next, err)
+		return next + 1, goOn, fatal
 	}
 	defer unlock()
 	g := insertGroup{writer: w, c: c, first: next, before: *w}

@@ -120,6 +120,7 @@ const (
 	APIVersionError                          Code = 322
 	TransactionTooLarge                      Code = 257
 	IncompleteTransactionHistory             Code = 217
+	PreparedTransactionInProgress            Code = 267
 	TransactionExceededLifetimeLimitSeconds  Code = 290
 	SocketException                          Code = 9001
 	NotWritablePrimary                       Code = 10107
@@ -240,7 +241,7 @@ func (c Code) RetryableWrite() bool {
 // (transactions specification). Ends tells that the command was to end the transaction.
 func (c Code) TransientTransaction(ends bool) bool {
 	switch c {
-	case WriteConflict, LockTimeout, NoSuchTransaction, SnapshotTooOld, SnapshotUnavailable:
+	case WriteConflict, LockTimeout, NoSuchTransaction, SnapshotTooOld, SnapshotUnavailable, PreparedTransactionInProgress:
 		return true
 	}
 	return !ends && c.RetryableWrite()
