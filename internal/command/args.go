@@ -111,6 +111,15 @@ func (a argument) integer(to *int64) error {
 	return nil
 }
 
+// statementID accepts 32-bit numbers only.
+func (a argument) statementID(to *int32) error {
+	if a.Type != bsonraw.TypeInt32 {
+		return a.op.wrongType(a.name, a.Value, "int")
+	}
+	*to = a.Int32()
+	return nil
+}
+
 // count accepts numbers that are not negative.
 func (a argument) count(to *int64) error {
 	if err := a.integer(to); err != nil {

@@ -49,6 +49,9 @@ func findAndModify(op *operation) error {
 		return err
 	}
 	if r, ok := op.executed(m.stmtID); ok {
+		if err := args.checkRetried(r.Result); err != nil {
+			return err
+		}
 		op.out = append(op.out, elements(r.Result)...)
 		op.out = bsonraw.AppendInt32(op.out, "retriedStmtId", m.stmtID)
 		return op.acknowledge(w.last)

@@ -32,6 +32,9 @@ func insert(op *operation) error {
 	if err != nil {
 		return err
 	}
+	if err := w.checkStatementIDs(len(docs)); err != nil {
+		return err
+	}
 	op.server.counters.insert.Add(int64(len(docs)))
 	for next := 0; next < len(docs); {
 		var goOn bool

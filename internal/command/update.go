@@ -5,6 +5,7 @@ import (
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/mql/update"
+	"github.com/sluicestream/sluice/internal/oplog"
 )
 
 // updateCommand {update: <collection>, updates: [{q, u, upsert, multi, arrayFilters, hint, collation}], ordered, let} changes
@@ -32,6 +33,9 @@ func updateCommand(op *operation) error {
 	}
 	statements, err := op.sequence("updates", inBody)
 	if err != nil {
+		return err
+	}
+	if err := w.checkStatementIDs(len(statements)); err != nil {
 		return err
 	}
 	// A statement that cannot be read fails the command, before any is executed.
@@ -174,8 +178,7 @@ func (s *updateStatement) compile(let bsonraw.Doc) (err error) {
 // run executes the statement, or counts what an earlier attempt of it did.
 func (s *updateStatement) run() error {
 	if r, ok := s.op.executed(s.stmtID); ok {
-		s.countRetried(r.Result)
-		return nil
+		return s.countRetried(r.Result)
 	}
 	m := modification{writer: s.writer, coll: s.coll, filter: s.filter, hint: s.hint, stmtID: s.stmtID, multi: s.multi, upsert: s.upsert, update: s.update}
 	result, err := m.run()
@@ -192,12 +195,17 @@ func (s *updateStatement) run() error {
 }
 
 // countRetried adds what the record of an executed statement says.
-func (s *updateStatement) countRetried(result bsonraw.Doc) {
-	n, modified := result.Lookup("n").Int32(), result.Lookup("nModified").Int32()
-	s.n += n
-	s.modified += modified
-	if id := result.Lookup("upserted"); !id.IsMissing() {
+func (s *updateStatement) countRetried(result bsonraw.Doc) error {
+	what, id := retriedWrite(result)
+	switch {
+	case what == oplog.Delete:
+		return mongoerr.New(mismatchedRetry, "update retry request is not compatible with the previous write of its number, which was a delete")
+	case what == oplog.Update:
+		s.modified++
+	case !id.IsMissing():
 		s.upserted = append(s.upserted, upserted{s.index, id})
 	}
+	s.n++
 	s.retried = append(s.retried, s.stmtID)
+	return nil
 }

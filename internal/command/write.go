@@ -1,6 +1,8 @@
 package command
 
 import (
+	"fmt"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/oplog"
@@ -9,12 +11,13 @@ import (
 
 // writer collects what the statements of one write command did.
 type writer struct {
-	op      *operation
-	ordered bool
-	alone   bool        // each document is inserted by a commit of its own
-	bypass  bool        // documents need not satisfy the collection's validator
-	stmtIDs bsonraw.Doc // given one by one, or nil
-	stmtID  int32       // of the first statement, when they are not
+	op       *operation
+	ordered  bool
+	alone    bool        // each document is inserted by a commit of its own
+	bypass   bool        // documents need not satisfy the collection's validator
+	stmtIDs  bsonraw.Doc // given one by one, or nil
+	stmtID   int32       // of the first statement, when they are not
+	numbered bool        // that was given
 
 	n        int32
 	modified int32
@@ -44,10 +47,8 @@ func (w *writer) argument(name string, a argument) (ok bool, err error) {
 	case "ordered":
 		return true, a.strictFlag(&w.ordered)
 	case "stmtId":
-		var n int64
-		err := a.integer(&n)
-		w.stmtID = int32(n)
-		return true, err
+		w.numbered = true
+		return true, a.statementID(&w.stmtID)
 	case "stmtIds":
 		return true, a.array(&w.stmtIDs)
 	case "bypassDocumentValidation":
@@ -56,6 +57,27 @@ func (w *writer) argument(name string, a argument) (ok bool, err error) {
 		return true, parseCollectionUUID(a)
 	}
 	return false, nil
+}
+
+// checkStatementIDs holds the numbers of statements to how many statements there are.
+func (w *writer) checkStatementIDs(statements int) error {
+	if w.stmtIDs == nil {
+		return nil
+	}
+	if w.numbered {
+		return mongoerr.New(mongoerr.InvalidOptions, "May not specify both stmtId and stmtIds in write command")
+	}
+	n := 0
+	for it := w.stmtIDs.Iter(); it.Next(); n++ {
+		var id int32
+		if err := (argument{w.op, fmt.Sprintf("stmtIds.%d", n), it.Value()}).statementID(&id); err != nil {
+			return err
+		}
+	}
+	if n != statements {
+		return mongoerr.New(mongoerr.InvalidLength, "Number of statement ids must match the number of batch entries. Got %d statement ids but %d operations.", n, statements)
+	}
+	return nil
 }
 
 // statement returns the number of the i-th statement within the transaction number.
@@ -77,7 +99,7 @@ func (w *writer) statement(i int) int32 {
 // command.
 func (w *writer) fail(index int, err error) (goOn bool, fatal error) {
 	e := mongoerr.From(err)
-	if e.Code.Interruption() || e.Code == mongoerr.InternalError && e.Cause != nil {
+	if e.Code.Interruption() || e.Code == mismatchedRetry || e.Code == mongoerr.InternalError && e.Cause != nil {
 		return false, err
 	}
 	inTxn := w.op.transaction != nil
