@@ -112,7 +112,7 @@ func (a argument) integer(to *int64) error {
 }
 
 // statementID accepts 32-bit numbers only.
-func (a argument) statementID(to *int32) error {
+func statementID(a argument, to *int32) error {
 	if a.Type != bsonraw.TypeInt32 {
 		return a.op.wrongType(a.name, a.Value, "int")
 	}

@@ -192,9 +192,11 @@ func (g *insertGroup) write() (bool, error) {
 		}
 	}
 	run.end(g.op, tx, &records)
-	if err := failRetryable(g.op); err != nil {
-		tx.Discard()
-		return g.afterFault(err)
+	if len(records) > 0 {
+		if err := failRetryable(g.op); err != nil {
+			tx.Discard()
+			return g.afterFault(err)
+		}
 	}
 	commit, err := tx.Commit()
 	if err != nil {

@@ -48,7 +48,7 @@ func (w *writer) argument(name string, a argument) (ok bool, err error) {
 		return true, a.strictFlag(&w.ordered)
 	case "stmtId":
 		w.numbered = true
-		return true, a.statementID(&w.stmtID)
+		return true, statementID(a, &w.stmtID)
 	case "stmtIds":
 		return true, a.array(&w.stmtIDs)
 	case "bypassDocumentValidation":
@@ -70,7 +70,7 @@ func (w *writer) checkStatementIDs(statements int) error {
 	n := 0
 	for it := w.stmtIDs.Iter(); it.Next(); n++ {
 		var id int32
-		if err := (argument{w.op, fmt.Sprintf("stmtIds.%d", n), it.Value()}).statementID(&id); err != nil {
+		if err := statementID(argument{w.op, fmt.Sprintf("stmtIds.%d", n), it.Value()}, &id); err != nil {
 			return err
 		}
 	}
