@@ -12,7 +12,7 @@ import (
 // A KeyWalk is made once and used for many documents, without allocating. It is not safe for concurrent use.
 type KeyWalk struct {
 	paths  []Path
-	arrays uint64
+	arrays []uint64 // by path: see Arrays
 	levels []*keyLevel
 }
 
@@ -55,10 +55,13 @@ func (e *AmbiguousFieldError) Error() string {
 }
 
 // NewKeyWalk makes a walk over at most [MaxKeyPaths] paths, none of which is empty.
-func NewKeyWalk(paths []Path) *KeyWalk { return &KeyWalk{paths: paths} }
+func NewKeyWalk(paths []Path) *KeyWalk {
+	return &KeyWalk{paths: paths, arrays: make([]uint64, len(paths))}
+}
 
-// Arrays returns which paths have met an array since the walk was made: a bit for each, the lowest for the first path.
-func (w *KeyWalk) Arrays() uint64 { return w.arrays }
+// Arrays returns, for each path, which of its parts have led to an array since the walk was made: a bit for each part, the
+// lowest for the first; the highest stands for all parts behind it too. The slice is the walk's own.
+func (w *KeyWalk) Arrays() []uint64 { return w.arrays }
 
 // Each calls visit with each tuple; the same tuple may come more than once. The values are valid during the call. Errors are
 // *ParallelArraysError, *AmbiguousFieldError and those of visit.
@@ -102,12 +105,12 @@ func (w *KeyWalk) expand(depth int, doc Doc, visit func([]Value) error) error {
 		}
 		array, l.rest[i] = v, rest
 		through |= 1 << i
+		w.arrays[i] |= 1 << min(len(w.paths[i].parts)-len(rest)-1, 63)
 		whole = whole || nested
 	}
 	if through == 0 {
 		return visit(l.values)
 	}
-	w.arrays |= through
 	return w.expandArray(depth, array, through, whole, visit)
 }
 

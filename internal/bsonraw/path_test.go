@@ -166,8 +166,32 @@ func TestKeyWalk(t *testing.T) {
 				t.Errorf("%v of %s: got %q, error %v, want %q", c.paths, c.doc, got, err, c.want)
 			}
 		}
-		if w.Arrays() != c.arrays {
-			t.Errorf("%v of %s: paths with arrays %b, want %b", c.paths, c.doc, w.Arrays(), c.arrays)
+		var arrays uint64
+		for i, parts := range w.Arrays() {
+			if parts != 0 {
+				arrays |= 1 << i
+			}
+		}
+		if arrays != c.arrays {
+			t.Errorf("%v of %s: paths with arrays %b, want %b", c.paths, c.doc, arrays, c.arrays)
+		}
+	}
+}
+
+func TestKeyWalkArrays(t *testing.T) {
+	t.Parallel()
+	w := bsonraw.NewKeyWalk(paths([]string{"a.b", "a.b.c", "a.d", "e"}))
+	for _, step := range []struct{ doc, want string }{
+		{`{"a": {"b": 1}}`, "[0 0 0 0]"},
+		{`{"a": {"b": [1]}}`, "[10 10 0 0]"},
+		{`{"a": [{"d": [1]}]}`, "[11 11 11 0]"},
+		{`{"e": []}`, "[11 11 11 1]"},
+	} {
+		if _, err := tuples(w, document(t, step.doc)); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%b", w.Arrays()); got != step.want {
+			t.Errorf("after %s: %s, want %s", step.doc, got, step.want)
 		}
 	}
 }

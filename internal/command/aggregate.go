@@ -5,9 +5,7 @@ import (
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/aggregation"
 	"github.com/sluicestream/sluice/internal/mql/filter"
-	"github.com/sluicestream/sluice/internal/mql/ordering"
 	"github.com/sluicestream/sluice/internal/plan"
-	"github.com/sluicestream/sluice/internal/store"
 )
 
 // aggregateArgs are the arguments of aggregate.
@@ -148,29 +146,19 @@ func openAggregate(op *operation, args *aggregateArgs) (*pipelineFeed, error) {
 	if c == nil {
 		return &pipelineFeed{out: pipeline.Run(emptySource{}), left: -1}, nil
 	}
-	hint, err := hintedIndex(c, args.hint)
+	hint, err := planHint(c, args.hint)
 	if err != nil {
 		return nil, err
 	}
 	f := pipeline.LeadingFilter()
 	if f == nil {
-		if f, err = filter.Compile(bsonraw.Empty, filter.Options{}); err != nil {
+		if f, err = filter.Compile(bsonraw.Empty, filter.Options{Scope: scope}); err != nil {
 			return nil, err
 		}
 	}
-	order, _ := pipeline.LeadingOrdering()
-	p := args.plan(c, f, order, hint)
+	order, limit := pipeline.LeadingOrdering()
+	p := plan.Choose(c, plan.Query{Filter: f, Order: order, Limit: limit, Hint: hint})
 	walk := p.Open(op.view)
 	rest := pipeline.Without(true, order != nil && p.Sorted)
 	return &pipelineFeed{walk: walk, out: rest.Run(walkSource{walk}), left: -1}, nil
-}
-
-// plan chooses the plan. {$natural: 1} or -1 as the hint asks for a scan.
-func (f *aggregateArgs) plan(c *store.Collection, by *filter.Filter, order *ordering.Ordering, hint *store.Index) *plan.Plan {
-	if n, ok := docOf(f.hint).Lookup("$natural").AsInt64(); ok {
-		p := plan.Scan(c, by, n < 0)
-		p.Sorted = order == nil
-		return p
-	}
-	return plan.Choose(c, by, order, hint)
 }

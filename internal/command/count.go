@@ -78,14 +78,14 @@ func countDocuments(op *operation, coll string, query bsonraw.Doc, hint bsonraw.
 	if c == nil {
 		return 0, nil
 	}
-	index, err := hintedIndex(c, hint)
+	way, err := planHint(c, hint)
 	if err != nil {
 		return 0, err
 	}
-	if f.IsEmpty() && index == nil {
+	if f.IsEmpty() && way.Index == nil {
 		return op.view.Count(op.ctx, c)
 	}
-	walk := plan.Choose(c, f, nil, index).Open(op.view)
+	walk := plan.Choose(c, plan.Query{Filter: f, Hint: way}).Open(op.view)
 	defer func() { err = errors.Join(err, walk.Close()) }()
 	for {
 		if _, err := walk.Next(op.ctx); errors.Is(err, io.EOF) {

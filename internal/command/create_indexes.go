@@ -228,11 +228,10 @@ func addIndex(ch *store.Change, c *store.Collection, indexes []*store.Index, s *
 	case len(indexes) >= maxIndexes:
 		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "add index fails, too many indexes for %s key:%s", c.NS(), s.key.Shell())
 	}
-	x, err := store.NewIndex(s.doc())
+	x, err := ch.NewIndex(s.doc())
 	if err != nil {
 		return nil, err
 	}
-	x.ID = ch.NewID()
 	if fill {
 		return x, ch.BuildIndex(c, x)
 	}

@@ -69,11 +69,11 @@ func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Fil
 		return err
 	}
 	if c != nil {
-		index, err := hintedIndex(c, hint)
+		way, err := planHint(c, hint)
 		if err != nil {
 			return err
 		}
-		if err := d.collect(op, plan.Choose(c, f, nil, index).Open(op.view), path); err != nil {
+		if err := d.collect(op, plan.Choose(c, plan.Query{Filter: f, Hint: way}).Open(op.view), path); err != nil {
 			return err
 		}
 	}

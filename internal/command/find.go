@@ -188,7 +188,7 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 	if c == nil {
 		return &pipelineFeed{out: emptySource{}, left: left}, nil
 	}
-	hint, err := hintedIndex(c, args.hint)
+	hint, err := args.planHint(c)
 	if err != nil {
 		return nil, err
 	}
@@ -196,36 +196,38 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 		if c.Cap == nil {
 			return nil, mongoerr.New(mongoerr.BadValue, "error processing query: tailable cursor requested on non capped collection %s", c.NS())
 		}
-		spec.Limit = 0 // it counts what comes, which is not over at the end of the collection
+		spec.Limit, hint = 0, plan.Hint{Natural: 1} // a limit counts what comes, which is not over at the end of the collection
 	}
-	walk := args.plan(c, f, &spec, hint).Open(op.view)
+	p := plan.Choose(c, plan.Query{Filter: f, Order: spec.Ordering, Limit: args.limit, Hint: hint})
+	if p.Sorted {
+		spec.Ordering = nil
+	}
+	walk := p.Open(op.view)
 	if args.tailable {
 		walk.Tail()
 	}
 	return &pipelineFeed{walk: walk, out: aggregation.FromFind(spec).Run(walkSource{walk}), left: left}, nil
 }
 
-// plan chooses the plan, and takes the order out of the specification if the plan has it. {$natural: 1} or -1, as the hint or as
-// the order, asks for a scan.
-func (f *findArgs) plan(c *store.Collection, by *filter.Filter, spec *aggregation.Find, hint *store.Index) *plan.Plan {
-	for _, d := range []bsonraw.Doc{f.sort, docOf(f.hint)} {
-		if n, ok := d.Lookup("$natural").AsInt64(); ok && spec.Ordering == nil {
-			return plan.Scan(c, by, n < 0)
-		}
+// planHint is what the hint asks for; the order {$natural} is one too.
+func (f *findArgs) planHint(c *store.Collection) (plan.Hint, error) {
+	hint, err := planHint(c, f.hint)
+	if err != nil {
+		return hint, err
 	}
-	if f.tailable {
-		return plan.Scan(c, by, false)
+	backwards, natural, err := ordering.Natural(f.sort)
+	if err != nil || !natural {
+		return hint, err
 	}
-	p := plan.Choose(c, by, spec.Ordering, hint)
-	if p.Sorted {
-		spec.Ordering = nil
+	by := plan.Hint{Natural: 1}
+	if backwards {
+		by.Natural = -1
 	}
-	return p
-}
-
-func docOf(v bsonraw.Value) bsonraw.Doc {
-	if v.Type == bsonraw.TypeDocument {
-		return v.Doc()
+	switch {
+	case hint.Index != nil:
+		return hint, mongoerr.New(mongoerr.BadValue, "index hint not allowed with $natural sort order")
+	case hint.Natural != 0 && hint != by:
+		return hint, mongoerr.New(mongoerr.BadValue, "$natural hint must be in the same direction as $natural sort order")
 	}
-	return nil
+	return by, nil
 }

@@ -71,7 +71,7 @@ func (m *modification) attempt() (done modified, again bool, err error) {
 	if c == nil {
 		return modified{}, false, nil
 	}
-	hint, err := hintedIndex(c, m.hint)
+	hint, err := planHint(c, m.hint)
 	if err != nil {
 		return modified{}, false, err
 	}
@@ -87,11 +87,11 @@ func (m *modification) attempt() (done modified, again bool, err error) {
 }
 
 // changeAll changes every matching document.
-func (m *modification) changeAll(c *store.Collection, hint *store.Index) (total modified, err error) {
+func (m *modification) changeAll(c *store.Collection, hint plan.Hint) (total modified, err error) {
 	// What it changes must not turn up a second time, behind the place where the walk stands.
 	view, release := m.op.target.Pin()
 	defer release()
-	walk := plan.Choose(c, m.filter, nil, hint).Open(view)
+	walk := plan.Choose(c, plan.Query{Filter: m.filter, Hint: hint}).Open(view)
 	defer func() { err = errors.Join(err, walk.Close()) }()
 	for {
 		candidate, err := walk.Next(m.op.ctx)
@@ -111,8 +111,8 @@ func (m *modification) changeAll(c *store.Collection, hint *store.Index) (total 
 }
 
 // changeOne changes the first matching document in the order asked for.
-func (m *modification) changeOne(c *store.Collection, hint *store.Index) (done modified, again bool, err error) {
-	p := plan.Choose(c, m.filter, m.sort, hint)
+func (m *modification) changeOne(c *store.Collection, hint plan.Hint) (done modified, again bool, err error) {
+	p := plan.Choose(c, plan.Query{Filter: m.filter, Order: m.sort, Limit: 1, Hint: hint})
 	walk := p.Open(m.op.target)
 	defer func() { err = errors.Join(err, walk.Close()) }()
 	if !p.Sorted {
@@ -279,7 +279,7 @@ func (m *modification) insert(c *store.Collection) (done modified, again bool, e
 
 // retryDuplicate starts an upsert again when the document in its way is one that the filter matches by now.
 func (m *modification) retryDuplicate(c *store.Collection, duplicate error) (modified, bool, error) {
-	walk := plan.Choose(c, m.filter, nil, nil).Open(m.op.target)
+	walk := plan.Choose(c, plan.Query{Filter: m.filter}).Open(m.op.target)
 	_, err := walk.Next(m.op.ctx)
 	if closed := walk.Close(); closed != nil {
 		return modified{}, false, closed
@@ -357,30 +357,6 @@ func b2i(b bool) int32 {
 		return 1
 	}
 	return 0
-}
-
-// hintedIndex finds the index that a hint names, by name or by key pattern; nil without a hint and for {$natural: 1}.
-func hintedIndex(c *store.Collection, hint bsonraw.Value) (*store.Index, error) {
-	switch hint.Type {
-	case bsonraw.TypeMissing:
-		return nil, nil
-	case bsonraw.TypeString:
-		if x := c.Index(hint.Str()); x != nil {
-			return x, nil
-		}
-	case bsonraw.TypeDocument:
-		if hint.Doc().IsEmpty() || !hint.Doc().Lookup("$natural").IsMissing() {
-			return nil, nil
-		}
-		for _, x := range c.Indexes {
-			if bsonraw.CompareDocs(x.Key, hint.Doc()) == 0 {
-				return x, nil
-			}
-		}
-	default:
-		return nil, mongoerr.New(mongoerr.FailedToParse, "hint must be a string or an object")
-	}
-	return nil, mongoerr.New(mongoerr.BadValue, "error processing query: hint provided does not correspond to an existing index")
 }
 
 // readError gives what went wrong in a walk, with the reason where the command's context ended.

@@ -111,7 +111,7 @@ func addCollection(st store.Target, ch *store.Change, db, name string, with newC
 	if with.options == nil {
 		with.options = bsonraw.Empty
 	}
-	idIndex, err := store.NewIndex(with.idIndex)
+	idIndex, err := ch.NewIndex(with.idIndex)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,6 @@ func addCollection(st store.Target, ch *store.Change, db, name string, with newC
 		Indexes: []*store.Index{idIndex}, Shared: &store.Shared{},
 	}
 	c.SetOptions(with.options)
-	idIndex.ID = ch.NewID()
 	if c.Cap != nil {
 		c.Order = store.NewOrder(ch.NewID())
 	}

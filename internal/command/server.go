@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/plan"
 	"github.com/sluicestream/sluice/internal/store"
 )
 
@@ -55,7 +56,7 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	cfg.Store.Logger = cfg.Logger
+	cfg.Store.Logger, cfg.Store.IndexRules = cfg.Logger, plan.CompileIndexRules
 	st, err := store.Open(ctx, cfg.Store)
 	if err != nil {
 		return nil, err

@@ -10,19 +10,26 @@ import (
 	"github.com/sluicestream/sluice/internal/store"
 )
 
+// orderWalk is where a walk is in the order of insertion of a capped collection.
+type orderWalk struct {
+	entries *store.Entries
+	last    []byte // key of the last entry
+}
+
 // nextInOrder returns the next document of a capped collection in the order of insertion.
 func (w *Walk) nextInOrder() (bsonraw.Doc, error) {
+	o := &w.inOrder
 	for {
-		if w.entries == nil {
+		if o.entries == nil {
 			if err := w.openOrder(); err != nil {
 				return nil, err
 			}
 		}
-		if !w.entries.Next() {
+		if !o.entries.Next() {
 			return nil, w.endOrder()
 		}
-		w.last = append(w.last[:0], w.entries.Key()...)
-		w.idKey = w.entries.IDKey()
+		o.last = append(o.last[:0], o.entries.Key()...)
+		w.idKey = o.entries.IDKey()
 		doc, _, ok, err := w.view.Get(w.buf[:0], w.plan.Collection, w.idKey)
 		if err != nil {
 			return nil, err
@@ -37,34 +44,42 @@ func (w *Walk) nextInOrder() (bsonraw.Doc, error) {
 // openOrder opens a view of the order, behind the last document if there was one. Where that is gone, so may be others that
 // came after it: then the walk cannot go on (136).
 func (w *Walk) openOrder() error {
+	o, reverse := &w.inOrder, w.plan.branches[0].scan.reverse
 	within := store.Range{}
-	if w.last != nil && w.plan.Reverse {
-		within.To = append(bytes.Clone(w.last), 0)
-	} else if w.last != nil {
-		within.From = w.last
+	if o.last != nil && reverse {
+		within.To = append(bytes.Clone(o.last), 0)
+	} else if o.last != nil {
+		within.From = o.last
 	}
-	entries, err := w.view.Entries(w.plan.Collection.Order, within, w.plan.Reverse)
+	entries, err := w.view.Entries(w.plan.Collection.Order, within, reverse)
 	if err != nil {
 		return err
 	}
-	err = w.stillThere()
-	if err == nil && w.last != nil && (!entries.Next() || !bytes.Equal(entries.Key(), w.last)) {
+	err = w.stillThere(w.plan.Collection.Order)
+	if err == nil && o.last != nil && (!entries.Next() || !bytes.Equal(entries.Key(), o.last)) {
 		err = mongoerr.New(mongoerr.CappedPositionLost, "CollectionScan died due to position in capped collection being deleted")
 	}
 	if err != nil {
 		return errors.Join(err, entries.Close())
 	}
-	w.entries = entries
+	o.entries = entries
 	return nil
 }
 
 // endOrder ends the walk at the end of the order, or only its view of the store when there may be more later.
 func (w *Walk) endOrder() error {
-	w.ended = !w.tail || w.last == nil
-	err := w.entries.Close()
-	w.entries = nil
-	if err != nil {
+	w.ended = !w.tail || w.inOrder.last == nil
+	if err := w.inOrder.close(); err != nil {
 		return err
 	}
 	return io.EOF
+}
+
+// close lets go of the view of the order.
+func (o *orderWalk) close() (err error) {
+	if o.entries != nil {
+		err = o.entries.Close()
+	}
+	o.entries = nil
+	return err
 }

@@ -1,161 +1,191 @@
 package plan
 
 import (
+	"slices"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/mql/ordering"
 	"github.com/sluicestream/sluice/internal/store"
 )
 
+// Query is what a plan is wanted for.
+type Query struct {
+	Filter *filter.Filter
+	Order  *ordering.Ordering // nil: any
+	Limit  int64              // how many documents are wanted; 0: all
+	Hint   Hint
+}
+
+// Hint says which way must be taken. The zero Hint leaves it open.
+type Hint struct {
+	Index   *store.Index
+	Natural int // 1 or -1: all documents are scanned, forwards or backwards
+}
+
 // Plan is a way to the documents of one collection that match a filter.
 type Plan struct {
 	Collection *store.Collection
-	Index      *store.Index // nil: all documents are scanned
-	Sorted     bool         // documents come in the order that was asked for
-	Reverse    bool
+	Sorted     bool // documents come in the order that was asked for
 
-	filter *filter.Filter
-	ranges []store.Range
-	point  []byte // the one _id, as a key; nil for other plans
-	points int    // how many leading fields are fixed to single values; for the choice between plans
-	bound  int    // how many leading fields are bounded at all
+	filter   *filter.Filter
+	kind     kind
+	point    []byte   // of pointRead: the key of the one _id
+	branches []branch // of the others: one, or those that are joined
 }
 
-// maxRanges bounds the product of the values of several $in conditions. Beyond it fewer fields are used.
-const maxRanges = 1000
+// kind is how a plan goes about it.
+type kind uint8
 
-// Choose picks the plan for a filter and an order, which may be nil. A hint, also optional, is the index to use.
-func Choose(c *store.Collection, f *filter.Filter, sort *ordering.Ordering, hint *store.Index) *Plan {
-	conditions := byPath(f)
-	best := &Plan{Collection: c, filter: f, Sorted: sort == nil}
+const (
+	scanAll   kind = iota // all documents
+	nothing               // the filter takes none
+	pointRead             // the one document with an _id
+	oneScan               // the ranges of one index
+	union                 // several scans, one after the other; each document once
+	merge                 // several scans that each give the order, side by side
+)
+
+// Choose picks the plan for a query. It goes by rules alone: what is fixed to single values counts most, then an order that saves
+// a sort, then ranges; all documents are scanned only where no index narrows that down or gives the order.
+func Choose(c *store.Collection, q Query) *Plan {
+	p := &Plan{Collection: c, filter: q.Filter, Sorted: q.Order == nil}
+	if q.Filter.IsNever() {
+		p.kind, p.Sorted = nothing, true
+		return p
+	}
+	if q.Hint.Natural != 0 {
+		p.branches = []branch{{scan: &scan{ranges: []keyRange{{}}, reverse: q.Hint.Natural < 0}}}
+		return p
+	}
+	if id, ok := q.Filter.ID(); ok && (q.Hint.Index == nil || q.Hint.Index.IsID()) {
+		p.kind, p.point, p.Sorted = pointRead, bsonraw.AppendKey(nil, id), true
+		return p
+	}
+	if best := newQuery(&q, q.Filter.Conjunction()).best(c); best != nil {
+		best.Collection, best.filter = c, q.Filter
+		return best
+	}
+	p.branches = []branch{{scan: &scan{ranges: []keyRange{{}}}}}
+	return p
+}
+
+// Indexes returns the indexes that the plan reads, each once.
+func (p *Plan) Indexes() []*store.Index {
+	var list []*store.Index
+	for _, b := range p.branches {
+		if b.scan.index != nil && !slices.Contains(list, b.scan.index) {
+			list = append(list, b.scan.index)
+		}
+	}
+	if p.kind == pointRead {
+		list = append(list, p.Collection.Indexes[0])
+	}
+	return list
+}
+
+// costs of what comes on top of the look at entries and documents.
+const (
+	sortCost  = 1.5 // a sort that must see everything first
+	limitGain = 0.3 // an order that lets a limit end early
+)
+
+// candidate is a plan and its cost.
+type candidate struct {
+	plan *Plan
+	cost float64
+}
+
+// best returns the best plan that uses an index, or nil. Its collection and filter are for the caller to set.
+func (q *query) best(c *store.Collection) *Plan {
+	var best candidate
+	consider := func(p *Plan, cost float64) {
+		switch {
+		case !p.Sorted:
+			cost = cost*sortCost + 0.01
+		case q.Order != nil && q.Limit > 0:
+			cost *= limitGain
+		}
+		if best.plan == nil || cost < best.cost {
+			best = candidate{p, cost}
+		}
+	}
 	for _, x := range c.Indexes {
-		if hint != nil && x != hint {
+		if q.Hint.Index != nil && x != q.Hint.Index {
 			continue
 		}
-		p := forIndex(c, x, f, conditions, sort)
-		if hint != nil || p.better(best) {
-			best = p
+		if s := q.scan(x); s != nil {
+			if p := q.single(s); p != nil {
+				consider(p, s.cost)
+			}
 		}
 	}
-	return best
+	for _, or := range q.conjunction.Disjunctions {
+		if p, cost := q.union(c, or); p != nil {
+			consider(p, cost)
+		}
+	}
+	return best.plan
 }
 
-// Scan is the plan that looks at all documents, in their natural order or backwards.
-func Scan(c *store.Collection, f *filter.Filter, reverse bool) *Plan {
-	return &Plan{Collection: c, filter: f, Sorted: true, Reverse: reverse}
-}
-
-// better says which of two plans is likely to look at fewer documents. More fixed fields count first, then an order that
-// saves a sort, then any bound at all.
-func (p *Plan) better(q *Plan) bool {
-	if p.point != nil || q.point != nil {
-		return q.point == nil
-	}
-	if p.points != q.points {
-		return p.points > q.points
-	}
-	if p.bound != q.bound && (p.Sorted == q.Sorted || p.bound == 0 || q.bound == 0 && q.Index != nil) {
-		return p.bound > q.bound
-	}
-	if p.Sorted != q.Sorted {
-		return p.Sorted
-	}
-	return p.bound > q.bound
-}
-
-// forIndex makes the plan that uses an index as far as it goes.
-func forIndex(c *store.Collection, x *store.Index, f *filter.Filter, conditions predicates, sort *ordering.Ordering) *Plan {
-	p := &Plan{Collection: c, Index: x, filter: f}
-	prefixes := []interval{{}}
-	multikeySeen := false
-	for i, field := range x.Fields {
-		multikey := x.Multikey(i)
-		if multikey && multikeySeen {
-			break // two fields may have met the same array, and each condition another element of it
+// single makes the plan of one index; nil where it would walk the whole index for nothing.
+func (q *query) single(s *scan) *Plan {
+	p := &Plan{kind: oneScan, Sorted: q.Order == nil}
+	var branches []branch
+	if q.Order != nil {
+		if s.reverse, p.Sorted = s.gives(q.Order); !p.Sorted {
+			branches = s.split(q.Order)
 		}
-		list, ok := intervals(conditions[field.Path], multikey, x.Sparse)
-		if !ok || len(list)*len(prefixes) > maxRanges {
-			break
-		}
-		multikeySeen = multikeySeen || multikey
-		points := allPoints(list)
-		if field.Descending {
-			list = flip(list)
-		}
-		prefixes = extend(prefixes, list)
-		p.bound++
-		if !points {
-			break
-		}
-		p.points++
 	}
-	if p.bound > 0 {
-		for _, i := range prefixes {
-			p.ranges = append(p.ranges, store.Range{From: i.from, To: i.to})
-		}
-		if x.IsID() && p.points == 1 && len(prefixes) == 1 {
-			p.point = prefixes[0].from
-		}
-	} else {
-		p.ranges = []store.Range{{}}
-	}
-	p.order(sort, len(prefixes))
-	if p.bound == 0 && (x.Sparse || !p.Sorted || sort == nil) {
-		// It would walk the whole index for nothing, or miss documents that have no entry.
-		return &Plan{Collection: c, filter: f, Sorted: sort == nil}
+	switch {
+	case branches != nil:
+		p.kind, p.Sorted, p.branches = merge, true, branches
+	case s.bound == 0 && q.Hint.Index == nil && (q.Order == nil || !p.Sorted):
+		return nil
+	default:
+		p.branches = []branch{{scan: s}}
 	}
 	return p
 }
 
-// extend multiplies prefixes by the ranges of the next field. All prefixes are points.
-func extend(prefixes, list []interval) []interval {
-	out := make([]interval, 0, len(prefixes)*len(list))
-	for _, p := range prefixes {
-		for _, i := range list {
-			out = append(out, interval{from: concat(p.from, i.from), to: concat(p.from, i.to), point: i.point})
+// union makes the plan in which each branch of an $or has its own scan; nil where one has none.
+func (q *query) union(c *store.Collection, or filter.Disjunction) (*Plan, float64) {
+	unsorted := *q.Query
+	unsorted.Order, unsorted.Limit = nil, 0
+	p := &Plan{kind: union, Sorted: q.Order == nil}
+	cost := 0.0
+	for _, of := range or {
+		inner := newQuery(&unsorted, of.Within(q.conjunction))
+		branch := inner.best(c)
+		if branch == nil || len(p.branches)+len(branch.branches) > maxBranches {
+			return nil, 0
 		}
+		for _, b := range branch.branches {
+			if !slices.ContainsFunc(p.branches, b.same) {
+				p.branches = append(p.branches, b)
+				cost += b.scan.cost
+			}
+		}
+	}
+	if q.Order != nil {
+		if sorted := merged(p.branches, q.Order); sorted != nil {
+			p.kind, p.Sorted, p.branches = merge, true, sorted
+		}
+	}
+	return p, cost
+}
+
+func (b branch) same(other branch) bool { return b.scan.same(other.scan) }
+
+// merged splits all branches so that they can be merged; nil where one of them cannot.
+func merged(list []branch, order *ordering.Ordering) []branch {
+	var out []branch
+	for _, b := range list {
+		parts := b.scan.split(order)
+		if parts == nil || len(out)+len(parts) > maxMerged {
+			return nil
+		}
+		out = append(out, parts...)
 	}
 	return out
-}
-
-func concat(a, b []byte) []byte {
-	return append(append(make([]byte, 0, len(a)+len(b)), a...), b...)
-}
-
-// order finds out whether the index gives the order that is asked for, forwards or backwards. Fields that are fixed to one
-// value do not matter for the order.
-func (p *Plan) order(sort *ordering.Ordering, ranges int) {
-	if sort == nil || p.point != nil {
-		p.Sorted = true
-		return
-	}
-	if sort.Collated() {
-		return // an index orders strings by their bytes
-	}
-	fixed := 0
-	if ranges == 1 {
-		fixed = p.points
-	}
-	next, direction := 0, 0
-	isFixed := map[string]bool{}
-	for ; next < fixed; next++ {
-		isFixed[p.Index.Fields[next].Path] = true
-	}
-	for _, want := range sort.Fields() {
-		if isFixed[want.Path] {
-			continue
-		}
-		if next == len(p.Index.Fields) || p.Index.Fields[next].Path != want.Path || p.Index.Multikey(next) {
-			return
-		}
-		d := 1
-		if p.Index.Fields[next].Descending != want.Descending {
-			d = -1
-		}
-		if direction != 0 && d != direction {
-			return
-		}
-		direction = d
-		next++
-	}
-	p.Sorted, p.Reverse = true, direction < 0
 }

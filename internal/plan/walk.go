@@ -1,11 +1,9 @@
 package plan
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
-	"slices"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -17,28 +15,28 @@ import (
 type Walk struct {
 	plan    *Plan
 	view    store.View
-	ranges  []store.Range // what is left, in the direction of the walk
-	docs    *store.Docs
-	entries *store.Entries
-	seen    map[string]struct{} // keys of _id, where a document may have several entries
-	last    []byte              // key of the last document or entry
+	streams []*stream           // those that are left, in their order; the first is walked
+	waiting heap                // of a merge: the streams that stand at an entry that was not handed out
+	current *stream             // the one that gave the last document
+	seen    map[string]struct{} // keys of _id, where a document may come up several times
 	idKey   []byte
 	buf     []byte
 	looked  int
+	inOrder orderWalk
 	tail    bool // the end is only the end for now
 	ended   bool
 }
 
 // Open begins a walk of what the view has. Close ends it.
 func (p *Plan) Open(view store.View) *Walk {
-	w := &Walk{plan: p, view: view, ranges: slices.Clone(p.ranges)}
-	if p.Index == nil {
-		w.ranges = []store.Range{{}}
+	w := &Walk{plan: p, view: view}
+	multikey := false
+	for i := range p.branches {
+		b := &p.branches[i]
+		w.streams = append(w.streams, newStream(b, p))
+		multikey = multikey || b.scan.index != nil && b.scan.index.Multikey()
 	}
-	if p.Reverse {
-		slices.Reverse(w.ranges)
-	}
-	if p.Index != nil && p.Index.AnyMultikey() {
+	if multikey || len(p.branches) > 1 && p.kind != oneScan {
 		w.seen = map[string]struct{}{}
 	}
 	return w
@@ -88,16 +86,37 @@ func (w *Walk) next() (bsonraw.Doc, error) {
 	if w.ended {
 		return nil, io.EOF
 	}
-	if w.plan.point != nil {
+	switch {
+	case w.plan.kind == pointRead:
 		return w.getPoint()
-	}
-	switch x := w.plan.Index; {
-	case x == nil && w.plan.Collection.Order != nil:
+	case w.plan.kind == scanAll && w.plan.Collection.Order != nil:
 		return w.nextInOrder()
-	case x == nil || x.IsID():
-		return w.nextDoc()
 	}
-	return w.nextEntry()
+	for {
+		s, err := w.step()
+		if err != nil {
+			return nil, err
+		}
+		if s == nil {
+			w.ended = true
+			return nil, io.EOF
+		}
+		if w.current = s; w.repeated(s) {
+			continue
+		}
+		w.idKey = s.idKey()
+		if s.docs != nil {
+			return s.docs.Doc(), nil
+		}
+		doc, _, ok, err := w.view.Get(w.buf[:0], w.plan.Collection, w.idKey)
+		if err != nil {
+			return nil, err
+		}
+		if ok { // it may have gone since the walk began
+			w.buf = doc
+			return doc, nil
+		}
+	}
 }
 
 func (w *Walk) getPoint() (bsonraw.Doc, error) {
@@ -114,127 +133,93 @@ func (w *Walk) getPoint() (bsonraw.Doc, error) {
 	return doc, nil
 }
 
-func (w *Walk) nextDoc() (bsonraw.Doc, error) {
-	for {
-		if w.docs == nil {
-			if len(w.ranges) == 0 {
-				w.ended = true
-				return nil, io.EOF
-			}
-			docs, err := w.view.Docs(w.plan.Collection, w.rest(), w.plan.Reverse)
-			if err != nil {
-				return nil, err
-			}
-			if err := w.stillThere(); err != nil {
-				return nil, errors.Join(err, docs.Close())
-			}
-			w.docs = docs
-		}
-		if w.docs.Next() {
-			w.idKey = w.docs.IDKey()
-			return w.docs.Doc(), nil
-		}
-		err := w.docs.Close()
-		w.docs, w.last, w.ranges = nil, nil, w.ranges[1:]
-		if err != nil {
-			return nil, err
-		}
+// step moves to the next entry or document of the plan and returns the stream that stands at it, or nil at the end.
+func (w *Walk) step() (*stream, error) {
+	if w.plan.kind == merge {
+		return w.stepMerge()
 	}
+	for len(w.streams) > 0 {
+		s := w.streams[0]
+		ok, err := s.step(w)
+		if ok || err != nil {
+			return s, err
+		}
+		w.streams = w.streams[1:]
+	}
+	return nil, nil
 }
 
-func (w *Walk) nextEntry() (bsonraw.Doc, error) {
-	for {
-		if w.entries == nil {
-			if len(w.ranges) == 0 {
-				w.ended = true
-				return nil, io.EOF
-			}
-			entries, err := w.view.Entries(w.plan.Index, w.rest(), w.plan.Reverse)
-			if err != nil {
-				return nil, err
-			}
-			if err := w.stillThere(); err != nil {
-				return nil, errors.Join(err, entries.Close())
-			}
-			w.entries = entries
+// stepMerge moves the stream on that gave the last document, and takes the one with the least key.
+func (w *Walk) stepMerge() (*stream, error) {
+	for _, s := range w.streams { // at the beginning and after a pause: all
+		if s.isOpen() {
+			s.last = append(s.last[:0], s.key()...) // a pause may come when it stands at the next and has not given it
 		}
-		if !w.entries.Next() {
-			err := w.entries.Close()
-			w.entries, w.last, w.ranges = nil, nil, w.ranges[1:]
-			if err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if w.repeated() {
-			continue
-		}
-		w.idKey = w.entries.IDKey()
-		doc, _, ok, err := w.view.Get(w.buf[:0], w.plan.Collection, w.idKey)
+		ok, err := s.step(w)
 		if err != nil {
 			return nil, err
 		}
-		if ok { // it may have gone since the walk began
-			w.buf = doc
-			return doc, nil
+		if ok {
+			w.waiting.push(s)
 		}
 	}
+	w.streams = w.streams[:0]
+	if len(w.waiting) == 0 {
+		return nil, nil
+	}
+	s := w.waiting.pop()
+	w.streams = append(w.streams, s)
+	return s, nil
 }
 
 // stillThere checks, after a view of the store was opened, that the view had what the plan is made for.
-func (w *Walk) stillThere() error {
+func (w *Walk) stillThere(x *store.Index) error {
 	c := w.plan.Collection
 	now := w.view.Catalog().Collection(c.DB, c.Name)
 	if now == nil || now.ID != c.ID {
 		return mongoerr.New(mongoerr.QueryPlanKilled, "collection dropped or renamed while it was read: %s", c.NS())
 	}
-	if x := w.plan.Index; x != nil && now.Index(x.Name) != x || now.Order != c.Order {
+	if now.Order != c.Order {
+		return mongoerr.New(mongoerr.QueryPlanKilled, "the order of %s changed while it was read", c.NS())
+	}
+	if x == nil || x == c.Order {
+		return nil
+	}
+	if same := now.Index(x.Name); same == nil || same.ID != x.ID {
 		return mongoerr.New(mongoerr.QueryPlanKilled, "index '%s' of %s dropped while it was read", x.Name, c.NS())
 	}
 	return nil
 }
 
-// repeated notes the current entry's document and reports whether it was there before.
-func (w *Walk) repeated() bool {
+// repeated notes the document that a stream stands at and reports whether it was there before.
+func (w *Walk) repeated(s *stream) bool {
 	if w.seen == nil {
 		return false
 	}
-	if _, ok := w.seen[string(w.entries.IDKey())]; ok {
+	if _, ok := w.seen[string(s.idKey())]; ok {
 		return true
 	}
-	w.seen[string(w.entries.IDKey())] = struct{}{}
+	w.seen[string(s.idKey())] = struct{}{}
 	return false
-}
-
-// rest returns the first range less what was walked of it before a pause.
-func (w *Walk) rest() store.Range {
-	r := w.ranges[0]
-	if w.last == nil {
-		return r
-	}
-	if w.plan.Reverse {
-		r.To = w.last
-	} else {
-		r.From = append(w.last, 0)
-	}
-	return r
 }
 
 // Pause lets go of what the walk holds. The next Next goes on.
 func (w *Walk) Pause() error {
-	switch {
-	case w.docs != nil:
-		w.last = bytes.Clone(w.docs.IDKey())
-		err := w.docs.Close()
-		w.docs = nil
-		return err
-	case w.entries != nil:
-		w.last = bytes.Clone(w.entries.Key())
-		err := w.entries.Close()
-		w.entries = nil
-		return err
+	if s := w.current; s != nil && s.isOpen() {
+		s.remember()
 	}
-	return nil
+	w.current = nil
+	var err error
+	for _, s := range w.streams {
+		err = errors.Join(err, s.close())
+	}
+	// Streams of a merge that wait step again to where they stood.
+	for _, s := range w.waiting {
+		err = errors.Join(err, s.close())
+	}
+	w.streams = append(w.streams, w.waiting...)
+	w.waiting = w.waiting[:0]
+	return errors.Join(err, w.inOrder.close())
 }
 
 // Close ends the walk.

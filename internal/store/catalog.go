@@ -143,7 +143,7 @@ func (c *Collection) record() []byte {
 	return bsonraw.EndDoc(dst, at)
 }
 
-func parseCollection(id uint32, record bsonraw.Doc) (*Collection, error) {
+func parseCollection(id uint32, record bsonraw.Doc, compile compiler) (*Collection, error) {
 	c := &Collection{ID: id, Shared: &Shared{}}
 	var indexes bsonraw.Doc
 	for it := record.Iter(); it.Next(); {
@@ -166,7 +166,7 @@ func parseCollection(id uint32, record bsonraw.Doc) (*Collection, error) {
 	for it := indexes.Iter(); it.Next(); {
 		entry := it.Value().Doc()
 		xid, _ := entry.Lookup("id").AsInt64()
-		x, err := NewIndex(entry.Lookup("spec").Doc().Clone())
+		x, err := compile.index(entry.Lookup("spec").Doc().Clone())
 		if err != nil {
 			return nil, err
 		}
@@ -183,7 +183,7 @@ func parseCollection(id uint32, record bsonraw.Doc) (*Collection, error) {
 func (s *Store) loadCatalog() error {
 	catalog := &Catalog{byNS: map[string]*Collection{}}
 	err := s.each(kindCatalog, func(key, value []byte) error {
-		c, err := parseCollection(binary.BigEndian.Uint32(key[1:]), value)
+		c, err := parseCollection(binary.BigEndian.Uint32(key[1:]), value, s.compile)
 		if err != nil {
 			return err
 		}
@@ -200,18 +200,14 @@ func (s *Store) loadCatalog() error {
 	if err != nil {
 		return err
 	}
-	multikey := map[uint32]uint64{}
-	err = s.each(kindMultikey, func(key, value []byte) error {
-		multikey[binary.BigEndian.Uint32(key[1:])] = binary.BigEndian.Uint64(value)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
+	indexes := map[uint32]*Index{}
 	for _, c := range catalog.byNS {
 		for _, x := range c.Indexes {
-			x.multikey.Store(multikey[x.ID])
+			indexes[x.ID] = x
 		}
+	}
+	if err := s.loadMultikeys(indexes); err != nil {
+		return err
 	}
 	if err := s.loadViews(catalog); err != nil {
 		return err

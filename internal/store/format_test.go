@@ -65,7 +65,7 @@ func TestEveryFormatOpens(t *testing.T) {
 
 func checkFixture(t *testing.T, s *Store) {
 	c := s.Catalog().Collection("db", "c")
-	if c == nil || c.Index("a_1") == nil || !c.Index("a_1").Multikey(0) {
+	if c == nil || c.Index("a_1") == nil || !c.Index("a_1").Multikey() {
 		t.Fatal("the collection or its index is gone")
 	}
 	docs, err := s.Docs(c, Range{}, false)

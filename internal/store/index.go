@@ -3,11 +3,10 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -21,13 +20,13 @@ type Index struct {
 	Key       bsonraw.Doc // the key pattern
 	Unique    bool
 	Sparse    bool
-	Clustered bool // the one on _id of a clustered collection
+	Hidden    bool       // plans do not use it
+	Clustered bool       // the one on _id of a clustered collection
+	Rules     IndexRules // nil: it has all documents, and orders strings by their bytes
 	Fields    []IndexField
 
-	// multikey has a bit for each field whose path has ever met an array. It is set before the commit that makes it so, and
-	// never taken back: a plan that takes an index for multikey is slower, never wrong.
-	multikey atomic.Uint64
-	walks    sync.Pool // of *bsonraw.KeyWalk over the fields
+	arrays []atomic.Uint64 // by field; see multikey.go
+	walks  sync.Pool       // of *bsonraw.KeyWalk over the fields
 }
 
 // IndexField is one field of a key pattern.
@@ -36,8 +35,34 @@ type IndexField struct {
 	Descending bool
 }
 
-// NewIndex makes an index from its specification, which the caller has checked.
-func NewIndex(spec bsonraw.Doc) (*Index, error) {
+// IndexRules are what only the query language can say of an index. They are immutable and may be used concurrently.
+type IndexRules interface {
+	// Has reports whether the index has entries of a document.
+	Has(doc bsonraw.Doc) (bool, error)
+	// AppendKey appends the key of a value of a document, descending or not.
+	AppendKey(dst []byte, v bsonraw.Value, descending bool) []byte
+}
+
+// ruled are the fields of a specification that make rules.
+var ruled = []string{"collation", "partialFilterExpression"}
+
+// compiler makes the rules of indexes; nil refuses those that have some.
+type compiler func(spec bsonraw.Doc) (IndexRules, error)
+
+// index makes an index from its specification, which was checked before.
+func (c compiler) index(spec bsonraw.Doc) (*Index, error) {
+	x, err := parseIndex(spec)
+	if err != nil || !slices.ContainsFunc(ruled, func(name string) bool { return !spec.Lookup(name).IsMissing() }) {
+		return x, err
+	}
+	if c == nil {
+		return nil, fmt.Errorf("index %q: the store was opened without a compiler for its rules: %s", x.Name, spec.Shell())
+	}
+	x.Rules, err = c(spec)
+	return x, err
+}
+
+func parseIndex(spec bsonraw.Doc) (*Index, error) {
 	x := &Index{Spec: spec}
 	for it := spec.Iter(); it.Next(); {
 		switch v := it.Value(); string(it.Key()) {
@@ -51,6 +76,8 @@ func NewIndex(spec bsonraw.Doc) (*Index, error) {
 			x.Sparse = v.Truthy()
 		case "clustered":
 			x.Clustered = v.Truthy()
+		case "hidden":
+			x.Hidden = v.Truthy()
 		}
 	}
 	var paths []bsonraw.Path
@@ -64,6 +91,7 @@ func NewIndex(spec bsonraw.Doc) (*Index, error) {
 		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "index specification needs a name and a key: %d bytes", len(spec))
 	}
 	x.Unique = x.Unique || x.IsID()
+	x.arrays = make([]atomic.Uint64, len(paths))
 	x.walks.New = func() any { return bsonraw.NewKeyWalk(paths) }
 	return x, nil
 }
@@ -71,19 +99,13 @@ func NewIndex(spec bsonraw.Doc) (*Index, error) {
 // IsID reports whether this is the index on _id, which has no entries: documents are stored in its order.
 func (x *Index) IsID() bool { return x.Name == "_id_" || x.Clustered }
 
-// Multikey reports whether field i may have several entries a document.
-func (x *Index) Multikey(i int) bool { return x.multikey.Load()&(1<<i) != 0 }
-
-// AnyMultikey reports whether a document may have several entries.
-func (x *Index) AnyMultikey() bool { return x.multikey.Load() != 0 }
-
 // MaxIndexFields is how many fields a compound index may have, as in MongoDB.
 const MaxIndexFields = 32
 
 // indexKeys are the entries of one document in one index: the keys of its values, each without the index's prefix.
 type indexKeys struct {
-	keys     [][]byte
-	multikey uint64
+	keys   [][]byte
+	arrays []uint64 // by field, where the document has arrays that the index does not know of; otherwise nil
 }
 
 // keysOf computes the entries of a document. Two fields may not both run into different arrays (171).
@@ -95,13 +117,18 @@ func (x *Index) keysOf(doc bsonraw.Doc) (indexKeys, error) {
 		}
 		return nil
 	})
-	out.multikey = arrays
+	out.arrays = arrays
 	return out, err
 }
 
-// tuples calls visit with the values of each entry of a document, and returns which fields have met arrays, in this document or
-// in one before.
-func (x *Index) tuples(doc bsonraw.Doc, visit func([]bsonraw.Value) error) (arrays uint64, err error) {
+// tuples calls visit with the values of each entry of a document, and returns which parts of the fields' paths have led to
+// arrays, nil if the index knows them all.
+func (x *Index) tuples(doc bsonraw.Doc, visit func([]bsonraw.Value) error) (arrays []uint64, err error) {
+	if x.Rules != nil {
+		if has, err := x.Rules.Has(doc); err != nil || !has {
+			return nil, err
+		}
+	}
 	walk := x.walks.Get().(*bsonraw.KeyWalk)
 	defer x.walks.Put(walk)
 	err = walk.Each(doc, func(values []bsonraw.Value) error {
@@ -118,7 +145,7 @@ func (x *Index) tuples(doc bsonraw.Doc, visit func([]bsonraw.Value) error) (arra
 	case errors.As(err, &ambiguous):
 		err = mongoerr.New(ambiguousIndexField, "%v", ambiguous)
 	}
-	return walk.Arrays(), err
+	return x.unknown(walk.Arrays()), err
 }
 
 // The codes of documents that an index cannot hold.
@@ -133,14 +160,16 @@ func (x *Index) appendTuple(dst []byte, values []bsonraw.Value) []byte {
 		if v.IsMissing() {
 			v = bsonraw.NullValue
 		}
-		dst = AppendIndexValue(dst, v, x.Fields[i].Descending)
+		dst = x.appendValue(dst, v, x.Fields[i].Descending)
 	}
 	return dst
 }
 
-// AppendIndexValue appends one value to an index key, in the field's direction.
-func AppendIndexValue(dst []byte, v bsonraw.Value, descending bool) []byte {
-	if descending {
+func (x *Index) appendValue(dst []byte, v bsonraw.Value, descending bool) []byte {
+	switch {
+	case x.Rules != nil:
+		return x.Rules.AppendKey(dst, v, descending)
+	case descending:
 		return bsonraw.AppendKeyDescending(dst, v)
 	}
 	return bsonraw.AppendKey(dst, v)
@@ -157,22 +186,4 @@ func (x *Index) entryKey(dst, values, idKey []byte) []byte {
 func splitEntry(key, value []byte) (values, idKey []byte) {
 	n := int(binary.BigEndian.Uint32(value))
 	return key[5 : len(key)-n], key[len(key)-n:]
-}
-
-// setMultikey adds to the fields that have met arrays. The mark comes before the write that makes it so and is not part of it:
-// it may stay when that write is dropped, and must not be lost when another one relies on it.
-func (x *Index) setMultikey(s *Store, bits uint64) error {
-	s.multikey.Lock()
-	defer s.multikey.Unlock()
-	known := x.multikey.Load()
-	if bits&^known == 0 {
-		return nil
-	}
-	value := binary.BigEndian.AppendUint64(nil, known|bits)
-	if err := s.db.Set(numberedKey(kindMultikey, x.ID), value, pebble.NoSync); err != nil {
-		s.failed.set(err)
-		return s.failed.get()
-	}
-	x.multikey.Store(known | bits)
-	return nil
 }

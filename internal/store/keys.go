@@ -13,7 +13,7 @@ import (
 //	document  collection id (4) key of _id     -> commit timestamp (8), document
 //	place     collection id (4) key of _id     -> in a capped collection: timestamp of the insert (8)
 //	index     id of the index (4) keys of the values, key of _id -> length of the key of _id (4)
-//	multikey  id of the index (4)                   -> which of its fields have seen an array (8, a bit each)
+//	multikey  id of the index (4)                   -> for each field which parts of its path have led to arrays (1 + 8 a field)
 //	oplog     -                                -> floor: timestamp (8) of the oldest entry kept
 //	oplog     timestamp (8)                    -> entry, BSON
 //	mark      timestamp (8)                    -> bytes of oplog entries up to there since the mark before (8)

@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 
+	"github.com/sluicestream/sluice/internal/bsonraw"
+
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
@@ -33,6 +35,16 @@ func (ch *Change) NewID() uint32 {
 	id := ch.store.nextID
 	ch.store.nextID++
 	return id
+}
+
+// NewIndex makes an index from its specification, which the caller has checked.
+func (ch *Change) NewIndex(spec bsonraw.Doc) (*Index, error) {
+	x, err := ch.store.compile.index(spec)
+	if err != nil {
+		return nil, err
+	}
+	x.ID = ch.NewID()
+	return x, nil
 }
 
 // Put adds a collection or a new version of one. Renaming is Remove of the old name and Put with the same ID.
@@ -66,7 +78,7 @@ func (ch *Change) Drop(c *Collection) error {
 
 // DropIndex deletes an index's entries. Taking it out of the collection is a Put.
 func (ch *Change) DropIndex(x *Index) error {
-	if err := ch.batch.Delete(numberedKey(kindMultikey, x.ID), nil); err != nil {
+	if err := ch.deleteAll(kindMultikey, x.ID); err != nil {
 		return err
 	}
 	return ch.deleteAll(kindIndex, x.ID)
@@ -94,7 +106,7 @@ func (ch *Change) BuildIndex(c *Collection, x *Index) error {
 			err = ch.indexEntries(x, docs.IDKey(), nil, keys.keys)
 		}
 		if err == nil {
-			err = ch.markMultikey(x, keys.multikey)
+			err = ch.markMultikey(x, keys.arrays)
 		}
 		if err != nil {
 			_ = docs.Close() // the first error is the one that tells

@@ -29,6 +29,9 @@ type Config struct {
 	TailBytes     int64         // newest oplog entries in memory; 0: 64 MiB
 	CacheBytes    int64         // Pebble's block cache; 0: 64 MiB
 	Logger        *slog.Logger
+
+	// IndexRules compiles what the specification of an index says in the query language; nil refuses such indexes.
+	IndexRules func(spec bsonraw.Doc) (IndexRules, error)
 }
 
 // Store is an open store. Its methods may be called from any goroutine.
@@ -43,6 +46,7 @@ type Store struct {
 	ddl     sync.Mutex // one change of the schema at a time
 	catalog atomic.Pointer[Catalog]
 	nextID  uint32 // of the next collection or index; guarded by ddl
+	compile compiler
 
 	multikey   sync.Mutex // one new mark of an index at a time
 	commit     committer
@@ -62,7 +66,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := &Store{reader: reader{failed: newFailure(cfg.Logger)}, latches: newLatches()}
+	s := &Store{reader: reader{failed: newFailure(cfg.Logger)}, latches: newLatches(), compile: cfg.IndexRules}
 	if err := s.openPebble(cfg); err != nil {
 		return nil, fmt.Errorf("open store %q: %w", cfg.Dir, err)
 	}

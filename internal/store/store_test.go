@@ -41,11 +41,10 @@ func collection(tb testing.TB, s *Store, name string, specs ...bsonraw.Doc) *Col
 	c := &Collection{ID: ch.NewID(), DB: "db", Name: name, Options: bsonraw.Empty, Shared: &Shared{}}
 	binary.BigEndian.PutUint32(c.UUID[:], c.ID)
 	for _, spec := range append([]bsonraw.Doc{indexSpec("_id_", "_id", false)}, specs...) {
-		x, err := NewIndex(spec)
+		x, err := ch.NewIndex(spec)
 		if err != nil {
 			tb.Fatal(err)
 		}
-		x.ID = ch.NewID()
 		c.Indexes = append(c.Indexes, x)
 	}
 	if err := ch.Put(c); err != nil {
@@ -161,7 +160,7 @@ func TestReopenedStoreHasEverythingAndGoesOnInTime(t *testing.T) {
 	}
 	s = open(t, Config{Dir: dir})
 	c = s.Catalog().Collection("db", "c")
-	if c == nil || !c.Index("a_1").Multikey(0) {
+	if c == nil || !c.Index("a_1").Multikey() {
 		t.Fatalf("catalog lost the collection, its index or that it is multikey: %+v", c)
 	}
 	if err := s.CheckUnique(c, []byte("other"), doc("_id", 9, "a", 3)); !mongoerr.Is(err, mongoerr.DuplicateKey) {

@@ -210,7 +210,7 @@ func (w *Write) index(c *Collection, idKey []byte, old, doc bsonraw.Doc) error {
 		if err := w.indexEntries(x, idKey, before[i].keys, now[i].keys); err != nil {
 			return err
 		}
-		if err := w.markMultikey(x, now[i].multikey); err != nil {
+		if err := w.markMultikey(x, now[i].arrays); err != nil {
 			return err
 		}
 	}
@@ -256,14 +256,6 @@ func (w *Write) indexEntries(x *Index, idKey []byte, before, now [][]byte) error
 		}
 	}
 	return nil
-}
-
-// markMultikey records that fields of the index have met arrays.
-func (w *Write) markMultikey(x *Index, bits uint64) error {
-	if bits&^x.multikey.Load() == 0 {
-		return nil
-	}
-	return x.setMultikey(w.store, bits)
 }
 
 func containsKey(keys [][]byte, k []byte) bool {

@@ -67,7 +67,7 @@ func TestStagesMoveToWhereTheyDoLess(t *testing.T) {
 func TestWhatAPlannerTakesOver(t *testing.T) {
 	t.Parallel()
 	p := mustCompile(t, `[{"$match": {"a": {"$gt": 1}}}, {"$sort": {"a": 1}}, {"$skip": 1}, {"$limit": 2}]`, testOptions)
-	if p.LeadingFilter() == nil || len(p.LeadingFilter().Conjuncts()) != 1 {
+	if p.LeadingFilter() == nil || len(p.LeadingFilter().Conjunction().Predicates) != 1 {
 		t.Fatal("the leading filter is not there")
 	}
 	o, limit := p.LeadingOrdering()

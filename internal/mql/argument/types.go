@@ -11,8 +11,8 @@ type Types [256]bool
 // Has reports whether a type is in the set.
 func (x *Types) Has(t bsonraw.Type) bool { return x[t] }
 
-// everyType lists the types that have a name.
-var everyType = []bsonraw.Type{
+// EveryType lists the types that have a name.
+var EveryType = []bsonraw.Type{
 	bsonraw.TypeDouble, bsonraw.TypeString, bsonraw.TypeDocument, bsonraw.TypeArray, bsonraw.TypeBinary, bsonraw.TypeUndefined,
 	bsonraw.TypeObjectID, bsonraw.TypeBool, bsonraw.TypeDate, bsonraw.TypeNull, bsonraw.TypeRegex, bsonraw.TypeDBPointer,
 	bsonraw.TypeJavaScript, bsonraw.TypeSymbol, bsonraw.TypeCodeScope, bsonraw.TypeInt32, bsonraw.TypeTimestamp,
@@ -39,7 +39,7 @@ func (x *Types) AddName(name string) error {
 	case "missing":
 		return mongoerr.New(mongoerr.BadValue, "'missing' is not a legal type name. To query for non-existence of a field, use {$exists:false}.")
 	}
-	for _, t := range everyType {
+	for _, t := range EveryType {
 		if t.Name() == name {
 			x[t] = true
 			return nil
@@ -50,7 +50,7 @@ func (x *Types) AddName(name string) error {
 
 // AddNumbers adds the types of numbers.
 func (x *Types) AddNumbers() {
-	for _, t := range everyType {
+	for _, t := range EveryType {
 		x[t] = x[t] || t.IsNumber()
 	}
 }
@@ -60,7 +60,7 @@ func (x *Types) addCode(v bsonraw.Value) error {
 	if f == 0 {
 		return mongoerr.New(mongoerr.BadValue, "Invalid numerical type code: 0. Instead use {$exists:false}.")
 	}
-	for _, t := range everyType {
+	for _, t := range EveryType {
 		code := float64(t)
 		if t == bsonraw.TypeMinKey {
 			code = -1

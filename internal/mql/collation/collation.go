@@ -38,15 +38,24 @@ func (c *Collation) Equal(a, b bsonraw.Value) bool {
 
 // Matters reports whether a comparison with v may come out otherwise than without a collation: when v is a string, or a document
 // or array that holds one.
-func (c *Collation) Matters(v bsonraw.Value) bool { return c != nil && holdsText(v) }
+func (c *Collation) Matters(v bsonraw.Value) bool { return c != nil && HoldsText(v) }
 
-func holdsText(v bsonraw.Value) bool {
+// Same reports whether two collations order everything alike by what they say.
+func (c *Collation) Same(other *Collation) bool {
+	if c == nil || other == nil {
+		return c == other
+	}
+	return c.spec == other.spec
+}
+
+// HoldsText reports whether v is a string, or a document or array that holds one.
+func HoldsText(v bsonraw.Value) bool {
 	switch v.Type {
 	case bsonraw.TypeString, bsonraw.TypeSymbol:
 		return true
 	case bsonraw.TypeDocument, bsonraw.TypeArray:
 		for it := v.Doc().Iter(); it.Next(); {
-			if holdsText(it.Value()) {
+			if HoldsText(it.Value()) {
 				return true
 			}
 		}

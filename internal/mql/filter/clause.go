@@ -53,7 +53,8 @@ type clause struct {
 	children []*clause    // of $and, $or, $nor, $not and $elemMatch
 	test     test         // of conditions on one value
 	value    bsonraw.Value
-	values   []bsonraw.Value      // of In: in order, without duplicates; nil when there are regular expressions among them
+	values   []bsonraw.Value      // of In: in order, without duplicates
+	patterns []*clause            // of In: the regular expressions among its members
 	by       *collation.Collation // of comparisons: how strings compare
 	run      node                 // of conditions on the whole document that have neither children nor a test: $expr, $sampleRate
 	said     said

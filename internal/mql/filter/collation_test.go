@@ -34,25 +34,42 @@ func bytesOf(t *testing.T, d bson.D) bsonraw.Doc {
 	return b
 }
 
-// TestCollatedConjuncts holds back from planners what an index on bytes would answer wrongly.
-func TestCollatedConjuncts(t *testing.T) {
+// TestCollatedPredicates holds back from planners what an index in another order of strings would answer wrongly.
+func TestCollatedPredicates(t *testing.T) {
 	t.Parallel()
+	other, err := collation.Parse(bytesOf(t, bson.D{{Key: "locale", Value: "en"}}), "collation")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		query bson.D
-		want  int
+		want  int // predicates that an index by another collation can use
 	}{
 		{bson.D{{Key: "a", Value: "x"}}, 0},
 		{bson.D{{Key: "a", Value: bson.D{{Key: "$gt", Value: "x"}}}}, 0},
+		{bson.D{{Key: "a", Value: bson.D{{Key: "$ne", Value: "x"}}}}, 0},
 		{bson.D{{Key: "a", Value: bson.D{{Key: "$in", Value: bson.A{1, "x"}}}}}, 0},
 		{bson.D{{Key: "a", Value: bson.D{{Key: "$in", Value: bson.A{1, 2}}}}}, 1},
 		{bson.D{{Key: "a", Value: bson.D{{Key: "k", Value: bson.A{"x"}}}}}, 0},
 		{bson.D{{Key: "a", Value: bson.D{{Key: "k", Value: 1}}}}, 1},
+		{bson.D{{Key: "a", Value: bson.D{{Key: "$type", Value: "string"}}}}, 1},
+		{bson.D{{Key: "a", Value: bson.Regex{Pattern: "^x"}}}, 1},
 		{bson.D{{Key: "a", Value: "x"}, {Key: "b", Value: 5}}, 1},
 		{bson.D{{Key: "$or", Value: bson.A{bson.D{{Key: "a", Value: "x"}}, bson.D{{Key: "a", Value: "y"}}}}}, 0},
 		{bson.D{{Key: "a", Value: bson.D{{Key: "$elemMatch", Value: bson.D{{Key: "s", Value: "x"}, {Key: "n", Value: 1}}}}}}, 1},
 	} {
-		if got := collated(t, test.query).Conjuncts(); len(got) != test.want {
-			t.Errorf("Conjuncts of %v = %v, want %d", test.query, got, test.want)
+		f := collated(t, test.query)
+		got := 0
+		for _, p := range f.Conjunction().Predicates {
+			if _, ok := p.Ranges(f.Collation()); !ok {
+				t.Errorf("%v: an index of its own collation does not help", test.query)
+			}
+			if _, ok := p.Ranges(other); ok {
+				got++
+			}
+		}
+		if got != test.want {
+			t.Errorf("%v has %d predicates for an index of another collation, want %d", test.query, got, test.want)
 		}
 	}
 }

@@ -2,44 +2,56 @@ package filter
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
-	"github.com/sluicestream/sluice/internal/mql/argument"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 )
 
 // Predicate is a condition that an index can help with. Its promise is this: in an index on Path that holds, for each document,
 // one key for every element of the arrays on the way (and at the end) of Path, null where there is nothing, and undefined for
-// an empty array at the end, each document that the filter takes has at least one key that satisfies the predicate. It follows:
+// an empty array at the end, each document that the filter takes has at least one key in the predicate's ranges. It follows:
 //
 //   - A predicate never excludes a document wrongly, but it may let others through: whoever plans with it runs the filter over
-//     what the index gives.
-//   - Where some document has several keys (a multikey index), two predicates on one path may be met by different keys. Their
-//     ranges must not be intersected then; one of them is to be chosen. Without such documents they may.
-//   - The same holds for predicates on two fields of a compound index that lead through one array.
-//   - Eq with null, and In with null among the values, are met by keys null and undefined both, and by documents that have no
-//     such field: an index that leaves those out does not help. See MatchesMissing.
-//   - Ranges lie within the class of Value (numbers of all types are one class), NaN excluded. Value is never null, MinKey,
-//     MaxKey, NaN, undefined or an array in a range, and never an array or undefined otherwise.
-//   - Exists has no Value; each key will do. It tells that an index that leaves out documents without the field has all
-//     documents that matter.
+//     what the index gives, unless Exact says that it need not be.
+//   - Where documents have several keys, two predicates may be met by different ones. Their ranges must not be intersected
+//     then, nor stand side by side in a compound index, unless the filter asks them of the same element: see SameElement.
+//   - An index that leaves out documents without the field does not help where MatchesMissing is set.
 //
-// Comparisons with strings under a collation are not among the predicates: indexes order strings by their bytes. Nor are
-// paths with array positions: filters and indexes read them differently.
+// Paths with array positions are not among the predicates: filters and indexes read them differently.
 type Predicate struct {
-	Path   string
-	Op     Op              // Eq, In, Lt, Lte, Gt, Gte or Exists
-	Value  bsonraw.Value   // of Eq, Lt, Lte, Gt and Gte
-	Values []bsonraw.Value // of In: one or more, in order, without duplicates
+	Path           string
+	MatchesMissing bool // a document without the field may be taken
+	// Exact says that a document with a single key is taken exactly when the key is in the ranges.
+	Exact bool
+
+	ranges  []Range
+	loose   []Range              // what holds whatever the order of strings; nil: the ranges, if text does not forbid it
+	text    bool                 // the ranges begin or end with strings
+	by      *collation.Collation // which compares them
+	clause  *clause
+	element []element
 }
 
-// MatchesMissing reports whether a document without the field satisfies the predicate.
-func (p Predicate) MatchesMissing() bool {
-	switch p.Op {
-	case Eq:
-		return p.Value.Type == bsonraw.TypeNull
-	case In:
-		for _, v := range p.Values {
-			if v.Type == bsonraw.TypeNull {
+// element says that a predicate is asked of one element of an array: $elemMatch. depth is how many parts of the path lead to
+// the array.
+type element struct{ id, depth int }
+
+// Ranges returns where the keys lie in an index that orders strings by a collation, in order and apart from each other; ok is
+// false when such an index does not help.
+func (p Predicate) Ranges(by *collation.Collation) (list []Range, ok bool) {
+	if !p.text || p.by.Same(by) {
+		return p.ranges, true
+	}
+	return p.loose, p.loose != nil
+}
+
+// SameElement reports whether both predicates are asked of the same element of the array that the first depth parts of their
+// paths lead to.
+func (p Predicate) SameElement(q Predicate, depth int) bool {
+	for _, one := range p.element {
+		for _, other := range q.element {
+			if one == other && one.depth == depth {
 				return true
 			}
 		}
@@ -47,81 +59,170 @@ func (p Predicate) MatchesMissing() bool {
 	return false
 }
 
-// Conjuncts returns the predicates that every document must satisfy for the filter to take it, in no special order. They come
-// from the filter's conjunction, with $and, $all and $elemMatch opened; $or, $nor, $not, $ne and the like give none.
-func (f *Filter) Conjuncts() []Predicate {
-	return appendPredicates(nil, "", f.clause)
+// Conjunction is a filter, or a branch of an $or in it, in the eyes of a planner: what must all hold for a document to be taken.
+// What is in neither list gives an index no hold.
+type Conjunction struct {
+	Predicates   []Predicate
+	Disjunctions []Disjunction
+
+	clauses []*clause
 }
 
-func appendPredicates(dst []Predicate, prefix string, c *clause) []Predicate {
+// Disjunction is an $or: one of its branches must hold.
+type Disjunction []*Conjunction
+
+// Conjunction returns the filter's conjunction, with $and, $all and $elemMatch opened.
+func (f *Filter) Conjunction() *Conjunction {
+	var r planReader
+	return r.conjunction(f.clause)
+}
+
+// Within returns a branch together with what holds whatever the branch.
+func (c *Conjunction) Within(outer *Conjunction) *Conjunction {
+	return &Conjunction{
+		Predicates:   slices.Concat(c.Predicates, outer.Predicates),
+		Disjunctions: c.Disjunctions,
+		clauses:      slices.Concat(c.clauses, outer.clauses),
+	}
+}
+
+// planReader reads clauses for planners. It numbers the $elemMatch that it meets.
+type planReader struct{ elements int }
+
+func (r *planReader) conjunction(c *clause) *Conjunction {
+	out := &Conjunction{clauses: []*clause{c}}
+	if c.op == opAnd {
+		out.clauses = c.children
+	}
+	for _, one := range out.clauses {
+		if one.op != opOr {
+			out.Predicates = r.predicates(out.Predicates, place{}, one)
+			continue
+		}
+		var or Disjunction
+		for _, branch := range one.children {
+			or = append(or, r.conjunction(branch))
+		}
+		out.Disjunctions = append(out.Disjunctions, or)
+	}
+	return out
+}
+
+// place is where in a document a clause applies: in it, or in the elements of arrays in it.
+type place struct {
+	path    string // of the array, with a dot behind; empty for the document itself
+	element []element
+}
+
+func (r *planReader) predicates(dst []Predicate, at place, c *clause) []Predicate {
 	switch c.op {
 	case opAnd:
 		for _, child := range c.children {
-			dst = appendPredicates(dst, prefix, child)
+			dst = r.predicates(dst, at, child)
 		}
 		return dst
 	case opElemMatchObject:
 		if c.path.HasIndex() {
 			return dst
 		}
-		return appendPredicates(dst, prefix+c.path.String()+".", c.children[0])
+		return r.predicates(dst, r.enter(at, c.path), c.children[0])
 	case opElemMatchValue:
-		return appendElementPredicates(dst, prefix, c)
+		return r.elementPredicates(dst, at, c)
+	case opNot:
+		if c.children[0].op == opOr { // $nor: none of them
+			for _, child := range c.children[0].children {
+				dst = appendPredicate(dst, at, child.path, negation(child))
+			}
+			return dst
+		}
+		return appendPredicate(dst, at, c.children[0].path, c)
 	}
-	return c.appendPredicate(dst, prefix, c.path)
+	return appendPredicate(dst, at, c.path, c)
 }
 
-// appendElementPredicates opens $elemMatch with operators. A further $elemMatch in it is about arrays in arrays, which have no
+// enter is the place in the elements of an array.
+func (r *planReader) enter(at place, path bsonraw.Path) place {
+	r.elements++
+	one := element{r.elements, strings.Count(at.path, ".") + path.Len()}
+	return place{path: at.path + path.String() + ".", element: append(at.element[:len(at.element):len(at.element)], one)}
+}
+
+// elementPredicates opens $elemMatch with operators. A further $elemMatch in it is about arrays in arrays, which have no
 // keys of their own.
-func appendElementPredicates(dst []Predicate, prefix string, c *clause) []Predicate {
+func (r *planReader) elementPredicates(dst []Predicate, at place, c *clause) []Predicate {
 	inner := []*clause{c.children[0]}
 	if inner[0].op == opAnd {
 		inner = inner[0].children
 	}
+	in := r.enter(at, c.path)
+	in.path = at.path
 	for _, one := range inner {
-		dst = one.appendPredicate(dst, prefix, c.path)
+		n := len(dst)
+		dst = appendPredicate(dst, in, c.path, one)
+		if len(dst) > n {
+			dst[n].Exact = false // there must be an array, which its only key does not tell
+		}
 	}
 	return dst
 }
 
-func (c *clause) appendPredicate(dst []Predicate, prefix string, path bsonraw.Path) []Predicate {
-	p, ok := c.predicate()
-	if !ok || path.HasIndex() {
+func appendPredicate(dst []Predicate, at place, path bsonraw.Path, c *clause) []Predicate {
+	if path.HasIndex() || path.Len() == 0 {
 		return dst
 	}
-	p.Path = prefix + path.String()
+	p, ok := newPredicate(c)
+	if !ok {
+		return dst
+	}
+	p.Path, p.element = at.path+path.String(), at.element
+	if c.op == opNot && strings.Contains(p.Path, ".") {
+		// An array without elements on the way has no value at all, and the key null: what is demanded of no value holds.
+		if holdsNull(c.children[0]) {
+			return dst
+		}
+		p.MatchesMissing, p.Exact = true, false
+	}
 	return append(dst, p)
 }
 
-func (c *clause) predicate() (p Predicate, ok bool) {
-	if slices.ContainsFunc(c.values, c.by.Matters) || c.by.Matters(c.value) {
+// newPredicate makes what a clause asks of the values that its path leads to.
+func newPredicate(c *clause) (p Predicate, ok bool) {
+	p = Predicate{clause: c, by: c.by}
+	if c.op == opNot {
+		return p.negate(c.children[0])
+	}
+	if c.test == nil || !p.read(c) {
 		return p, false
 	}
-	switch c.op {
-	case Eq:
-		return Predicate{Op: Eq, Value: c.value}, c.value.Type != bsonraw.TypeArray
-	case Lt, Lte, Gt, Gte:
-		return c.rangePredicate()
-	case Exists:
-		return Predicate{Op: Exists}, true
-	case In:
-		for _, v := range c.values {
-			if v.Type == bsonraw.TypeArray {
-				return p, false
-			}
-		}
-		return Predicate{Op: In, Values: c.values}, len(c.values) > 0
-	}
-	return p, false
+	p.MatchesMissing = c.test.holds(bsonraw.Value{})
+	return p, true
 }
 
-func (c *clause) rangePredicate() (p Predicate, ok bool) {
-	switch t := c.value.Type; {
-	case t == bsonraw.TypeMinKey, t == bsonraw.TypeMaxKey, t == bsonraw.TypeArray:
-		return p, false
-	case t == bsonraw.TypeNull, argument.IsNaN(c.value):
-		// At most or at least null means null, and NaN likewise; below and above them is nothing.
-		return Predicate{Op: Eq, Value: c.value}, c.op == Lte || c.op == Gte
+// negate makes the predicate of a negation. No key of a document that it takes is one that its clause holds for.
+func (p *Predicate) negate(c *clause) (_ Predicate, ok bool) {
+	p.by = c.by
+	switch c.op {
+	case Exists:
+		p.ranges, p.MatchesMissing = []Range{pointRange(bsonraw.NullValue)}, true
+		return *p, true
+	case Eq, In, Lt, Lte, Gt, Gte:
+	default:
+		return *p, false
 	}
-	return Predicate{Op: c.op, Value: c.value}, true
+	if len(c.patterns) > 0 || !provedByKeys(c.value) || slices.ContainsFunc(c.values, func(v bsonraw.Value) bool { return !provedByKeys(v) }) {
+		return *p, false
+	}
+	of := Predicate{by: c.by}
+	of.read(c)
+	if p.Exact = !holdsNull(c); !p.Exact {
+		of.ranges = without(of.ranges, bsonraw.TypeUndefined) // the key of an empty array, which is not null
+	}
+	p.ranges, p.text = complement(of.ranges), of.text
+	p.MatchesMissing = !c.test.holds(bsonraw.Value{})
+	return *p, true
+}
+
+// provedByKeys reports whether a document with a key that compares with v has a value that does.
+func provedByKeys(v bsonraw.Value) bool {
+	return v.Type != bsonraw.TypeArray && v.Type != bsonraw.TypeMinKey && v.Type != bsonraw.TypeMaxKey
 }

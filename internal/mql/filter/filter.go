@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 	"github.com/sluicestream/sluice/internal/mql/expression"
 )
 
@@ -22,6 +23,7 @@ type Filter struct {
 	clause *clause
 	parsed *clause // before it was simplified
 	run    node
+	by     *collation.Collation
 
 	// positional runs the conjuncts in the order in which MongoDB does, because the last one to find an array's element decides
 	// the position. It is built at first use: only updates with a positional operator ask for it.
@@ -42,6 +44,7 @@ func Compile(doc bsonraw.Doc, opts Options) (*Filter, error) {
 		clause:     c,
 		parsed:     parsed,
 		run:        build(c, atDocument),
+		by:         opts.Scope.Collation(),
 		positional: sync.OnceValue(func() node { return buildOrdered(c) }),
 		usesExpr:   p.usesExpr,
 	}, nil
@@ -71,6 +74,24 @@ func (f *Filter) MatchAt(doc bsonraw.Doc) (matched bool, index int, err error) {
 	return true, at, nil
 }
 
+// Collation returns how the filter compares strings.
+func (f *Filter) Collation() *collation.Collation { return f.by }
+
+// ID returns the one value that the filter demands _id to have; ok is false when it demands none, or when not only the same
+// bytes, or the same number, are equal to it.
+func (f *Filter) ID() (v bsonraw.Value, ok bool) {
+	list := []*clause{f.clause}
+	if f.clause.op == opAnd {
+		list = f.clause.children
+	}
+	for _, c := range list {
+		if c.op == Eq && c.path.String() == "_id" {
+			return c.value, c.value.Type != bsonraw.TypeArray && c.value.Type != bsonraw.TypeNull && !c.by.Matters(c.value)
+		}
+	}
+	return v, false
+}
+
 // IsEmpty reports whether the filter takes every document without looking at it.
 func (f *Filter) IsEmpty() bool { return f.clause.op == opTrue }
 
@@ -82,7 +103,7 @@ func isNever(c *clause) bool {
 	case opFalse:
 		return true
 	case In:
-		return c.values != nil && len(c.values) == 0
+		return len(c.values) == 0 && len(c.patterns) == 0
 	case opAnd:
 		return slices.ContainsFunc(c.children, isNever)
 	}

@@ -3,6 +3,7 @@ package filter_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,45 +61,39 @@ func FuzzFilter(f *testing.F) {
 	})
 }
 
-// checkPredicates holds the conjuncts to their promise: a document that matches has a key for each of them.
+// checkPredicates holds the predicates to their promise: a document that matches has a key for each of them, and one branch of
+// each disjunction whose predicates it has keys for.
 func checkPredicates(t *testing.T, f *filter.Filter, doc bsonraw.Doc) {
 	t.Helper()
-	for _, p := range f.Conjuncts() {
-		found := false
-		err := bsonraw.NewKeyWalk([]bsonraw.Path{bsonraw.NewPath(p.Path)}).Each(doc, func(values []bsonraw.Value) error {
-			found = found || satisfies(values[0], p)
-			return nil
-		})
-		if err == nil && !found {
-			t.Fatalf("%s %s %s: no key of %s satisfies it", p.Path, p.Op, p.Value.Shell(), doc.Shell())
-		}
+	if what := unmet(f.Conjunction(), doc); what != "" {
+		t.Fatalf("%s: no key of %s satisfies it", what, doc.Shell())
 	}
 }
 
-func satisfies(key bsonraw.Value, p filter.Predicate) bool {
-	if p.Op == filter.In {
-		for _, v := range p.Values {
-			if satisfies(key, filter.Predicate{Op: filter.Eq, Value: v}) {
-				return true
-			}
+// unmet names a predicate that a document has no key for.
+func unmet(c *filter.Conjunction, doc bsonraw.Doc) string {
+	for _, p := range c.Predicates {
+		found := false
+		ranges, _ := p.Ranges(nil)
+		err := bsonraw.NewKeyWalk([]bsonraw.Path{bsonraw.NewPath(p.Path)}).Each(doc, func(values []bsonraw.Value) error {
+			found = found || slices.ContainsFunc(ranges, func(r filter.Range) bool { return within(values[0], r) })
+			return nil
+		})
+		if err == nil && !found {
+			return rangesText(p)
 		}
-		return false
 	}
-	order := bsonraw.Compare(key, p.Value)
-	inClass := key.Type.Class() == p.Value.Type.Class()
-	switch p.Op {
-	case filter.Eq:
-		return order == 0 || p.Value.Type == bsonraw.TypeNull && key.Type == bsonraw.TypeUndefined
-	case filter.Lt:
-		return inClass && order < 0
-	case filter.Lte:
-		return inClass && order <= 0
-	case filter.Gt:
-		return inClass && order > 0
-	case filter.Gte:
-		return inClass && order >= 0
+	for _, or := range c.Disjunctions {
+		if !slices.ContainsFunc(or, func(branch *filter.Conjunction) bool { return unmet(branch, doc) == "" }) {
+			return "every branch of an $or"
+		}
 	}
-	return !key.IsMissing()
+	return ""
+}
+
+func within(v bsonraw.Value, r filter.Range) bool {
+	low, high := bsonraw.Compare(v, r.Low), bsonraw.Compare(v, r.High)
+	return (low > 0 || low == 0 && !r.LowOut) && (high < 0 || high == 0 && !r.HighOut)
 }
 
 // FuzzPattern translates any pattern. Nothing may panic, and what is accepted must run.

@@ -36,7 +36,7 @@ func parseIn(p *parser, c condition) (*clause, error) {
 	}
 	in := newIn(c.path, values, patterns, p.scope.Collation())
 	switch {
-	case len(in.values) == 1:
+	case len(in.values) == 1 && len(patterns) == 0:
 		return &clause{op: Eq, path: c.path, value: in.values[0], by: in.by, test: newComparison(Eq, in.values[0], in.by)}, nil
 	case len(patterns) == 1 && len(values) == 0:
 		return patterns[0], nil
@@ -48,14 +48,16 @@ func parseIn(p *parser, c condition) (*clause, error) {
 func newIn(path bsonraw.Path, values []bsonraw.Value, patterns []*clause, by *collation.Collation) *clause {
 	slices.SortStableFunc(values, by.Compare)
 	values = slices.CompactFunc(values, by.Equal)
+	in := &clause{op: In, path: path, values: values, patterns: patterns, by: by, test: newMembershipTest(values, by)}
 	if len(patterns) == 0 {
-		return &clause{op: In, path: path, values: append([]bsonraw.Value{}, values...), by: by, test: newMembershipTest(values, by)}
+		return in
 	}
-	tests := anyTest{newMembershipTest(values, by)}
+	tests := anyTest{in.test}
 	for _, pattern := range patterns {
 		tests = append(tests, pattern.test)
 	}
-	return &clause{op: In, path: path, by: by, test: tests}
+	in.test = tests
+	return in
 }
 
 func parseNin(p *parser, c condition) (*clause, error) {

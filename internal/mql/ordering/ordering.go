@@ -143,8 +143,8 @@ func Natural(spec bsonraw.Doc) (backwards, ok bool, err error) {
 // Fields returns the fields in their order; they must not be changed.
 func (o *Ordering) Fields() []Field { return o.fields }
 
-// Collated reports whether strings are ordered by a collation, and so not as in an index.
-func (o *Ordering) Collated() bool { return o.by != nil }
+// Collation returns what orders strings.
+func (o *Ordering) Collation() *collation.Collation { return o.by }
 
 // AppendKey appends the document's sort key. Keys of one ordering compare, byte by byte, as the documents sort. Of an array the
 // smallest element counts where the first field that reaches it is ascending, the largest where it is descending; an empty one

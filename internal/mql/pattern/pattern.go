@@ -36,7 +36,7 @@ func Compile(pattern, options string) (Matcher, error) {
 			}
 			var compiled *regexp.Regexp
 			if compiled, err = regexp.Compile(translated); err == nil {
-				return linearMatcher{compiled}, nil
+				return linearMatcher{compiled, literalPrefix(tree)}, nil
 			}
 		}
 	}
@@ -52,7 +52,30 @@ func compileError(pattern string, err error) error {
 	return &SyntaxError{syntaxText(err)}
 }
 
-type linearMatcher struct{ re *regexp.Regexp }
+// Prefix returns the text with which all texts begin that m matches. It may be empty.
+func Prefix(m Matcher) string {
+	switch m := m.(type) {
+	case prefixMatcher:
+		return string(m)
+	case linearMatcher:
+		return m.prefix
+	}
+	return ""
+}
+
+// literalPrefix is what stands plainly behind the beginning of the text.
+func literalPrefix(tree *syntax.Regexp) string {
+	if tree.Op != syntax.OpConcat || len(tree.Sub) < 2 || tree.Sub[0].Op != syntax.OpBeginText {
+		return ""
+	}
+	text, _ := literalText(tree.Sub[1])
+	return text
+}
+
+type linearMatcher struct {
+	re     *regexp.Regexp
+	prefix string
+}
 
 func (m linearMatcher) Match(text []byte) bool { return m.re.Match(text) }
 
