@@ -301,7 +301,7 @@ func TestTxnCreatesCollections(t *testing.T) {
 	create := func(x *Txn) *Collection {
 		ch := x.Change()
 		c := &Collection{ID: ch.NewID(), DB: "db", Name: "new", Options: bsonraw.Empty, Shared: &Shared{}}
-		index, err := NewIndex(indexSpec("_id_", "_id", false))
+		index, err := ch.NewIndex(indexSpec("_id_", "_id", false))
 		if err != nil {
 			t.Fatal(err)
 		}
