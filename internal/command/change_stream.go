@@ -52,6 +52,23 @@ func openStream(op *operation, args *aggregateArgs, argument bsonraw.Value) erro
 	return nil
 }
 
+// opensStream reports whether the command is an aggregate over a change stream, which it is before it has been looked into.
+func opensStream(op *operation) bool {
+	if op.cmd == nil || op.cmd.name != "aggregate" {
+		return false
+	}
+	pipeline := op.body.Lookup("pipeline")
+	if pipeline.Type != bsonraw.TypeArray {
+		return false
+	}
+	stages := pipeline.Doc().Iter()
+	if !stages.Next() || stages.Value().Type != bsonraw.TypeDocument {
+		return false
+	}
+	first := stages.Value().Doc().Iter()
+	return first.Next() && string(first.Key()) == "$changeStream"
+}
+
 // fill appends the events that are there.
 func (f *streamFeed) fill(op *operation, batch *bsonraw.ArrayBuilder, limit batchLimit) (bool, error) {
 	if limit.docs == 0 {

@@ -172,7 +172,7 @@ func appendLabels(op *operation, e *mongoerr.Error) {
 	} else if e != nil {
 		labels = append(append([]string(nil), e.Labels...), op.labels...)
 		switch {
-		case op.stream && e.Code.ResumableChangeStream():
+		case e.Code.ResumableChangeStream() && (op.stream || opensStream(op)):
 			labels = append(labels, mongoerr.LabelResumableChangeStream)
 		case e.Code == mongoerr.ChangeStreamFatalError || e.Code == mongoerr.ChangeStreamHistoryLost:
 			labels = append(labels, mongoerr.LabelNonResumableStream)

@@ -241,10 +241,11 @@ func (c Code) RetryableWrite() bool {
 // (transactions specification). Ends tells that the command was to end the transaction.
 func (c Code) TransientTransaction(ends bool) bool {
 	switch c {
-	case WriteConflict, LockTimeout, NoSuchTransaction, SnapshotTooOld, SnapshotUnavailable, PreparedTransactionInProgress:
+	case WriteConflict, LockTimeout, NoSuchTransaction, SnapshotTooOld, SnapshotUnavailable, PreparedTransactionInProgress,
+		StaleShardVersion, StaleEpoch, StaleConfig, 250, 272, 321, 325, 364: // the numbers are those of routers and of migrations
 		return true
 	}
-	return !ends && c.RetryableWrite()
+	return !ends && c != InternalTransactionNotSupported && c.RetryableWrite()
 }
 
 // ResumableChangeStream reports whether a change stream that failed with the code can be opened again from its token.
