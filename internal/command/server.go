@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/pattern"
 	"github.com/sluicestream/sluice/internal/plan"
 	"github.com/sluicestream/sluice/internal/store"
 )
@@ -38,6 +39,7 @@ type Server struct {
 	stopping context.Context
 	stop     context.CancelCauseFunc
 	reaper   sync.WaitGroup
+	patterns sync.Once // regular expressions are let go of
 }
 
 // counters are what serverStatus tells.
@@ -68,6 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 	s.failPoints.init()
 	s.stopping, s.stop = context.WithCancelCause(context.Background())
 	s.reaper.Go(s.reap)
+	pattern.Hold()
 	return s, nil
 }
 
@@ -91,6 +94,7 @@ func (s *Server) Close() error {
 	s.cursors.closeAll()
 	s.transactions.killWhere(func(*transaction) bool { return true }, errShutdown)
 	s.snapshots.closeAll()
+	s.patterns.Do(pattern.Release)
 	return s.store.Close()
 }
 

@@ -148,7 +148,10 @@ func regexMatch(_ *Context, in regexInput) (bsonraw.Value, error) {
 }
 
 func regexFind(ctx *Context, in regexInput) (bsonraw.Value, error) {
-	m, ok := in.search.Find(in.text, 0)
+	m, ok, err := in.search.In(in.text).Find(0)
+	if err != nil {
+		return bsonraw.Value{}, errRegexFailed("$regexFind", err)
+	}
 	if !ok {
 		return bsonraw.NullValue, nil
 	}
@@ -160,8 +163,13 @@ func regexFind(ctx *Context, in regexInput) (bsonraw.Value, error) {
 func regexFindAll(ctx *Context, in regexInput) (bsonraw.Value, error) {
 	out := bsonraw.BeginArray(ctx.Scratch())
 	counted, characters := 0, 0
+	scan := in.search.In(in.text)
 	for at := 0; at == 0 || at < len(in.text); {
-		m, ok := in.search.Find(in.text, at)
+		m, ok, err := scan.Find(at)
+		if err != nil {
+			ctx.Discard(out.End())
+			return bsonraw.Value{}, errRegexFailed("$regexFindAll", err)
+		}
 		if !ok {
 			break
 		}
@@ -179,6 +187,10 @@ func regexFindAll(ctx *Context, in regexInput) (bsonraw.Value, error) {
 		}
 	}
 	return ctx.keepValue(bsonraw.TypeArray, out.End())
+}
+
+func errRegexFailed(name string, err error) error {
+	return mongoerr.New(51156, "Error occurred while executing the regular expression in %s: %s", name, err)
 }
 
 // appendMatch appends the document that describes a match: {match, idx, captures}.

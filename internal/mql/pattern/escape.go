@@ -15,23 +15,21 @@ func (t *translator) escape() error {
 	if len(t.in) < 2 {
 		return errors.New(`\ at end of pattern`)
 	}
-	t.atom = true
 	c := t.in[1]
 	switch c {
-	case 'w', 'W':
-		// With case folded, Go's engine counts two letters beyond ASCII among the word characters.
+	case 'b', 'B', 'A', 'z', 'G':
+		return t.assertion(c)
+	case 'Z':
+		return t.end(2, false)
+	case 'E':
 		t.in = t.in[2:]
-		t.out.WriteString(`(?-i:\` + string(c) + ")")
-		return nil
-	case 'd', 'D':
-		t.take(2)
-		return nil
-	case 'b', 'B', 'A', 'z':
-		t.take(2)
 		t.atom = false
 		return nil
-	case 'Z':
-		return t.end(2)
+	case 'Q':
+		return t.quoted()
+	}
+	t.beginAtom()
+	switch c {
 	case 'p', 'P':
 		t.out.WriteString("(?-i:")
 		defer t.out.WriteString(")")
@@ -43,30 +41,60 @@ func (t *translator) escape() error {
 		t.in = t.in[2:]
 		t.out.WriteString(`[^\n]`)
 		return nil
-	case 'Q':
-		return t.quoted()
-	case 'E':
-		t.in = t.in[2:]
-		t.atom = false
-		return nil
-	case 'G', 'K', 'X', 'C', 'R', 'g', 'k':
-		return beyondLinear(`\` + string(c))
+	case 'R', 'X':
+		return t.sequence(c)
+	case 'K', 'C':
+		return beyondBoth(`\` + string(c))
+	case 'g', 'k':
+		return t.reference()
 	}
 	if c >= '1' && c <= '9' {
 		return t.numbered()
 	}
 	if set := classOf(c); set != "" {
+		// With case folded, the engines count two letters beyond ASCII among the word characters.
 		t.in = t.in[2:]
-		t.out.WriteString("[" + set + "]")
+		t.out.WriteString("(?-i:[" + set + "])")
 		return nil
 	}
 	return t.character()
 }
 
+// assertion translates \b, \B, \A, \z and \G.
+func (t *translator) assertion(c byte) error {
+	t.atom = false
+	switch {
+	case !t.back && c == 'G':
+		return beyondLinear(`\G`)
+	case t.back && c == 'b':
+		t.out.WriteString(wordBoundary)
+	case t.back && c == 'B':
+		t.out.WriteString(notWordBoundary)
+	default:
+		t.out.WriteString(t.in[:2])
+	}
+	t.in = t.in[2:]
+	return nil
+}
+
+// sequence translates \R, the end of a line in any form, and \X, a character with all of its marks.
+func (t *translator) sequence(c byte) error {
+	if !t.back {
+		return beyondLinear(`\` + string(c))
+	}
+	t.in = t.in[2:]
+	if c == 'R' {
+		t.out.WriteString(`(?>\r\n|[` + classVertical + `])`)
+	} else {
+		t.out.WriteString(`(?>\r\n|(?s:.)\p{M}*)`)
+	}
+	return nil
+}
+
 // classEscape translates what begins with a backslash, inside a class.
 func (t *translator) classEscape(c *classParts) error {
 	if len(t.in) < 2 {
-		return errors.New("missing terminating ] for character class")
+		return errMissingBracket
 	}
 	escape := t.in[1]
 	if set := classOf(escape); set != "" {
@@ -76,18 +104,20 @@ func (t *translator) classEscape(c *classParts) error {
 	}
 	into := &c.chars
 	switch escape {
-	case 'd', 'D', 'w', 'W', 'p', 'P':
+	case 'p', 'P':
 		into = &c.sets
-		c.property = c.property || escape == 'p' || escape == 'P'
-	case 'Q', 'E', 'B', 'N', 'R', 'X':
-		return beyondLinear(`\` + string(escape) + " in a character class")
+	case 'N':
+		return errors.New(`\N is not supported in a class`)
+	case 'B', 'R', 'X':
+		t.in = t.in[2:]
+		writeMember(c, string(escape))
+		return nil
 	}
+	c.single = into == &c.chars
 	outside := t.out
-	t.out = into
-	defer func() { t.out = outside }()
+	t.out, t.inClass = into, true
+	defer func() { t.out, t.inClass = outside, false }()
 	switch {
-	case strings.IndexByte("dDwW", escape) >= 0:
-		t.take(2)
 	case escape == 'b':
 		t.in = t.in[2:]
 		t.rune('\b')
@@ -99,9 +129,17 @@ func (t *translator) classEscape(c *classParts) error {
 	return nil
 }
 
-// classOf returns the inside of the class that an escape stands for, "" where Go's engine has the same or there is none.
+// classOf returns the inside of the class that an escape stands for, "" where there is none.
 func classOf(c byte) string {
 	switch c {
+	case 'd':
+		return classDigit
+	case 'D':
+		return classNotDigit
+	case 'w':
+		return classWord
+	case 'W':
+		return classNotWord
 	case 's':
 		return classSpace
 	case 'S':
@@ -156,7 +194,11 @@ func (t *translator) character() error {
 	default:
 		// Any other character stands for itself.
 		_, n := utf8.DecodeRuneInString(t.in[1:])
-		t.out.WriteString(regexp.QuoteMeta(t.in[1 : 1+n]))
+		if quoted := regexp.QuoteMeta(t.in[1 : 1+n]); t.inClass && c == '-' {
+			t.out.WriteString(`\-`)
+		} else {
+			t.out.WriteString(quoted)
+		}
 		t.in = t.in[1+n:]
 	}
 	return nil
@@ -166,8 +208,14 @@ func (t *translator) character() error {
 func (t *translator) numbered() error {
 	digits := len(t.in[1:]) - len(strings.TrimLeft(t.in[1:], "0123456789"))
 	n, err := strconv.Atoi(t.in[1 : 1+digits])
-	if err != nil || n < 10 || n <= t.parens || t.in[1] > '7' {
-		return beyondLinear("a backreference")
+	switch {
+	case err == nil && (n < 10 || n <= t.parens):
+		t.in = t.in[1+digits:]
+		return t.backreference(n)
+	case t.in[1] > '7':
+		t.in = t.in[1:] // the digit stands for itself
+		t.take(1)
+		return nil
 	}
 	t.octal(3)
 	return nil
@@ -189,12 +237,18 @@ func (t *translator) hexadecimal() error {
 	s := t.in[2:]
 	if strings.HasPrefix(s, "{") {
 		digits, rest, ok := strings.Cut(s[1:], "}")
-		if n, err := strconv.ParseInt(digits, 16, 32); ok && err == nil && n >= 0 && n <= utf8.MaxRune {
-			t.in = rest
-			t.rune(n)
-			return nil
+		n, err := strconv.ParseInt(digits, 16, 64)
+		switch {
+		case !ok || err != nil || n < 0:
+			return errors.New(`non-hex character in \x{} (closing brace missing?)`)
+		case n > utf8.MaxRune:
+			return errors.New(`character value in \x{} or \o{} is too large`)
+		case n >= 0xd800 && n <= 0xdfff:
+			return errors.New("disallowed Unicode code point (>= 0xd800 && <= 0xdfff)")
 		}
-		return errors.New(`invalid digits or too large a number after \x{`)
+		t.in = rest
+		t.rune(n)
+		return nil
 	}
 	i := 0
 	for i < 2 && i < len(s) && strings.IndexByte("0123456789abcdefABCDEF", s[i]) >= 0 {
@@ -206,7 +260,7 @@ func (t *translator) hexadecimal() error {
 	return nil
 }
 
-// property copies \pL, \p{Greek} and their negations. Go's parser knows most of their names.
+// property translates \pL, \p{Greek} and their negations. Go's parser knows most of their names.
 func (t *translator) property() error {
 	n := 3
 	if strings.HasPrefix(t.in[2:], "{") {
@@ -215,18 +269,53 @@ func (t *translator) property() error {
 	if n <= 0 || n > len(t.in) {
 		return errors.New(`malformed \P or \p sequence`)
 	}
-	if _, err := regexp.Compile(t.in[:n]); err != nil {
-		return beyondLinear("the property " + t.in[:n])
+	name := strings.Trim(t.in[2:n], "{}")
+	negated := t.in[1] == 'P'
+	if rest, twice := strings.CutPrefix(name, "^"); twice {
+		name, negated = rest, !negated
 	}
-	t.take(n)
+	t.in = t.in[n:]
+	escape := `\p{`
+	if negated {
+		escape = `\P{`
+	}
+	if list, special := specialProperties[name]; special && !negated {
+		t.writeSet(list)
+		return nil
+	} else if special {
+		return beyondBoth("the property " + name + " negated")
+	}
+	if _, err := regexp.Compile(escape + name + "}"); err != nil {
+		return errors.New(`unknown property name after \P or \p`)
+	}
+	t.out.WriteString(escape + name + "}")
 	return nil
+}
+
+// writeSet writes the inside of a class, as a class of its own outside of one.
+func (t *translator) writeSet(set string) {
+	if t.inClass {
+		t.out.WriteString(set)
+	} else {
+		t.out.WriteString("[" + set + "]")
+	}
+}
+
+// specialProperties are those of PCRE alone.
+var specialProperties = map[string]string{
+	"Any": `\x00-\x{10FFFF}`, "L&": `\p{Lu}\p{Ll}\p{Lt}`, "Xan": `\p{L}\p{N}`, "Xwd": `\p{L}\p{N}_`,
+	"Xsp": `\p{Z}` + classSpace, "Xps": `\p{Z}` + classSpace,
 }
 
 // quoted translates \Q...\E. A quantifier behind it is about the last character alone.
 func (t *translator) quoted() error {
 	text, rest, _ := strings.Cut(t.in[2:], `\E`)
 	t.in = rest
-	t.out.WriteString(regexp.QuoteMeta(text))
-	t.atom = text != ""
+	if t.atom = text != ""; t.atom {
+		_, last := utf8.DecodeLastRuneInString(text)
+		t.out.WriteString(regexp.QuoteMeta(text[:len(text)-last]))
+		t.beginAtom()
+		t.out.WriteString(regexp.QuoteMeta(text[len(text)-last:]))
+	}
 	return nil
 }

@@ -1,6 +1,7 @@
-// Package pattern runs regular expressions of PCRE, the language of $regex and $regexMatch, on Go's engine, which takes linear
-// time. A pattern is translated; what Go's engine cannot express is an error that names it. What filters and expressions make
-// of a match does not belong here.
+// Package pattern runs regular expressions of PCRE, the language of $regex and $regexMatch. A pattern is translated for Go's
+// engine, which takes linear time, or where that one cannot express it for one that backtracks, which is given up after a time
+// ([Limit]). What neither can express is an error that names it. What filters and expressions make of a match does not belong
+// here.
 package pattern
 
 import (
@@ -24,10 +25,17 @@ type SyntaxError struct{ What string }
 func (e *SyntaxError) Error() string { return e.What }
 
 // Compile compiles a regular expression of PCRE with its options, letters of "imsxu". The error is a [*SyntaxError], or one with
-// CommandNotSupported for a pattern that Go's engine cannot express.
+// CommandNotSupported for a pattern that no engine here can express.
 func Compile(pattern, options string) (Matcher, error) {
 	t := newTranslator(pattern, options)
 	translated, err := t.translate()
+	if isBeyondLinear(t, translated, err) {
+		re, _, err := compileBacktracking(pattern, options)
+		if err != nil {
+			return nil, compileError(pattern, err)
+		}
+		return backtrackingMatcher{re}, nil
+	}
 	if err == nil {
 		var tree *syntax.Regexp
 		if tree, err = syntax.Parse(translated, syntax.Perl); err == nil {
@@ -43,10 +51,22 @@ func Compile(pattern, options string) (Matcher, error) {
 	return nil, compileError(pattern, err)
 }
 
-// compileError makes the error of Compile and CompileSearch of what went wrong. Patterns that need backtracking (lookaround,
-// backreferences, atomic groups and the like) are refused, because no engine for them is built in.
+// isBeyondLinear reports whether a pattern that was translated for Go's engine needs the other one: for what it is made of, or
+// because it may be found behind a newline that ends the text, where PCRE sees no line.
+func isBeyondLinear(t *translator, translated string, err error) bool {
+	if _, beyond := errors.AsType[*beyondLinearError](err); beyond || err != nil {
+		return beyond
+	}
+	if !t.lines {
+		return false
+	}
+	re, err := regexp.Compile(translated)
+	return err == nil && re.MatchString("")
+}
+
+// compileError makes the error of Compile and CompileSearch of what went wrong.
 func compileError(pattern string, err error) error {
-	if beyond, ok := errors.AsType[*beyondLinearError](err); ok {
+	if beyond, ok := errors.AsType[*beyondBothError](err); ok {
 		return mongoerr.New(mongoerr.CommandNotSupported, "Regular expression /%s/ is not supported: it uses %s", pattern, beyond.what)
 	}
 	return &SyntaxError{syntaxText(err)}
@@ -114,6 +134,13 @@ type beyondLinearError struct{ what string }
 func (e *beyondLinearError) Error() string { return e.what }
 
 func beyondLinear(what string) error { return &beyondLinearError{what} }
+
+// beyondBothError says what in a pattern neither engine can express.
+type beyondBothError struct{ what string }
+
+func (e *beyondBothError) Error() string { return e.what }
+
+func beyondBoth(what string) error { return &beyondBothError{what} }
 
 // syntaxText puts an error of Go's parser into PCRE's words.
 func syntaxText(err error) string {

@@ -3,7 +3,9 @@ package pattern
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
@@ -26,13 +28,19 @@ func TestSearchTellsPlacesAndGroups(t *testing.T) {
 		{"(a$)", "", "a\n", 0, "{0 1 [[0 1]]} true"},
 		{"a+?", "", "aaa", 0, "{0 1 []} true"},
 		{"", "", "日本", 3, "{3 3 []} true"},
+		{"(?<=é)b", "", "aéb", 1, "{3 4 []} true"},
+		{`(é)(x)?\1`, "", "aéébéé", 0, "{1 5 [[1 3] [-1 -1]]} true"},
+		{`(é)(x)?\1`, "", "aéébéé", 3, "{6 10 [[6 8] [-1 -1]]} true"},
+		{"(?<=(a))b", "", "ab", 1, "{1 2 [[0 1]]} true"},
+		{"(?=a$)a", "", "a\n", 0, "{0 1 []} true"},
+		{`^b(?=)`, "", "ab", 1, "{0 0 []} false"},
 	} {
 		s, err := CompileSearch(c.pattern, c.options)
 		if err != nil {
 			t.Fatalf("/%s/: %v", c.pattern, err)
 		}
-		m, ok := s.Find([]byte(c.text), c.from)
-		if got := fmt.Sprint(m, ok); got != c.want {
+		m, ok, err := s.In([]byte(c.text)).Find(c.from)
+		if got := fmt.Sprint(m, ok); got != c.want || err != nil {
 			t.Errorf("/%s/ in %q from %d gave %s, want %s", c.pattern, c.text, c.from, got, c.want)
 		}
 	}
@@ -40,11 +48,47 @@ func TestSearchTellsPlacesAndGroups(t *testing.T) {
 
 func TestSearchRefusesWhatItCannotExpress(t *testing.T) {
 	t.Parallel()
-	if _, err := CompileSearch("(?=a)", ""); !mongoerr.Is(err, mongoerr.CommandNotSupported) {
-		t.Errorf("lookaround gave %v, want CommandNotSupported", err)
+	if _, err := CompileSearch("(?R)", ""); !mongoerr.Is(err, mongoerr.CommandNotSupported) {
+		t.Errorf("recursion gave %v, want CommandNotSupported", err)
 	}
 	_, err := CompileSearch("(", "")
 	if wrong, ok := errors.AsType[*SyntaxError](err); !ok || wrong.What != "missing )" {
 		t.Errorf("an open group gave %v, want the words of PCRE", err)
+	}
+}
+
+// A hostile pattern is given up in time, and finds nothing.
+func TestSearchesAreBounded(t *testing.T) {
+	t.Parallel()
+	for _, pattern := range []string{`^(a+)+\1$`, `(?=(a|aa)+$)b`, `(?:(?=a)a|a\B)+$`} {
+		re, _, err := compileBacktracking(pattern, "")
+		if err != nil {
+			t.Fatalf("/%s/: %v", pattern, err)
+		}
+		re.MatchTimeout = 10 * time.Millisecond
+		text := []byte(strings.Repeat("a", 5_000) + "c")
+		if (backtrackingMatcher{re}).Match(text) {
+			t.Errorf("/%s/ is found", pattern)
+		}
+		if _, ok, err := (&Search{back: re}).In(text).Find(0); ok || !errors.Is(err, ErrLimit) && err != nil {
+			t.Errorf("/%s/ is found, or the error is %v", pattern, err)
+		}
+	}
+}
+
+func TestTheClockEndsWithTheLastHolder(t *testing.T) { //nolint:paralleltest // the clock is everybody's
+	Hold()
+	Hold()
+	m, err := Compile("(?<=a)b", "")
+	if err != nil || !m.Match([]byte("ab")) {
+		t.Fatalf("compile and match: %v", err)
+	}
+	Release()
+	if !clock.used.Load() {
+		t.Error("the clock ended although somebody holds it")
+	}
+	Release()
+	if clock.used.Load() {
+		t.Error("the clock goes on although nobody holds it")
 	}
 }

@@ -1,14 +1,19 @@
 package pattern
 
 import (
+	"bytes"
 	"errors"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// The meaning of PCRE's escapes in the words of Go's engine, as the inside of a character class.
+// The meaning of PCRE's escapes as the inside of a character class.
 const (
+	classDigit         = `0-9`
+	classNotDigit      = `\x00-/:-\x{10FFFF}`
+	classWord          = `0-9A-Za-z_`
+	classNotWord       = "\\x00-/:-@\\[-\\^`{-\\x{10FFFF}"
 	classSpace         = `\t-\r `
 	classNotSpace      = `\x00-\x08\x0e-\x1f!-\x{10FFFF}`
 	classHorizontal    = `\t \x{A0}\x{1680}\x{180E}\x{2000}-\x{200A}\x{202F}\x{205F}\x{3000}`
@@ -20,22 +25,34 @@ const (
 // endOfText is PCRE's $ outside of multiline mode: the end, or before a newline that ends the text.
 const endOfText = `(?:\n?\z)`
 
+// startOfLine is PCRE's ^ in multiline mode, which does not hold behind a newline that ends the text.
+const startOfLine = `(?:\A|(?<=\n)(?!\z))`
+
 // endOfTextApart is endOfText with the newline in a group, so that it can be told from the match.
 const endOfTextApart = `(?:(\n?)\z)`
 
 // flags are the options in force at a place of a pattern.
-type flags struct{ fold, multiline, dotAll, extended bool }
+type flags struct{ fold, multiline, dotAll, extended, lazy bool }
 
-// translator rewrites a pattern of PCRE for Go's engine. Groups capture only in a search; otherwise all that matters is whether
-// the pattern is found.
+// translator rewrites a pattern of PCRE for one of two engines: Go's, or the one that backtracks. For Go's, groups capture only
+// in a search; otherwise all that matters is whether the pattern is found.
 type translator struct {
-	in     string           // what is still to be read
-	out    *strings.Builder // where what is translated goes: the pattern, or a part of a class
+	in     string        // what is still to be read
+	out    *bytes.Buffer // where what is translated goes: the pattern, or a part of a class
 	now    flags
-	groups []flags // what was in force outside of the groups that are open
-	names  map[string]bool
+	groups []group // those that are open
+	names  map[string]int
 	parens int  // at least as many as the groups that backreferences can name
 	atom   bool // something stands before that may be repeated
+	begin  int  // where in out it begins
+
+	inClass bool // in brackets
+	lines   bool // there is a ^ that holds at the beginning of lines
+
+	back bool // for the engine that backtracks
+	last int  // the greatest number of a group that is referred to
+	all  int  // how many groups the pattern has, if an earlier translation has counted them
+	text string
 
 	search   bool
 	captured int   // groups of Go's engine that capture so far
@@ -43,15 +60,21 @@ type translator struct {
 	ends     []int // those around what endOfText takes although it is not part of the match
 }
 
+// group is what holds outside of a group that is open, and where the group begins.
+type group struct {
+	flags
+	begin int
+}
+
 func newTranslator(pattern, options string) *translator {
-	t := &translator{in: pattern, names: map[string]bool{}, out: &strings.Builder{}, parens: strings.Count(pattern, "(")}
+	t := &translator{in: pattern, text: pattern, names: map[string]int{}, out: &bytes.Buffer{}, parens: strings.Count(pattern, "(")}
 	for _, o := range options {
 		t.now.set(o, true)
 	}
 	return t
 }
 
-// translate returns a pattern for Go's engine that is found in the same texts, or a *beyondLinearError when there is
+// translate returns a pattern for the engine that is found in the same texts, or a *beyondLinearError when there is
 // none. Mistakes that Go's parser finds too are left to it. Two corners differ: ^ of multiline mode after a newline that ends
 // the text, and the two letters beyond ASCII that fold to ASCII ones in negated classes such as
 // [^\w] when case is folded.
@@ -61,6 +84,9 @@ func (t *translator) translate() (string, error) {
 		if err := t.next(); err != nil {
 			return "", err
 		}
+	}
+	if len(t.groups) > 0 {
+		return "", errors.New("missing )")
 	}
 	return t.out.String(), nil
 }
@@ -75,7 +101,9 @@ func (f *flags) set(option rune, on bool) bool {
 		f.dotAll = on
 	case 'x':
 		f.extended = on
-	case 'u', 'U': // text is UTF-8 always, and greed does not decide whether there is a match
+	case 'U':
+		f.lazy = on
+	case 'u': // text is UTF-8 always
 	default:
 		return false
 	}
@@ -115,15 +143,9 @@ func (t *translator) next() error {
 	case ')':
 		return t.close()
 	case '$':
-		if t.now.multiline {
-			t.take(1)
-			t.atom = false
-			return nil
-		}
-		return t.end(1)
+		return t.end(1, t.now.multiline)
 	case '^':
-		t.take(1)
-		t.atom = false
+		t.start()
 		return nil
 	case '*', '+', '?':
 		return t.repeat(1)
@@ -140,18 +162,47 @@ func (t *translator) next() error {
 		return nil
 	}
 	_, n := utf8.DecodeRuneInString(t.in)
+	t.beginAtom()
 	t.take(n)
-	t.atom = true
 	return nil
 }
 
-// end translates an assertion of n bytes that holds at the end, or before a newline that ends the text. Something behind it
-// could still match that newline, which endOfText has taken already.
-func (t *translator) end(n int) error {
+// beginAtom notes that something begins which may be repeated.
+func (t *translator) beginAtom() { t.atom, t.begin = true, t.out.Len() }
+
+// start translates ^.
+func (t *translator) start() {
+	t.atom = false
+	switch {
+	case !t.back:
+		t.lines = t.lines || t.now.multiline
+		t.take(1)
+		return
+	case t.now.multiline:
+		t.out.WriteString(startOfLine)
+	default:
+		t.out.WriteString(`\A`)
+	}
+	t.in = t.in[1:]
+}
+
+// end translates an assertion of n bytes that holds at the end, or before a newline that ends the text, or with lines before
+// each newline. Something behind it could still match that newline, which endOfText has taken already.
+func (t *translator) end(n int, lines bool) error {
 	t.in = t.in[n:]
 	t.atom = false
-	if t.in != "" && (strings.IndexByte("*+?", t.in[0]) >= 0 || repeatLength(t.in) > 0) {
-		return errors.New("nothing to repeat")
+	switch {
+	case t.in != "" && (strings.IndexByte("*+?", t.in[0]) >= 0 || repeatLength(t.in) > 0):
+		return errNothingToRepeat
+	case t.back && lines:
+		t.out.WriteString(`(?=\n|\z)`)
+		return nil
+	case t.back:
+		t.out.WriteString(`(?=\n?\z)`)
+		return nil
+	case lines:
+		t.out.WriteString("$")
+		return nil
 	}
 	if t.in != "" && t.in[0] != ')' && t.in[0] != '|' {
 		return beyondLinear("an item behind the end of the text")
@@ -208,7 +259,7 @@ const maxLinearRepeat = 1000
 // repeat translates a quantifier of n bytes.
 func (t *translator) repeat(n int) error {
 	if !t.atom {
-		return errors.New("nothing to repeat")
+		return errNothingToRepeat
 	}
 	if n > 1 {
 		low, high, more := strings.Cut(t.in[1:n-1], ",")
@@ -222,29 +273,42 @@ func (t *translator) repeat(n int) error {
 			return errors.New("number too big in {} quantifier")
 		case b < a:
 			return errors.New("numbers out of order in {} quantifier")
-		case a > maxLinearRepeat || b > maxLinearRepeat:
+		case !t.back && (a > maxLinearRepeat || b > maxLinearRepeat):
 			return beyondLinear("a quantifier over " + strconv.Itoa(maxLinearRepeat))
 		}
 	}
-	quantifier := t.in[:n]
+	t.out.WriteString(t.in[:n])
 	t.in = t.in[n:]
+	t.atom = false
 	if strings.HasPrefix(t.in, "+") {
-		return beyondLinear("a possessive quantifier")
+		t.in = t.in[1:]
+		return t.possessive()
 	}
+	lazy := t.now.lazy
 	if strings.HasPrefix(t.in, "?") {
 		t.in = t.in[1:]
-		if t.search { // otherwise it does not matter
-			quantifier += "?"
-		}
+		lazy = !lazy
 	}
-	// What is repeated already needs a group to be repeated again.
-	t.out.WriteString(quantifier)
-	if next := t.in; next != "" && (strings.IndexByte("*+?", next[0]) >= 0 || next[0] == '{' && repeatLength(next) > 0) {
-		return beyondLinear("a quantifier on a quantifier")
+	if lazy && (t.search || t.back) { // otherwise it does not matter
+		t.out.WriteByte('?')
 	}
-	t.atom = false
 	return nil
 }
+
+// possessive makes the atom that was repeated last give nothing back.
+func (t *translator) possessive() error {
+	if !t.back {
+		return beyondLinear("a possessive quantifier")
+	}
+	atom := bytes.Clone(t.out.Bytes()[t.begin:])
+	t.out.Truncate(t.begin)
+	t.out.WriteString("(?>")
+	t.out.Write(atom)
+	t.out.WriteByte(')')
+	return nil
+}
+
+var errNothingToRepeat = errors.New("nothing to repeat")
 
 // rune writes a character by its number.
 func (t *translator) rune(r int64) {
