@@ -7,48 +7,48 @@ import (
 	"unicode/utf8"
 )
 
-// classParts is a character class in brackets while it is translated. Escapes and names that stand for sets of characters are
-// kept apart, because PCRE does not fold the case of what they contain and Go's engine does.
-type classParts struct {
+// class translates a character class in brackets. Escapes and names that stand for sets of characters are kept apart, because
+// PCRE does not fold the case of what they contain and the engines do.
+type class struct {
+	*state
 	negated     bool
 	chars, sets bytes.Buffer
 	single      bool // the last item was one character, which may begin a range
 }
 
-// class translates a character class in brackets.
-func (t *translator) class() error {
-	c := &classParts{}
-	if word, length := wordBorder(t.in); length > 0 {
-		if !t.back {
-			return beyondLinear(t.in[:length])
+// translate translates the class that is next.
+func (c *class) translate() error {
+	if word, length := wordBorder(c.in); length > 0 {
+		if !c.back {
+			return beyondLinear(c.in[:length])
 		}
-		t.in = t.in[length:]
-		t.out.WriteString(word)
-		t.atom = false
+		c.in = c.in[length:]
+		c.out.WriteString(word)
+		c.atom = false
 		return nil
 	}
-	t.in = t.in[1:]
-	if strings.HasPrefix(t.in, "^") {
+	c.in = c.in[1:]
+	if strings.HasPrefix(c.in, "^") {
 		c.negated = true
-		t.in = t.in[1:]
+		c.in = c.in[1:]
 	}
-	for strings.HasPrefix(t.in, `\E`) { // without a \Q it is nothing
-		t.in = t.in[2:]
+	for strings.HasPrefix(c.in, `\E`) { // without a \Q it is nothing
+		c.in = c.in[2:]
 	}
-	for first := true; first || !strings.HasPrefix(t.in, "]"); first = false {
-		if t.in == "" {
+	for first := true; first || !strings.HasPrefix(c.in, "]"); first = false {
+		if c.in == "" {
 			return errMissingBracket
 		}
-		if err := t.classItem(c); err != nil {
+		if err := c.item(); err != nil {
 			return err
 		}
-		for strings.HasPrefix(t.in, `\E`) {
-			t.in = t.in[2:]
+		for strings.HasPrefix(c.in, `\E`) {
+			c.in = c.in[2:]
 		}
 	}
-	t.in = t.in[1:]
-	t.beginAtom()
-	return t.writeClass(c)
+	c.in = c.in[1:]
+	c.beginAtom()
+	return c.write()
 }
 
 // wordBorder returns the assertion for [[:<:]] or [[:>:]], the begin or end of a word, and the length of what stands for it.
@@ -68,14 +68,15 @@ const (
 	notWordBoundary = "(?!" + wordBoundary + ")"
 )
 
-func (t *translator) classItem(c *classParts) error {
-	begins := c.single && len(t.in) > 1 && t.in[0] == '-' && t.in[1] != ']'
+// item translates a member of a class, or the end of a range.
+func (c *class) item() error {
+	begins := c.single && len(c.in) > 1 && c.in[0] == '-' && c.in[1] != ']'
 	if begins { // a range, if a character follows
 		c.single = false
 		c.chars.WriteByte('-')
-		t.in = t.in[1:]
+		c.in = c.in[1:]
 		sets := c.sets.Len()
-		if err := t.classMember(c); err != nil {
+		if err := c.member(); err != nil {
 			return err
 		}
 		if c.sets.Len() > sets {
@@ -84,40 +85,40 @@ func (t *translator) classItem(c *classParts) error {
 		c.single = false
 		return nil
 	}
-	return t.classMember(c)
+	return c.member()
 }
 
-// classMember translates a set or a character of a class.
-func (t *translator) classMember(c *classParts) error {
+// member translates a set or a character of a class.
+func (c *class) member() error {
 	c.single = false
-	switch end := strings.Index(t.in, ":]"); {
-	case t.in == "":
+	switch end := strings.Index(c.in, ":]"); {
+	case c.in == "":
 		return errMissingBracket
-	case strings.HasPrefix(t.in, "[:") && end > 0:
-		return t.posix(c, end)
-	case strings.HasPrefix(t.in, `\Q`):
-		return t.quotedMembers(c)
-	case t.in[0] == '\\':
-		return t.classEscape(c)
+	case strings.HasPrefix(c.in, "[:") && end > 0:
+		return c.posix(end)
+	case strings.HasPrefix(c.in, `\Q`):
+		return c.quotedMembers()
+	case c.in[0] == '\\':
+		return c.escape()
 	}
-	_, n := utf8.DecodeRuneInString(t.in)
-	writeMember(c, t.in[:n])
-	t.in = t.in[n:]
+	_, n := utf8.DecodeRuneInString(c.in)
+	c.put(c.in[:n])
+	c.in = c.in[n:]
 	return nil
 }
 
 // quotedMembers translates \Q...\E within a class.
-func (t *translator) quotedMembers(c *classParts) error {
-	text, rest, _ := strings.Cut(t.in[2:], `\E`)
-	t.in = rest
+func (c *class) quotedMembers() error {
+	text, rest, _ := strings.Cut(c.in[2:], `\E`)
+	c.in = rest
 	for _, r := range text {
-		writeMember(c, string(r))
+		c.put(string(r))
 	}
 	return nil
 }
 
-// writeMember writes a character that stands for itself.
-func writeMember(c *classParts, character string) {
+// put writes a character that stands for itself.
+func (c *class) put(character string) {
 	if strings.Contains(`[]-^\`, character) {
 		c.chars.WriteByte('\\')
 	}
@@ -126,17 +127,17 @@ func writeMember(c *classParts, character string) {
 }
 
 // posix translates [:name:], whose end is at an offset.
-func (t *translator) posix(c *classParts, end int) error {
-	name, negated := strings.CutPrefix(t.in[2:end], "^")
+func (c *class) posix(end int) error {
+	name, negated := strings.CutPrefix(c.in[2:end], "^")
 	set, known := posixSets[name]
 	if !known {
 		return errors.New("unknown POSIX class name")
 	}
-	if t.now.fold && (name == "upper" || name == "lower") {
+	if c.now.fold && (name == "upper" || name == "lower") {
 		set = posixSets["alpha"]
 	}
 	c.sets.WriteString(set[b2i(negated)])
-	t.in = t.in[end+2:]
+	c.in = c.in[end+2:]
 	return nil
 }
 
@@ -165,25 +166,63 @@ var posixSets = map[string][2]string{
 	"xdigit": {`0-9A-Fa-f`, "\\x00-/:-@G-`g-\\x{10FFFF}"},
 }
 
-func (t *translator) writeClass(c *classParts) error {
+func (c *class) write() error {
 	chars, sets := c.chars.String(), c.sets.String()
 	switch {
-	case c.negated && t.now.fold && sets != "" && chars == "":
-		t.out.WriteString("(?-i:[^" + sets + "])")
-	case c.negated && t.now.fold && sets != "" && !t.back:
+	case c.negated && c.now.fold && sets != "" && chars == "":
+		c.out.WriteString("(?-i:[^" + sets + "])")
+	case c.negated && c.now.fold && sets != "" && !c.back:
 		return beyondLinear("a negated class without regard to case")
-	case c.negated && t.now.fold && sets != "":
-		t.out.WriteString("(?:(?![" + chars + "])(?-i:[^" + sets + "]))")
+	case c.negated && c.now.fold && sets != "":
+		c.out.WriteString("(?:(?![" + chars + "])(?-i:[^" + sets + "]))")
 	case c.negated:
-		t.out.WriteString("[^" + sets + chars + "]")
+		c.out.WriteString("[^" + sets + chars + "]")
 	case chars == "":
-		t.out.WriteString("(?-i:[" + sets + "])")
-	case sets == "" || !t.now.fold:
-		t.out.WriteString("[" + sets + chars + "]")
+		c.out.WriteString("(?-i:[" + sets + "])")
+	case sets == "" || !c.now.fold:
+		c.out.WriteString("[" + sets + chars + "]")
 	default:
-		t.out.WriteString("(?:[" + chars + "]|(?-i:[" + sets + "]))")
+		c.out.WriteString("(?:[" + chars + "]|(?-i:[" + sets + "]))")
 	}
 	return nil
 }
 
 var errMissingBracket = errors.New("missing terminating ] for character class")
+
+// escape translates what begins with a backslash, inside a class.
+func (c *class) escape() error {
+	if len(c.in) < 2 {
+		return errMissingBracket
+	}
+	escape := c.in[1]
+	if set := classOf(escape); set != "" {
+		c.in = c.in[2:]
+		c.sets.WriteString(set)
+		return nil
+	}
+	into := &c.chars
+	switch escape {
+	case 'p', 'P':
+		into = &c.sets
+	case 'N':
+		return errors.New(`\N is not supported in a class`)
+	case 'B', 'R', 'X':
+		c.in = c.in[2:]
+		c.put(string(escape))
+		return nil
+	}
+	c.single = into == &c.chars
+	outside := c.out
+	c.out, c.inClass = into, true
+	defer func() { c.out, c.inClass = outside, false }()
+	switch {
+	case escape == 'b':
+		c.in = c.in[2:]
+		c.rune('\b')
+	case escape >= '1' && escape <= '7':
+		c.octal(3)
+	default:
+		return c.character()
+	}
+	return nil
+}

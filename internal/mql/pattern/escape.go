@@ -91,44 +91,6 @@ func (t *translator) sequence(c byte) error {
 	return nil
 }
 
-// classEscape translates what begins with a backslash, inside a class.
-func (t *translator) classEscape(c *classParts) error {
-	if len(t.in) < 2 {
-		return errMissingBracket
-	}
-	escape := t.in[1]
-	if set := classOf(escape); set != "" {
-		t.in = t.in[2:]
-		c.sets.WriteString(set)
-		return nil
-	}
-	into := &c.chars
-	switch escape {
-	case 'p', 'P':
-		into = &c.sets
-	case 'N':
-		return errors.New(`\N is not supported in a class`)
-	case 'B', 'R', 'X':
-		t.in = t.in[2:]
-		writeMember(c, string(escape))
-		return nil
-	}
-	c.single = into == &c.chars
-	outside := t.out
-	t.out, t.inClass = into, true
-	defer func() { t.out, t.inClass = outside, false }()
-	switch {
-	case escape == 'b':
-		t.in = t.in[2:]
-		t.rune('\b')
-	case escape >= '1' && escape <= '7':
-		t.octal(3)
-	default:
-		return t.character()
-	}
-	return nil
-}
-
 // classOf returns the inside of the class that an escape stands for, "" where there is none.
 func classOf(c byte) string {
 	switch c {
@@ -157,7 +119,7 @@ func classOf(c byte) string {
 }
 
 // character translates an escape that stands for one character, or for one of a Unicode property.
-func (t *translator) character() error {
+func (t *state) character() error {
 	c := t.in[1]
 	switch {
 	case c == 'p' || c == 'P':
@@ -222,7 +184,7 @@ func (t *translator) numbered() error {
 }
 
 // octal translates a backslash and up to most octal digits.
-func (t *translator) octal(most int) {
+func (t *state) octal(most int) {
 	i := 1
 	var n int64
 	for i < len(t.in) && i <= most && t.in[i] >= '0' && t.in[i] <= '7' {
@@ -233,7 +195,7 @@ func (t *translator) octal(most int) {
 	t.rune(n)
 }
 
-func (t *translator) hexadecimal() error {
+func (t *state) hexadecimal() error {
 	s := t.in[2:]
 	if strings.HasPrefix(s, "{") {
 		digits, rest, ok := strings.Cut(s[1:], "}")
@@ -261,7 +223,7 @@ func (t *translator) hexadecimal() error {
 }
 
 // property translates \pL, \p{Greek} and their negations. Go's parser knows most of their names.
-func (t *translator) property() error {
+func (t *state) property() error {
 	n := 3
 	if strings.HasPrefix(t.in[2:], "{") {
 		n = strings.IndexByte(t.in, '}') + 1
@@ -293,7 +255,7 @@ func (t *translator) property() error {
 }
 
 // writeSet writes the inside of a class, as a class of its own outside of one.
-func (t *translator) writeSet(set string) {
+func (t *state) writeSet(set string) {
 	if t.inClass {
 		t.out.WriteString(set)
 	} else {

@@ -166,7 +166,7 @@ func nameLength(s string) int {
 }
 
 // captureGroup opens a group that captures, whose beginning takes n bytes.
-func (t *translator) captureGroup(n int) {
+func (t *state) captureGroup(n int) {
 	number := t.capture()
 	if !t.search && !t.back {
 		t.openGroup(n, "(?:")
@@ -177,14 +177,14 @@ func (t *translator) captureGroup(n int) {
 }
 
 // openGroup opens a group whose beginning takes n bytes.
-func (t *translator) openGroup(n int, opening string) {
+func (t *state) openGroup(n int, opening string) {
 	t.in = t.in[n:]
 	t.groups = append(t.groups, group{t.now, t.out.Len()})
 	t.out.WriteString(opening)
 	t.atom = false
 }
 
-func (t *translator) close() error {
+func (t *state) close() error {
 	n := len(t.groups)
 	if n == 0 {
 		return errors.New("unmatched parentheses")

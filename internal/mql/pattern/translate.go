@@ -37,27 +37,29 @@ type flags struct{ fold, multiline, dotAll, extended, lazy bool }
 // translator rewrites a pattern of PCRE for one of two engines: Go's, or the one that backtracks. For Go's, groups capture only
 // in a search; otherwise all that matters is whether the pattern is found.
 type translator struct {
-	in     string        // what is still to be read
-	out    *bytes.Buffer // where what is translated goes: the pattern, or a part of a class
-	now    flags
-	groups []group // those that are open
-	names  map[string]int
-	parens int  // at least as many as the groups that backreferences can name
-	atom   bool // something stands before that may be repeated
-	begin  int  // where in out it begins
+	state
+	names  map[string]int // groups by their name
+	parens int            // at least as many as the groups that backreferences can name
+	last   int            // the greatest number of a group that is referred to
+	all    int            // how many groups the pattern has, if an earlier translation has counted them
+	text   string         // the whole pattern
+	lines  bool           // there is a ^ that holds at the beginning of lines
+	ends   []int          // groups around what endOfText takes although it is not part of the match
+}
 
-	inClass bool // in brackets
-	lines   bool // there is a ^ that holds at the beginning of lines
+// state is what is read and what is written of a translation.
+type state struct {
+	in      string        // what is still to be read
+	out     *bytes.Buffer // where what is translated goes: the pattern, or a part of a class
+	now     flags
+	groups  []group // those that are open
+	inClass bool    // in brackets
+	atom    bool    // something stands before that may be repeated
+	begin   int     // where in out it begins
 
-	back bool // for the engine that backtracks
-	last int  // the greatest number of a group that is referred to
-	all  int  // how many groups the pattern has, if an earlier translation has counted them
-	text string
-
-	search   bool
-	captured int   // groups of Go's engine that capture so far
-	captures []int // those that are the pattern's own
-	ends     []int // those around what endOfText takes although it is not part of the match
+	back, search bool  // for the engine that backtracks; for who asks where the matches are
+	captured     int   // groups that capture so far
+	captures     []int // those that are the pattern's own
 }
 
 // group is what holds outside of a group that is open, and where the group begins.
@@ -67,7 +69,9 @@ type group struct {
 }
 
 func newTranslator(pattern, options string) *translator {
-	t := &translator{in: pattern, text: pattern, names: map[string]int{}, out: &bytes.Buffer{}, parens: strings.Count(pattern, "(")}
+	t := &translator{
+		state: state{in: pattern, out: &bytes.Buffer{}}, text: pattern, names: map[string]int{}, parens: strings.Count(pattern, "("),
+	}
 	for _, o := range options {
 		t.now.set(o, true)
 	}
@@ -111,7 +115,7 @@ func (f *flags) set(option rune, on bool) bool {
 }
 
 // writeFlags writes the flags that Go's engine has, on and off.
-func (t *translator) writeFlags() {
+func (t *state) writeFlags() {
 	on, off := "", ""
 	for _, f := range []struct {
 		set  bool
@@ -137,7 +141,7 @@ func (t *translator) next() error {
 	case '\\':
 		return t.escape()
 	case '[':
-		return t.class()
+		return (&class{state: &t.state}).translate()
 	case '(':
 		return t.open()
 	case ')':
@@ -168,7 +172,7 @@ func (t *translator) next() error {
 }
 
 // beginAtom notes that something begins which may be repeated.
-func (t *translator) beginAtom() { t.atom, t.begin = true, t.out.Len() }
+func (t *state) beginAtom() { t.atom, t.begin = true, t.out.Len() }
 
 // start translates ^.
 func (t *translator) start() {
@@ -217,19 +221,19 @@ func (t *translator) end(n int, lines bool) error {
 }
 
 // capture counts a group that captures, and returns its number.
-func (t *translator) capture() int {
+func (t *state) capture() int {
 	t.captured++
 	return t.captured
 }
 
 // take copies n bytes.
-func (t *translator) take(n int) {
+func (t *state) take(n int) {
 	t.out.WriteString(t.in[:n])
 	t.in = t.in[n:]
 }
 
 // skipExtended skips white space and comments of extended mode.
-func (t *translator) skipExtended() bool {
+func (t *state) skipExtended() bool {
 	switch t.in[0] {
 	case ' ', '\t', '\n', '\v', '\f', '\r':
 		t.in = t.in[1:]
@@ -311,6 +315,6 @@ func (t *translator) possessive() error {
 var errNothingToRepeat = errors.New("nothing to repeat")
 
 // rune writes a character by its number.
-func (t *translator) rune(r int64) {
+func (t *state) rune(r int64) {
 	t.out.WriteString(`\x{` + strconv.FormatInt(r, 16) + "}")
 }
