@@ -55,7 +55,7 @@ func (f *filling) entry(e *oplog.Entry) (more bool, err error) {
 func (f *filling) events(e *oplog.Entry) error {
 	s := f.stream
 	switch {
-	case e.Op == oplog.NoOp:
+	case e.Op == oplog.NoOp, e.FromMigrate:
 		return nil
 	case e.Op == oplog.Command:
 		if ops, ok := transactionOps(e); ok {

@@ -62,13 +62,18 @@ func dropCollection(op *operation, name string) (*store.Collection, store.Commit
 		return nil, store.Commit{}, err
 	}
 	ch := op.server.store.Change()
-	o, at := bsonraw.BeginDoc(nil)
-	o = bsonraw.EndDoc(bsonraw.AppendString(o, "drop", name), at)
-	logCommand(ch, c, o, numRecords(n))
-	if err := ch.Drop(c); err != nil {
+	if err := logDrop(ch, c, n); err != nil {
 		ch.Discard()
 		return nil, store.Commit{}, err
 	}
 	commit, err := ch.Commit()
 	return c, commit, err
+}
+
+// logDrop drops a collection with so many documents in a change that logs it.
+func logDrop(ch *store.Change, c *store.Collection, n int64) error {
+	o, at := bsonraw.BeginDoc(nil)
+	o = bsonraw.EndDoc(bsonraw.AppendString(o, "drop", c.Name), at)
+	logCommand(ch, c, o, numRecords(n))
+	return ch.Drop(c)
 }

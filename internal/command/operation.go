@@ -134,8 +134,10 @@ func (op *operation) finish(err error) []byte {
 		appendInjectedConcern(op)
 		op.out = bsonraw.AppendDouble(op.out, "ok", 0)
 		op.out = bsonraw.AppendString(op.out, "errmsg", e.Msg)
-		op.out = bsonraw.AppendInt32(op.out, "code", int32(e.Code))
-		op.out = bsonraw.AppendString(op.out, "codeName", e.Code.Name())
+		if e.Code != mongoerr.OK { // a few errors have none
+			op.out = bsonraw.AppendInt32(op.out, "code", int32(e.Code))
+			op.out = bsonraw.AppendString(op.out, "codeName", e.Code.Name())
+		}
 		op.out = append(op.out, e.Extra...)
 	} else {
 		appendInjectedConcern(op)

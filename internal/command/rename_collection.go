@@ -167,6 +167,9 @@ func (r *rename) fill(op *operation, ch *store.Change, source, target *store.Col
 	logCommand(ch, source, bsonraw.EndDoc(o, at), o2)
 	renamed := *source
 	renamed.Name = r.target
+	if !r.stayTemp {
+		renamed.SetOptions(withOption(source.Options, "temp", bsonraw.Value{}))
+	}
 	ch.Remove(source)
 	return ch.Put(&renamed)
 }

@@ -42,6 +42,8 @@ type Entry struct {
 	StmtID    int32
 	HasStmtID bool
 	Part      Part
+	// FromMigrate marks a document that only changes its place, of which change streams do not tell.
+	FromMigrate bool
 
 	Raw bsonraw.Doc // the entry as it is stored
 
@@ -113,6 +115,9 @@ func (e *Entry) Append(dst []byte) (out []byte, at Places) {
 	dst = bsonraw.AppendDoc(dst, "o", e.O)
 	if e.O2 != nil {
 		dst = bsonraw.AppendDoc(dst, "o2", e.O2)
+	}
+	if e.FromMigrate {
+		dst = bsonraw.AppendBool(dst, "fromMigrate", true)
 	}
 	if e.HasStmtID {
 		dst = bsonraw.AppendInt32(dst, "stmtId", e.StmtID)
@@ -197,6 +202,8 @@ func (e *Entry) setField(key []byte, v bsonraw.Value) {
 		e.TxnNumber = v.Int64()
 	case "part":
 		e.Part = parsePart(v.Doc())
+	case "fromMigrate":
+		e.FromMigrate = v.Truthy()
 	case "stmtId":
 		e.StmtID, e.HasStmtID = v.Int32(), true
 	}

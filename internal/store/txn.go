@@ -123,6 +123,10 @@ func (t *Txn) lock(ctx context.Context, c *Collection) error {
 // LatchDocs makes sure that the transaction alone may write these documents, to its end, and that nobody has changed them since
 // its snapshot.
 func (t *Txn) LatchDocs(ctx context.Context, c *Collection, idKeys ...[]byte) (Held, error) {
+	if c.Cap != nil {
+		return Held{}, mongoerr.New(mongoerr.OperationNotSupportedInTransaction,
+			"Collection '%s' is a capped collection. Writes in transactions are not allowed on capped collections.", c.NS())
+	}
 	if t.created[c.NS()] != nil {
 		return Held{}, nil
 	}

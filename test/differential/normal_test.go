@@ -3,6 +3,7 @@ package differential
 import (
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -117,6 +118,9 @@ func laterName(e bson.E) string {
 	return ""
 }
 
+// temporary is how the names of collections begin that servers make for a while.
+var temporary = regexp.MustCompile(`\btmp[A-Za-z0-9]{5}\.`)
+
 func (n *normalizer) value(v any) any {
 	switch v := v.(type) {
 	case bson.D:
@@ -155,6 +159,8 @@ func (n *normalizer) value(v any) any {
 			return "<now>"
 		}
 		return v
+	case string:
+		return temporary.ReplaceAllString(v, "tmp<random>.")
 	case bson.Timestamp:
 		if isNow(time.Unix(int64(v.T), 0)) {
 			return "<timestamp of now>"
