@@ -1,6 +1,8 @@
 package command
 
 import (
+	"errors"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/store"
@@ -36,7 +38,7 @@ func convertToCapped(op *operation) error {
 	ch := op.server.store.Change()
 	if err := moveInto(op, ch, made, from, name, false); err != nil {
 		ch.Discard()
-		return err
+		return errors.Join(err, c.drop(made))
 	}
 	commit, err := ch.Commit()
 	if err != nil {

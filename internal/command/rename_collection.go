@@ -9,7 +9,7 @@ import (
 )
 
 // renameCollection {renameCollection: "db.a", to: "db.b", dropTarget} renames a collection; dropTarget drops one that has the
-// name already. Across databases, and with a UUID as dropTarget, it is not supported yet.
+// name already, as a UUID only if it is that one. Across databases the collection is copied.
 func renameCollection(op *operation) error {
 	var r rename
 	if err := op.arguments(r.parse); err != nil {
@@ -21,8 +21,12 @@ func renameCollection(op *operation) error {
 	if err := r.check(); err != nil {
 		return err
 	}
+	run := r.run
+	if r.db != r.toDB {
+		run = r.runAcross
+	}
 	for {
-		commit, done, err := r.run(op)
+		commit, done, err := run(op)
 		if err != nil {
 			return err
 		}
@@ -38,13 +42,14 @@ type rename struct {
 	db, source           string // of from
 	toDB, target         string // of to
 	dropTarget, stayTemp bool
+	dropUUID             *[16]byte // of the collection that may be dropped; nil: any
 }
 
 func (r *rename) parse(name string, a argument) error {
 	switch name {
 	case "renameCollection":
 		if a.Type != bsonraw.TypeString {
-			return mongoerr.New(mongoerr.InvalidNamespace, "collection name has invalid type %s", a.Type.Name())
+			return mongoerr.New(mongoerr.BadValue, "collection name has invalid type %s", a.Type.Name())
 		}
 		r.from = a.Str()
 		var ok bool
@@ -63,7 +68,11 @@ func (r *rename) parse(name string, a argument) error {
 		return nil
 	case "dropTarget":
 		if a.Type == bsonraw.TypeBinary {
-			return a.unsupported()
+			r.dropTarget, r.dropUUID = true, new([16]byte)
+			if subtype, _ := a.Binary(); subtype != bsonraw.SubtypeUUID {
+				return mongoerr.New(mongoerr.InvalidUUID, "uuid must be a 16-byte binary field with UUID (4) subtype")
+			}
+			return parseUUID(a, r.dropUUID)
 		}
 		if a.Type != bsonraw.TypeBool {
 			return mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s.%s' is the wrong type '%s', expected types '[bool, binData']",
@@ -101,10 +110,6 @@ func (r *rename) check() error {
 			return mongoerr.New(mongoerr.IllegalOperation, "error with %s namespace: %s", side.what, mongoerr.From(err).Msg)
 		}
 	}
-	if r.db != r.toDB {
-		return mongoerr.New(mongoerr.CommandNotSupported,
-			"renameCollection: renaming across databases (from '%s' to '%s') is not supported by this server yet", r.db, r.toDB)
-	}
 	return nil
 }
 
@@ -115,6 +120,11 @@ func (r *rename) run(op *operation) (commit store.Commit, done bool, err error) 
 	source, target := catalog.Collection(r.db, r.source), catalog.Collection(r.db, r.target)
 	if err := checkUUID(op, r.db, r.source, source); err != nil {
 		return commit, false, err
+	}
+	if r.dropUUID != nil {
+		if err := matchUUID(op, r.db, r.target, target, *r.dropUUID); err != nil {
+			return commit, false, err
+		}
 	}
 	switch {
 	case catalog.ViewDefinition(r.db, r.source) != nil:

@@ -104,8 +104,7 @@ func addCollection(st store.Target, ch *store.Change, db, name string, with newC
 	}
 	for _, have := range st.Catalog().Databases() {
 		if have != db && strings.EqualFold(have, db) {
-			return nil, mongoerr.New(mongoerr.DatabaseDifferCase,
-				"db already exists with different case already have: [%s] trying to create [%s]", have, db)
+			return nil, differentCase(have, db)
 		}
 	}
 	if with.options == nil {
@@ -131,6 +130,11 @@ func addCollection(st store.Target, ch *store.Change, db, name string, with newC
 	}
 	logCommand(ch, c, bsonraw.EndDoc(o, at), nil)
 	return c, nil
+}
+
+// differentCase is the error of a database whose name is another's but for the case of letters.
+func differentCase(have, db string) error {
+	return mongoerr.New(mongoerr.DatabaseDifferCase, "db already exists with different case already have: [%s] trying to create [%s]", have, db)
 }
 
 // logCommand adds the oplog entry of a change of a collection.

@@ -201,7 +201,7 @@ var names = map[Code]string{
 	MaxStalenessOutOfRange:          "MaxStalenessOutOfRange",
 	TooManyLogicalSessions:          "TooManyLogicalSessions",
 	NoSuchSession:                   "NoSuchSession",
-	DatabaseDifferCase:              "DatabaseDifferCase", ExceededMemoryLimit: "ExceededMemoryLimit", DurationOverflow: "DurationOverflow",
+	DatabaseDifferCase:              "DatabaseDifferCase", CollectionUUIDMismatch: "CollectionUUIDMismatch", ExceededMemoryLimit: "ExceededMemoryLimit", DurationOverflow: "DurationOverflow",
 	ConversionFailure: "ConversionFailure",
 }
 

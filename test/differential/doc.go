@@ -23,12 +23,14 @@
 //	aggregate PIPELINE [FIELDS]  one batch of it
 //	run COMMAND                  the command as it is
 //	admin COMMAND                the same on the admin database
+//	other COMMAND                the same on a second database of the scenario's own
 //	let NAME PATH                remembers a value of the last reply; {"$var": "NAME"} stands for it from then on;
 //	                             {"$var": "session"} is the id of a new session from the beginning
-//	watch NAME WHERE [OPTIONS [STAGES [FIELDS]]]   opens a stream: WHERE is "database", "cluster" or the name of a collection
+//	watch NAME WHERE [OPTIONS [STAGES [FIELDS]]]   opens a stream: WHERE is "database", "cluster", "other" or the name of a collection
 //	events NAME                  everything that happened until now, and whether the stream is still open
 //	resume NAME                  opens the stream again from every event that it gave, in every way there is, and reads to the end
 //
+// {"$ns": "c"} is the namespace of the collection c, and {"$ns": "other:c"} that of the second database's.
 // {"$repeat": ["text", n]} is the text n times, and {"$range": [from, to, VALUE]} an array with VALUE for each number, in which
 // {"$var": "i"} is the number.
 //

@@ -46,7 +46,7 @@ func perform(ctx context.Context, where server, database string, s scenario) ([]
 		return nil, fmt.Errorf("%s: %w", where.name, err)
 	}
 	defer c.close()
-	r := &runner{conn: c, database: database, normal: newNormalizer(s), variables: map[string]any{"session": newSession()}, streams: map[string]*stream{}}
+	r := &runner{conn: c, database: database, normal: newNormalizer(s), variables: map[string]any{"session": newSession(), "database": database}, streams: map[string]*stream{}}
 	outcomes := make([]string, len(s.steps))
 	for i, one := range s.steps {
 		outcomes[i], err = r.do(ctx, one)
@@ -59,8 +59,12 @@ func perform(ctx context.Context, where server, database string, s scenario) ([]
 			return nil, fmt.Errorf("%s: %w", where.name, err)
 		}
 	}
-	_, err = r.run(ctx, "", bson.D{{Key: "dropDatabase", Value: 1}})
-	return outcomes, err
+	for _, used := range []string{"", otherDatabase} {
+		if _, err := r.run(ctx, used, bson.D{{Key: "dropDatabase", Value: 1}}); err != nil {
+			return outcomes, err
+		}
+	}
+	return outcomes, nil
 }
 
 // newSession is the id of a session that no server knows yet.
@@ -118,8 +122,11 @@ func (r *runner) do(ctx context.Context, s step) (string, error) {
 
 // run sends a command to a database, the scenario's own if it is empty.
 func (r *runner) run(ctx context.Context, database string, command bson.D) (bson.Raw, error) {
-	if database == "" {
+	switch database {
+	case "":
 		database = r.database
+	case otherDatabase:
+		database = r.database + "_other"
 	}
 	made, err := expand(command, r.variables)
 	if err != nil {
@@ -186,7 +193,7 @@ func timeOf(token string) (bson.Timestamp, bool) {
 // read reads a stream until it is closed or has delivered everything up to now. The position that each batch tells makes that certain.
 func (r *runner) read(ctx context.Context, s *stream) error {
 	name := "$cmd.aggregate"
-	if s.step.where != "database" && s.step.where != "cluster" {
+	if s.step.where != "database" && s.step.where != "cluster" && s.step.where != otherDatabase {
 		name = s.step.where
 	}
 	goal := r.now
@@ -274,7 +281,7 @@ func (r *runner) kill(ctx context.Context, s *stream) error {
 		return nil
 	}
 	name := "$cmd.aggregate"
-	if s.step.where != "database" && s.step.where != "cluster" {
+	if s.step.where != "database" && s.step.where != "cluster" && s.step.where != otherDatabase {
 		name = s.step.where
 	}
 	_, err := r.run(ctx, s.step.database, bson.D{{Key: "killCursors", Value: name}, {Key: "cursors", Value: bson.A{s.id}}})

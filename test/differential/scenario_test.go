@@ -14,6 +14,9 @@ import (
 // collection is where scenarios work if they name none.
 const collection = "c"
 
+// otherDatabase stands for a scenario's second database.
+const otherDatabase = "other"
+
 // step is one thing that is done on a server and has an outcome.
 type step struct {
 	line     int    // in the file
@@ -126,7 +129,7 @@ func showAll() step {
 
 // commandStep makes the command of a verb. shows says that everything is to be shown after it.
 func commandStep(verb string, values []any) (s step, shows bool, err error) {
-	least := map[string]int{"insert": 1, "update": 2, "delete": 2, "modify": 2, "find": 1, "count": 1, "distinct": 1, "aggregate": 1, "run": 1, "admin": 1}
+	least := map[string]int{"insert": 1, "update": 2, "delete": 2, "modify": 2, "find": 1, "count": 1, "distinct": 1, "aggregate": 1, "run": 1, "admin": 1, "other": 1}
 	n, known := least[verb]
 	if !known {
 		return s, false, fmt.Errorf("there is no verb %q", verb)
@@ -179,8 +182,8 @@ func commandStep(verb string, values []any) (s step, shows bool, err error) {
 		set("pipeline", values[0])
 		set("cursor", bson.D{})
 		s.command = append(s.command, further(1)...)
-	case "admin":
-		s.database = "admin"
+	case "admin", otherDatabase:
+		s.database = verb
 		fallthrough
 	case "run":
 		command, isDocument := values[0].(bson.D)
@@ -208,6 +211,8 @@ func watchStep(name, where string, values []any) step {
 	var target any = 1
 	switch where {
 	case "database":
+	case otherDatabase:
+		s.database = otherDatabase
 	case "cluster":
 		s.database = "admin"
 		options = append(options, bson.E{Key: "allChangesForCluster", Value: true})
@@ -312,6 +317,13 @@ func expandSpecial(e bson.E, variables map[string]any) (v any, done bool, err er
 			list = append(list, made)
 		}
 		return list, true, nil
+	case "$ns":
+		name, _ := e.Value.(string)
+		database, known := variables["database"].(string)
+		if rest, isOther := strings.CutPrefix(name, otherDatabase+":"); isOther {
+			return database + "_other." + rest, known, nil
+		}
+		return database + "." + name, known, nil
 	case "$var":
 		name, _ := e.Value.(string)
 		v, known := variables[name]
@@ -347,8 +359,8 @@ func (s step) text() string {
 		return strings.Join([]string{"watch", s.name, s.where, jsonOf(options), jsonOf(pipeline[1:]), jsonOf(s.command[2:])}, " ")
 	default:
 		verb := "run"
-		if s.database == "admin" {
-			verb = "admin"
+		if s.database != "" {
+			verb = s.database
 		}
 		return verb + " " + jsonOf(s.command)
 	}
