@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -8,10 +9,11 @@ import (
 	"github.com/sluicestream/sluice/internal/store"
 )
 
-// collMod {collMod: <collection>, changeStreamPreAndPostImages: {enabled}, validator, validationLevel, validationAction} changes
-// options of a collection. It is logged, and shown by change streams, whether it changes anything or not. Not supported yet:
-// hiding indexes with index, recordPreImages. The other arguments that MongoDB has are for kinds of collections that
-// this server does not create.
+// collMod {collMod: <collection>, changeStreamPreAndPostImages: {enabled}, validator, validationLevel, validationAction, cappedSize,
+// cappedMax} changes options of a collection; what a capped one has too much goes with the next insert. It is logged, and shown by
+// change streams, whether it changes anything or not. Not supported yet: hiding indexes with index, recordPreImages,
+// expireAfterSeconds of clustered collections. The other arguments that MongoDB has are for kinds of collections that this server
+// does not create.
 func collMod(op *operation) error {
 	if op.server.store.Catalog().ViewDefinition(op.db, op.body.Lookup("collMod").Str()) != nil {
 		return modifyView(op)
@@ -33,7 +35,11 @@ type collectionChange struct {
 	images     *bool
 	validation validationChange
 	index      indexChange
-	refused    error // of an argument that no collection here can have
+	cappedSize *int64 // nil: not given
+	cappedMax  *int64
+	expire     *argument
+	dryRun     bool
+	misplaced  []string // arguments that are for views or time-series collections
 }
 
 // indexChange is the index argument of a collMod.
@@ -57,20 +63,26 @@ func (m *collectionChange) parse(name string, a argument) error {
 		return m.index.parse(a)
 	case "recordPreImages":
 		return a.unsupported()
-	case "viewOn", "pipeline":
-		return m.refuse("option only supported on a view: " + name)
+	case "viewOn":
+		m.misplaced = append(m.misplaced, name)
+		return a.str(new(string))
+	case "pipeline":
+		m.misplaced = append(m.misplaced, name)
+		return a.array(new(bsonraw.Doc))
 	case "timeseries":
-		return m.refuse("option only supported on a time-series collection: " + name)
+		m.misplaced = append(m.misplaced, name)
+		return a.doc(new(bsonraw.Doc))
 	case "expireAfterSeconds":
-		return m.refuse("'expireAfterSeconds' option is only supported on collections clustered by _id")
-	case "cappedSize", "cappedMax":
-		return m.refuse("Collection must be capped.")
+		m.expire = &a
+		return a.expiry()
+	case "cappedSize":
+		m.cappedSize = new(int64)
+		return a.cappedSize(m.cappedSize)
+	case "cappedMax":
+		m.cappedMax = new(int64)
+		return a.cappedMax(m.cappedMax)
 	case "dryRun":
-		var on bool
-		if err := a.flag(&on); err != nil || !on {
-			return err
-		}
-		return m.refuse("dry run mode requires an valid index modification.")
+		return a.flag(&m.dryRun)
 	}
 	if ok, err := m.validation.parse(name, a); ok {
 		return err
@@ -78,10 +90,11 @@ func (m *collectionChange) parse(name string, a argument) error {
 	return a.unknown()
 }
 
-// refuse keeps the first error that a collection gives which exists.
-func (m *collectionChange) refuse(msg string) error {
-	if m.refused == nil {
-		m.refused = mongoerr.New(mongoerr.InvalidOptions, "%s", msg)
+// expiry checks the type of the argument that says when documents expire: a number, or a text that switches it off.
+func (a argument) expiry() error {
+	if a.Type != bsonraw.TypeString && !a.Type.IsNumber() {
+		return mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s.%s' is the wrong type '%s', expected types '[string, long']",
+			a.op.cmd.name, a.name, a.Type.Name())
 	}
 	return nil
 }
@@ -122,20 +135,41 @@ func (x *indexChange) remember(field argument) {
 	}
 }
 
-// check refuses what the collection cannot become.
+// check refuses what the collection cannot become, in mongod's order.
 func (m *collectionChange) check(op *operation, c *store.Collection) error {
-	if m.images != nil && *m.images {
-		if err := checkImages(op.db); err != nil {
-			return err
-		}
-	}
-	if m.index.given {
+	switch {
+	case m.images != nil && *m.images && checkImages(op.db) != nil:
+		return checkImages(op.db)
+	case m.dryRun && !m.index.given:
+		return mongoerr.New(mongoerr.InvalidOptions, "dry run mode requires an valid index modification.")
+	case m.dryRun:
+		return mongoerr.New(mongoerr.InvalidOptions, "dry run mode requires an index modification with unique: true.")
+	case (m.cappedSize != nil || m.cappedMax != nil) && c.Cap == nil:
+		return mongoerr.New(mongoerr.InvalidOptions, "Collection must be capped.")
+	case m.index.given:
 		return m.index.check(c)
 	}
 	if err := m.validation.check(c.DB, c.Name, c.Options); err != nil {
 		return mongoerr.From(err).Prefix("Parsing of collection validator failed :: caused by :: ")
 	}
-	return m.refused
+	return m.checkKind(c)
+}
+
+// checkKind refuses what is for other kinds of collections.
+func (m *collectionChange) checkKind(c *store.Collection) error {
+	switch {
+	case slices.Contains(m.misplaced, "pipeline"):
+		return mongoerr.New(mongoerr.InvalidOptions, "option only supported on a view: pipeline")
+	case slices.Contains(m.misplaced, "viewOn"):
+		return mongoerr.New(mongoerr.InvalidOptions, "option only supported on a view: viewOn")
+	case m.expire != nil && !c.Indexes[0].Clustered:
+		return mongoerr.New(mongoerr.InvalidOptions, "'expireAfterSeconds' option is only supported on collections clustered by _id")
+	case m.expire != nil:
+		return m.expire.unsupported()
+	case slices.Contains(m.misplaced, "timeseries"):
+		return mongoerr.New(mongoerr.InvalidOptions, "option only supported on a time-series collection: timeseries")
+	}
+	return nil
 }
 
 func (x *indexChange) check(c *store.Collection) error {
@@ -179,6 +213,7 @@ func (m *collectionChange) run(op *operation) (store.Commit, error) {
 	o, at := bsonraw.BeginDoc(nil)
 	o = bsonraw.AppendString(o, "collMod", c.Name)
 	next := *c
+	o = m.changeCap(o, &next)
 	if m.validation.given() {
 		o = m.validation.append(o)
 		next.SetOptions(m.validation.changed(next.Options))
@@ -199,4 +234,19 @@ func (m *collectionChange) run(op *operation) (store.Commit, error) {
 		return store.Commit{}, err
 	}
 	return ch.Commit()
+}
+
+// changeCap changes the bounds of a capped collection and appends what it was asked for.
+func (m *collectionChange) changeCap(o []byte, next *store.Collection) []byte {
+	options := next.Options
+	if m.cappedSize != nil {
+		o = bsonraw.AppendInt64(o, "cappedSize", *m.cappedSize)
+		options = withOption(options, "size", numberValue(roundedSize(*m.cappedSize)))
+	}
+	if m.cappedMax != nil {
+		o = bsonraw.AppendInt64(o, "cappedMax", *m.cappedMax)
+		options = withOption(options, "max", numberValue(knownMax(*m.cappedMax)))
+	}
+	next.SetOptions(options)
+	return o
 }

@@ -64,11 +64,10 @@ func (c *copying) create() (*store.Collection, error) {
 
 func (c *copying) addIndexes(ch *store.Change, made *store.Collection) error {
 	for _, x := range c.from.Indexes[1:] {
-		again, err := store.NewIndex(x.Spec)
+		again, err := ch.NewIndex(x.Spec)
 		if err != nil {
 			return err
 		}
-		again.ID = ch.NewID()
 		made.Indexes = append(made.Indexes, again)
 	}
 	logIndexes(ch, made, made.Indexes[1:], newUUID(), false)
@@ -81,7 +80,7 @@ func (c *copying) documents(to *store.Collection) (err error) {
 	if err != nil {
 		return err
 	}
-	walk := plan.Scan(c.from, every, false).Open(c.op.server.store)
+	walk := plan.Choose(c.from, plan.Query{Filter: every, Hint: plan.Hint{Natural: 1}}).Open(c.op.server.store)
 	defer func() { err = errors.Join(err, walk.Close()) }()
 	w := newWriter(c.op)
 	tx, docs, size := c.op.server.store.NewWrite(), 0, 0

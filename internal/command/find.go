@@ -196,7 +196,10 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 		if c.Cap == nil {
 			return nil, mongoerr.New(mongoerr.BadValue, "error processing query: tailable cursor requested on non capped collection %s", c.NS())
 		}
-		spec.Limit, hint = 0, plan.Hint{Natural: 1} // a limit counts what comes, which is not over at the end of the collection
+		spec.Limit = 0 // it counts what comes, which is not over at the end of the collection
+		if hint.Natural == 0 {
+			hint = plan.Hint{Natural: 1}
+		}
 	}
 	p := plan.Choose(c, plan.Query{Filter: f, Order: spec.Ordering, Limit: args.limit, Hint: hint})
 	if p.Sorted {
