@@ -74,13 +74,13 @@ func (m *collectionChange) parse(name string, a argument) error {
 		return a.doc(new(bsonraw.Doc))
 	case "expireAfterSeconds":
 		m.expire = &a
-		return a.expiry()
+		return parseClusteredExpiry(a)
 	case "cappedSize":
 		m.cappedSize = new(int64)
-		return a.cappedSize(m.cappedSize)
+		return parseCappedSize(a, m.cappedSize)
 	case "cappedMax":
 		m.cappedMax = new(int64)
-		return a.cappedMax(m.cappedMax)
+		return parseCappedMax(a, m.cappedMax)
 	case "dryRun":
 		return a.flag(&m.dryRun)
 	}
@@ -90,8 +90,8 @@ func (m *collectionChange) parse(name string, a argument) error {
 	return a.unknown()
 }
 
-// expiry checks the type of the argument that says when documents expire: a number, or a text that switches it off.
-func (a argument) expiry() error {
+// parseClusteredExpiry checks the type of the argument that says when documents expire: a number, or a text that switches it off.
+func parseClusteredExpiry(a argument) error {
 	if a.Type != bsonraw.TypeString && !a.Type.IsNumber() {
 		return mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s.%s' is the wrong type '%s', expected types '[string, long']",
 			a.op.cmd.name, a.name, a.Type.Name())

@@ -51,8 +51,8 @@ const (
 	cappedGrain   = 256 // its size is a multiple of this
 )
 
-// cappedSize reads the size of a capped collection as it was given. roundedSize is what it becomes.
-func (a argument) cappedSize(to *int64) error {
+// parseCappedSize reads the size of a capped collection as it was given. roundedSize is what it becomes.
+func parseCappedSize(a argument, to *int64) error {
 	if err := a.integer(to); err != nil {
 		return err
 	}
@@ -67,8 +67,8 @@ func (a argument) cappedSize(to *int64) error {
 
 func roundedSize(size int64) int64 { return (size + cappedGrain - 1) / cappedGrain * cappedGrain }
 
-// cappedMax reads how many documents a capped collection may have. knownMax is what it becomes.
-func (a argument) cappedMax(to *int64) error {
+// parseCappedMax reads how many documents a capped collection may have. knownMax is what it becomes.
+func parseCappedMax(a argument, to *int64) error {
 	if err := a.integer(to); err != nil {
 		return err
 	}

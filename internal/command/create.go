@@ -61,10 +61,10 @@ func (c *createArgs) parse(name string, a argument) error {
 		return a.flag(&c.capped)
 	case "size":
 		c.size = new(int64)
-		return a.cappedSize(c.size)
+		return parseCappedSize(a, c.size)
 	case "max":
 		c.max = new(int64)
-		return a.cappedMax(c.max)
+		return parseCappedMax(a, c.max)
 	case "idIndex":
 		return a.doc(&c.idIndex)
 	case "autoIndexId":

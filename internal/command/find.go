@@ -86,9 +86,9 @@ func (f *findArgs) parse(name string, a argument) error {
 	case "collectionUUID":
 		return parseCollectionUUID(a)
 	case "tailable":
-		return a.plainFlag(&f.tailable)
+		return parsePlainFlag(a, &f.tailable)
 	case "awaitData":
-		return a.plainFlag(&f.awaitData)
+		return parsePlainFlag(a, &f.awaitData)
 	case "returnKey", "showRecordId":
 		return a.unsupportedUnlessFalse()
 	case "min", "max":
@@ -97,8 +97,8 @@ func (f *findArgs) parse(name string, a argument) error {
 	return a.unknown()
 }
 
-// plainFlag accepts booleans only, with the error that mongod has for some arguments of find.
-func (a argument) plainFlag(to *bool) error {
+// parsePlainFlag accepts booleans only, with the error that mongod has for some arguments of find.
+func parsePlainFlag(a argument, to *bool) error {
 	if a.Type != bsonraw.TypeBool {
 		return mongoerr.New(mongoerr.TypeMismatch, "Field '%s' should be a boolean value, but found: %s", a.name, a.Type.Name())
 	}
