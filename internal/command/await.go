@@ -20,12 +20,15 @@ func await(op *operation, c *cursor, batch *bsonraw.ArrayBuilder, limit batchLim
 	defer timer.Stop()
 	stopWatching := func() {}
 	defer func() { stopWatching() }()
+	moved := st.Waves().Moved(c.waits.position())
+	defer func() { st.Waves().Leave(moved) }()
 	for {
 		select {
-		case <-st.Waves().Moved(c.waits.position()):
+		case <-moved:
 			if done, err = c.feed.fill(op, batch, limit); err != nil || done || batch.Len() > 0 {
 				return done, err
 			}
+			moved = st.Waves().Moved(c.waits.position())
 		case <-timer.C:
 			if wait -= unwatched; wait <= 0 {
 				return false, nil

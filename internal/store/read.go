@@ -73,12 +73,14 @@ func (s *Store) FindByKey(ctx context.Context, ns []byte, uuid [16]byte, key bso
 	if c == nil || c.UUID != uuid {
 		return nil, nil
 	}
-	doc, _, ok, err := s.Get(nil, c, bsonraw.AppendKey(nil, key.Lookup("_id")))
+	doc, written, ok, err := s.Get(nil, c, bsonraw.AppendKey(nil, key.Lookup("_id")))
 	if err != nil {
 		return nil, err
 	}
-	// What was read may not be durable yet; what is missing may be missing by a delete that is not.
-	if err := s.WaitDurable(ctx, max(atLeast, s.Applied())); err != nil || !ok {
+	if !ok { // perhaps by a delete that is not durable yet
+		written = s.Applied()
+	}
+	if err := s.WaitDurable(ctx, max(atLeast, written)); err != nil || !ok {
 		return nil, err
 	}
 	return doc, nil

@@ -241,6 +241,25 @@ func TestOplogHasEveryCommitInOrderUnderConcurrentWriters(t *testing.T) {
 	}
 }
 
+// TestIdleStreamsDelayNoWave waits in vain again and again, as idle streams do: nobody is left to be counted then.
+func TestIdleStreamsDelayNoWave(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{})
+	at := s.Durable()
+	<-s.Waves().Moved(at - 1) // the opening itself is shown
+	for range 100 {
+		s.Waves().Leave(s.Waves().Moved(at))
+	}
+	stays := s.Waves().Moved(at)
+	if n := s.waves.wave(); n != 1 {
+		t.Errorf("a wave found %d who wait, want 1", n)
+	}
+	s.Waves().Leave(stays)
+	if n := s.waves.wave(); n != 0 {
+		t.Errorf("a wave found %d who wait, want none", n)
+	}
+}
+
 func TestTrimmedOplogSaysThatHistoryIsLost(t *testing.T) {
 	t.Parallel()
 	s := open(t, Config{OplogMaxBytes: 64 << 10, TailBytes: 4 << 10})

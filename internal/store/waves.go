@@ -91,7 +91,7 @@ func (w *Waves) close() {
 	<-w.done
 }
 
-// Moved returns a channel that is closed when something after ts is shown.
+// Moved returns a channel that is closed when something after ts is shown. Who waits no longer before that calls Leave.
 func (w *Waves) Moved(ts oplog.Timestamp) <-chan struct{} {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -103,6 +103,15 @@ func (w *Waves) Moved(ts oplog.Timestamp) <-chan struct{} {
 	}
 	w.mu.waiting++
 	return w.mu.moved
+}
+
+// Leave ends a wait for a channel of Moved, so that the next wave does not count who is not there.
+func (w *Waves) Leave(moved <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.mu.moved != nil && moved == w.mu.moved {
+		w.mu.waiting--
+	}
 }
 
 var closedChannel = func() chan struct{} {
