@@ -16,6 +16,7 @@ type writer struct {
 	alone    bool        // each document is inserted by a commit of its own
 	bypass   bool        // documents need not satisfy the collection's validator
 	stmtIDs  bsonraw.Doc // given one by one, or nil
+	ids      []int32     // those, read
 	stmtID   int32       // of the first statement, when they are not
 	numbered bool        // that was given
 
@@ -73,6 +74,7 @@ func (w *writer) checkStatementIDs(statements int) error {
 		if err := statementID(argument{w.op, fmt.Sprintf("stmtIds.%d", n), it.Value()}, &id); err != nil {
 			return err
 		}
+		w.ids = append(w.ids, id)
 	}
 	if n != statements {
 		return mongoerr.New(mongoerr.InvalidLength, "Number of statement ids must match the number of batch entries. Got %d statement ids but %d operations.", n, statements)
@@ -82,17 +84,10 @@ func (w *writer) checkStatementIDs(statements int) error {
 
 // statement returns the number of the i-th statement within the transaction number.
 func (w *writer) statement(i int) int32 {
-	if w.stmtIDs == nil {
-		return w.stmtID + int32(i)
+	if i < len(w.ids) {
+		return w.ids[i]
 	}
-	n := 0
-	for it := w.stmtIDs.Iter(); it.Next(); n++ {
-		if n == i {
-			id, _ := it.Value().AsInt64()
-			return int32(id)
-		}
-	}
-	return int32(i)
+	return w.stmtID + int32(i)
 }
 
 // fail records a statement's error and reports whether the command goes on. An error that is not the statement's own ends the
