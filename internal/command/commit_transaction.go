@@ -12,7 +12,7 @@ func commitTransaction(op *operation) error {
 		return err
 	}
 	commit, again, err := op.transaction.commit(&op.server.transactions, store.TxnID{
-		LSID: loggedLSID(op.lsid), Session: []byte(op.sessionKey()), Number: op.txnNumber,
+		LSID: loggedLSID(op.lsid), Session: []byte(op.sessionKey), Number: op.txnNumber,
 	})
 	if err != nil {
 		return err

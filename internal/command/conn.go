@@ -19,7 +19,11 @@ type ConnInfo struct {
 type Conn struct {
 	server  *Server
 	info    ConnInfo
-	appName string // what hello said; fail points look at it
+	running running
+
+	// What hello said. It is changed under running.mu.
+	appName string
+	client  bsonraw.Doc
 }
 
 // NewConn begins a connection; Close ends it.
@@ -29,11 +33,24 @@ func (s *Server) NewConn(info ConnInfo) *Conn {
 	}
 	s.counters.connections.Add(1)
 	s.counters.created.Add(1)
-	return &Conn{server: s, info: info}
+	c := &Conn{server: s, info: info}
+	s.connections.add(c)
+	return c
 }
 
 // Close ends the connection.
-func (c *Conn) Close() { c.server.counters.connections.Add(-1) }
+func (c *Conn) Close() {
+	c.server.connections.remove(c)
+	c.running.stop()
+	c.server.counters.connections.Add(-1)
+}
+
+// introduce keeps what the client says of itself.
+func (c *Conn) introduce(appName string, client bsonraw.Doc) {
+	c.running.mu.Lock()
+	defer c.running.mu.Unlock()
+	c.appName, c.client = appName, client.Clone()
+}
 
 // Request is a command as it came. Its bytes have been validated.
 type Request struct {
@@ -51,6 +68,8 @@ type Sequence struct {
 // Run executes a command and appends the reply document to dst. hangUp says that the connection must be closed without a
 // reply. Bytes of the request are not kept.
 func (c *Conn) Run(ctx context.Context, req *Request, dst []byte) (reply []byte, hangUp bool) {
+	ctx = c.running.begin(ctx, c.server.nextOperation.Add(1), req.Body)
+	defer c.running.end()
 	op := newOperation(ctx, c, req, dst)
 	defer op.release()
 	err := op.execute()

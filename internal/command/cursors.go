@@ -195,7 +195,7 @@ func (cs *cursors) len() int {
 // openCursor fills the first batch from the feed and appends the cursor to the reply; what is left becomes an open cursor.
 func (op *operation) openCursor(c *cursor, limit batchLimit, single bool) error {
 	if op.lsid != nil {
-		c.session = op.sessionKey()
+		c.session = op.sessionKey
 	}
 	c.api, c.txn = op.api, op.transaction
 	if op.snapshot != nil {

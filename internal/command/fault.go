@@ -117,13 +117,15 @@ func (f *fault) matches(op *operation) bool {
 }
 
 // namespace returns the namespace that the command names by its first argument, or a getMore by its collection.
-func (op *operation) namespace() string {
-	if op.cmd.name == "getMore" {
-		return op.db + "." + op.body.Lookup("collection").Str()
+func (op *operation) namespace() string { return namespaceOf(op.cmd, op.db, op.body) }
+
+func namespaceOf(cmd *command, db string, body bsonraw.Doc) string {
+	if cmd.name == "getMore" {
+		return db + "." + body.Lookup("collection").Str()
 	}
-	it := op.body.Iter()
+	it := body.Iter()
 	it.Next() // the command itself, without which it would not have been found
-	return op.db + "." + it.Value().Str()
+	return db + "." + it.Value().Str()
 }
 
 // runInto does what the fault does before the command: wait, hang up, or fail.

@@ -13,7 +13,7 @@ type generic struct {
 	command      string // the command's name, for messages
 	db           string
 	lsid         bsonraw.Doc
-	sessionID    sessionID
+	sessionKey   string // of lsid
 	txnNumber    int64
 	hasTxnNumber bool
 	maxTime      time.Duration
@@ -117,17 +117,18 @@ func parseMaxTime(v bsonraw.Value) (time.Duration, error) {
 	return time.Duration(n) * time.Millisecond, nil
 }
 
-func (g *generic) parseLSID(v bsonraw.Value) (err error) {
+func (g *generic) parseLSID(v bsonraw.Value) error {
 	if v.Type != bsonraw.TypeDocument {
 		return g.wrongType("lsid", v, "object")
 	}
-	if g.sessionID, err = parseSessionID("OperationSessionInfo.lsid", v.Doc()); err != nil {
+	id, err := parseSessionID("OperationSessionInfo.lsid", v.Doc())
+	if err != nil {
 		return err
 	}
-	if g.sessionID.internal {
+	if id.internal {
 		return mongoerr.New(mongoerr.InvalidOptions, "Internal sessions are not supported outside of transactions")
 	}
-	g.lsid = v.Doc()
+	g.lsid, g.sessionKey = v.Doc(), id.key()
 	return nil
 }
 

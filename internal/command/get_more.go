@@ -62,7 +62,7 @@ func checkCursor(op *operation, c *cursor, coll string) error {
 	}
 	session := ""
 	if op.lsid != nil {
-		session = op.sessionKey()
+		session = op.sessionKey
 	}
 	switch {
 	case c.session == session:

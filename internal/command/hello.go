@@ -97,10 +97,12 @@ func noteClient(op *operation) error {
 	}
 	application := client.Doc().Lookup("application")
 	if application.Type != bsonraw.TypeDocument {
+		op.conn.introduce("", client.Doc())
 		return nil
 	}
 	name := application.Doc().Lookup("name")
 	if name.IsMissing() {
+		op.conn.introduce("", client.Doc())
 		return nil
 	}
 	if name.Type != bsonraw.TypeString {
@@ -110,6 +112,6 @@ func noteClient(op *operation) error {
 		return mongoerr.New(mongoerr.ClientMetadataAppNameTooLarge,
 			"The 'application.name' field must be less then or equal to %d bytes in the client metadata document", maxAppName)
 	}
-	op.conn.appName = name.Str()
+	op.conn.introduce(name.Str(), client.Doc())
 	return nil
 }

@@ -23,7 +23,7 @@ func (f *listFeed) close() { f.docs = nil }
 func openListing(op *operation, ns string, docs []bsonraw.Doc, limit batchLimit) error {
 	c := &cursor{ns: ns, feed: &listFeed{docs}}
 	if op.lsid != nil {
-		c.session = op.sessionKey()
+		c.session = op.sessionKey
 	}
 	batch := bsonraw.BeginArray(nil)
 	done, err := c.feed.fill(op, &batch, limit)

@@ -80,6 +80,7 @@ func (op *operation) execute() error {
 	if err := op.parseGeneric(); err != nil {
 		return err
 	}
+	op.conn.running.know(op)
 	if err := runInto(op, op.server.failPoints.find(op)); err != nil || op.hangUp {
 		return err
 	}
@@ -118,7 +119,7 @@ func (op *operation) begin() error {
 	case op.hasTxnNumber:
 		return beginRetryable(op)
 	}
-	_, err := op.server.sessions.touch(op.sessionKey(), time.Now())
+	_, err := op.server.sessions.touch(op.sessionKey, time.Now())
 	return err
 }
 

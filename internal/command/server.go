@@ -25,16 +25,18 @@ type Config struct {
 
 // Server answers commands on one store.
 type Server struct {
-	cfg          Config
-	store        *store.Store
-	cursors      cursors
-	sessions     sessions
-	transactions transactions
-	snapshots    snapshots
-	failPoints   failPoints
-	counters     counters
-	processID    [12]byte // of this start, an ObjectId
-	started      time.Time
+	cfg           Config
+	store         *store.Store
+	cursors       cursors
+	sessions      sessions
+	transactions  transactions
+	snapshots     snapshots
+	failPoints    failPoints
+	counters      counters
+	connections   connections
+	nextOperation atomic.Int32 // ids of operations
+	processID     [12]byte     // of this start, an ObjectId
+	started       time.Time
 
 	stopping context.Context
 	stop     context.CancelCauseFunc
@@ -117,7 +119,7 @@ func (s *Server) reap() {
 			s.snapshots.expire(now)
 		case now := <-tick.C:
 			s.counters.cursorsTimedOut.Add(int64(s.cursors.expire(now)))
-			for _, id := range s.sessions.expire(now) {
+			for _, id := range s.sessions.expire(now, s.transactions.has) {
 				s.cursors.killSession(id)
 			}
 		}

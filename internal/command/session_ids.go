@@ -40,6 +40,9 @@ type sessionID struct {
 	internal bool // one that servers use among themselves
 }
 
+// uuidSize is the size of a UUID.
+const uuidSize = 16
+
 // nobody is the digest of the user whom a session belongs to where there is no authentication.
 var nobody = sha256.Sum256(nil)
 
@@ -95,7 +98,7 @@ func uuidOf(field string, v bsonraw.Value) ([]byte, error) {
 	if subtype != bsonraw.SubtypeUUID {
 		return nil, mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s' is the wrong binData type '%d', expected type 'UUID'", field, subtype)
 	}
-	if len(id) != 16 {
+	if len(id) != uuidSize {
 		return nil, mongoerr.New(mongoerr.InvalidUUID, "uuid must be a 16-byte binary field with UUID (4) subtype")
 	}
 	return id, nil

@@ -41,9 +41,6 @@ func (s *sessions) init(st *store.Store) {
 	s.byKey = make(map[string]*session)
 }
 
-// sessionKey returns the key of the command's session.
-func (g *generic) sessionKey() string { return g.sessionID.key() }
-
 // maxSessions bounds the sessions that clients may begin, as in MongoDB.
 const maxSessions = 1_000_000
 
@@ -63,20 +60,22 @@ func (s *sessions) touch(key string, now time.Time) (*session, error) {
 	return x, nil
 }
 
-// end forgets a session.
+// end lets a session expire at the next opportunity, unless it is used again before.
 func (s *sessions) end(key string) {
 	s.mu.Lock()
-	delete(s.byKey, key)
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if x := s.byKey[key]; x != nil {
+		x.used = time.Time{}
+	}
 }
 
-// expire forgets the sessions that nobody used for long and returns their keys.
-func (s *sessions) expire(now time.Time) []string {
+// expire forgets the sessions that nobody used for long, but not those that are busy, and returns their keys.
+func (s *sessions) expire(now time.Time, busy func(key string) bool) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var gone []string
 	for key, x := range s.byKey {
-		if now.Sub(x.used) > sessionTimeout {
+		if now.Sub(x.used) > sessionTimeout && len(x.turn) == 0 && !busy(key) {
 			delete(s.byKey, key)
 			gone = append(gone, key)
 		}
@@ -93,7 +92,7 @@ func (s *sessions) len() int {
 
 // checkOut takes the turn of the operation's session until it ends.
 func checkOut(op *operation) (*session, error) {
-	x, err := op.server.sessions.touch(op.sessionKey(), time.Now())
+	x, err := op.server.sessions.touch(op.sessionKey, time.Now())
 	if err != nil {
 		return nil, err
 	}
