@@ -5,9 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -124,14 +122,8 @@ func (s *Store) openPebble(cfg Config) error {
 	if dir == "" {
 		dir = "memory"
 	}
-	// Pebble's own files get the process's mode; the folder keeps strangers out.
-	if err := cfg.FS.MkdirAll(dir, 0o700); err != nil {
+	if err := makeFolder(cfg.FS, dir); err != nil {
 		return err
-	}
-	if cfg.FS == vfs.Default {
-		if err := os.Chmod(dir, 0o700); err != nil {
-			return err
-		}
 	}
 	s.cache = pebble.NewCache(cfg.CacheBytes)
 	opts := &pebble.Options{
@@ -157,18 +149,6 @@ func (s *Store) openPebble(cfg Config) error {
 	s.db, s.reader.db = db, stored{db}
 	s.images = &images{db: db, failure: s.failed}
 	return nil
-}
-
-// explainLocked adds to the error of an opening that failed because another has the folder what the system's does not say.
-func explainLocked(err error, dir string, folders vfs.FS) error {
-	lock, lockErr := pebble.LockDirectory(dir, folders)
-	if errors.Is(lockErr, fs.ErrPermission) {
-		return err
-	}
-	if lockErr != nil {
-		return fmt.Errorf("another engine, of this process or another one, has it open: %w", err)
-	}
-	return errors.Join(err, lock.Close())
 }
 
 // splitByKind ends every table of Pebble's where a kind of keys ends. Documents and oplog entries mostly come in at the end of
