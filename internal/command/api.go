@@ -44,11 +44,14 @@ func (a *api) check(op *operation) error {
 	if a.given && a.version == "" {
 		return mongoerr.New(4886600, "Provided apiStrict and/or apiDeprecationErrors without passing apiVersion")
 	}
+	if a.deprecationErrors && op.cmd.name == "testDeprecation" {
+		return mongoerr.New(mongoerr.APIDeprecationError, "Provided apiDeprecationErrors:true, but the command %s is deprecated in API Version 1", op.cmd.name)
+	}
+	if a.strict && !stableCommands[op.cmd.name] {
+		return mongoerr.New(mongoerr.APIStrictError, "Provided apiStrict:true, but the command %s is not in API Version 1", op.cmd.name)
+	}
 	if !a.strict {
 		return nil
-	}
-	if !stableCommands[op.cmd.name] {
-		return mongoerr.New(mongoerr.APIStrictError, "Provided apiStrict:true, but the command %s is not in API Version 1", op.cmd.name)
 	}
 	for it := op.body.Iter(); it.Next(); {
 		if unstableArguments[op.cmd.name+"."+string(it.Key())] {
@@ -67,7 +70,7 @@ var stableCommands = map[string]bool{
 	"create": true, "createIndexes": true, "delete": true, "drop": true, "dropDatabase": true, "dropIndexes": true,
 	"endSessions": true, "explain": true, "find": true, "findAndModify": true, "getMore": true, "hello": true, "insert": true,
 	"killCursors": true, "listCollections": true, "listDatabases": true, "listIndexes": true, "ping": true,
-	"refreshSessions": true, "saslContinue": true, "saslStart": true, "update": true,
+	"refreshSessions": true, "saslContinue": true, "saslStart": true, "testDeprecation": true, "update": true,
 }
 
 // unstableArguments are arguments that stable commands have and version 1 has not.
@@ -103,6 +106,11 @@ func checkStableStages(pipeline bsonraw.Value) error {
 // parameters renders what the client declared, for messages.
 func (a *api) parameters() string {
 	out, at := bsonraw.BeginDoc(nil)
+	return bsonraw.Value{Type: bsonraw.TypeDocument, Data: bsonraw.EndDoc(a.appendTo(out), at)}.Shell()
+}
+
+// appendTo appends what the client declared.
+func (a *api) appendTo(out []byte) []byte {
 	if a.version != "" {
 		out = bsonraw.AppendString(out, "apiVersion", a.version)
 	}
@@ -112,7 +120,7 @@ func (a *api) parameters() string {
 	if a.deprecationErrors {
 		out = bsonraw.AppendBool(out, "apiDeprecationErrors", true)
 	}
-	return bsonraw.Value{Type: bsonraw.TypeDocument, Data: bsonraw.EndDoc(out, at)}.Shell()
+	return out
 }
 
 // sameAs reports whether two commands declared the same.

@@ -3,6 +3,7 @@ package command
 import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/aggregation"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/mql/update"
 	"github.com/sluicestream/sluice/internal/oplog"
@@ -115,7 +116,7 @@ func (s *updateStatement) parseField(name string, a argument) error {
 		}
 		s.u = a.Value
 		if a.Type == bsonraw.TypeArray {
-			return a.documents()
+			return aggregation.CheckNames(a.Value.Doc())
 		}
 		return nil
 	case "multi":

@@ -134,6 +134,7 @@ const (
 	IDLFailedToParse                         Code = 40414
 	IDLUnknownField                          Code = 40415
 	IDLDuplicateField                        Code = 40413
+	SearchNotEnabled                         Code = 31082
 	NotARetryableWriteCommand                Code = 50768
 	ClientDisconnect                         Code = 279
 	ConnectionPoolExpired                    Code = 317
@@ -200,6 +201,7 @@ var names = map[Code]string{
 	ClusterTimeFailsRateLimiter:     "ClusterTimeFailsRateLimiter",
 	MaxStalenessOutOfRange:          "MaxStalenessOutOfRange",
 	TooManyLogicalSessions:          "TooManyLogicalSessions",
+	SearchNotEnabled:                "SearchNotEnabled",
 	NoSuchSession:                   "NoSuchSession",
 	DatabaseDifferCase:              "DatabaseDifferCase", CollectionUUIDMismatch: "CollectionUUIDMismatch", ExceededMemoryLimit: "ExceededMemoryLimit", DurationOverflow: "DurationOverflow",
 	ConversionFailure: "ConversionFailure",

@@ -59,6 +59,25 @@ func splitStage(v bsonraw.Value) (name string, argument bsonraw.Value, err error
 
 var errOneField = mongoerr.New(40323, "A pipeline stage specification object must contain exactly one field.")
 
+// CheckNames reports a stage without a form or a name of MongoDB's, and nothing else: what a command knows of a pipeline before it
+// compiles it.
+func CheckNames(pipeline bsonraw.Doc) error {
+	for it := pipeline.Iter(); it.Next(); {
+		name, _, err := splitStage(it.Value())
+		if err != nil {
+			return err
+		}
+		if _, exists := stages[name]; !exists {
+			return errUnknownStage(name)
+		}
+	}
+	return nil
+}
+
+func errUnknownStage(name string) error {
+	return mongoerr.New(40324, "Unrecognized pipeline stage name: '%s'", name)
+}
+
 // Compile reads the stages of a pipeline, given as an array. Errors carry MongoDB's codes: 40324 for a stage that does not
 // exist, 40602 and 40601 for one in the wrong place, CommandNotSupported for one that MongoDB has and this server does not.
 func Compile(pipeline bsonraw.Doc, opts Options) (*Pipeline, error) {
@@ -135,7 +154,7 @@ func (c *compiler) stage(name string, argument bsonraw.Value, inChangeStream boo
 	d, ok := stages[name]
 	switch {
 	case !ok:
-		return nil, mongoerr.New(40324, "Unrecognized pipeline stage name: '%s'", name)
+		return nil, errUnknownStage(name)
 	case d.expand != nil:
 		return d.expand(c, argument)
 	case d.compile != nil:
@@ -147,7 +166,13 @@ func (c *compiler) stage(name string, argument bsonraw.Value, inChangeStream boo
 	return nil, errNotSupported(name)
 }
 
+// atlasStages are those of Atlas Search, which no server has of itself.
+var atlasStages = map[string]bool{"$listSearchIndexes": true, "$search": true, "$searchMeta": true, "$vectorSearch": true}
+
 func errNotSupported(name string) error {
+	if atlasStages[name] {
+		return mongoerr.New(mongoerr.SearchNotEnabled, "%s is a stage of Atlas Search, which this server does not have", name)
+	}
 	return mongoerr.New(mongoerr.CommandNotSupported, "Pipeline stage %s is not supported by this server", name)
 }
 

@@ -53,8 +53,12 @@ func newTable() map[string]definition {
 		"$geoNear":           {position: first},
 		"$indexStats":        {position: first},
 		"$listLocalSessions": {position: first},
+		"$listSearchIndexes": {position: first},
 		"$listSessions":      {position: first},
 		"$planCacheStats":    {position: first},
+		"$search":            {position: first},
+		"$searchMeta":        {position: first},
+		"$vectorSearch":      {position: first},
 
 		"$merge": {position: last},
 		"$out":   {position: last},
