@@ -30,6 +30,8 @@ type operation struct {
 	command bson.Raw
 	changes []change
 	check   func(reply bson.Raw) error
+	// parts are the commands of a transaction but for what makes them its own; there is no command then.
+	parts []bson.D
 }
 
 // writer is one session's sequence of operations, each sent until it is acknowledged. What it holds is the truth that the server is
@@ -76,7 +78,12 @@ func (w *writer) work(ctx context.Context, stop <-chan struct{}) error {
 		default:
 		}
 		var err error
-		if c, err = w.perform(ctx, c, w.next()); err != nil {
+		op := w.next()
+		perform := w.perform
+		if op.parts != nil {
+			perform = w.transact
+		}
+		if c, err = perform(ctx, c, op); err != nil {
 			return fmt.Errorf("writer %s, transaction number %d: %w", w.id, w.txnNumber, err)
 		}
 		w.acked()
@@ -119,7 +126,9 @@ func (w *writer) perform(ctx context.Context, c *conn, op operation) (*conn, err
 // next makes the next operation, and counts on it to happen.
 func (w *writer) next() operation {
 	w.txnNumber++
-	switch kind := w.random.IntN(10); {
+	switch kind := w.random.IntN(12); {
+	case kind >= 10:
+		return w.transaction()
 	case kind < 3 || len(w.documents) == 0:
 		return w.insert(1)
 	case kind < 4:
