@@ -51,6 +51,7 @@ type createArgs struct {
 	idIndex, collation  bsonraw.Doc
 	validation          validationChange
 	clustered           *clusteredSpec
+	givenID             *indexSpec
 }
 
 func (c *createArgs) parse(name string, a argument) error {
@@ -180,7 +181,7 @@ func (c *createArgs) checkIDIndex(with *newCollection) (err error) {
 	case c.clustered != nil:
 		return mongoerr.New(mongoerr.InvalidOptions, "The 'clusteredIndex' option is not supported with the 'idIndex' option")
 	}
-	with.idIndex, err = parseIDIndex(c.idIndex)
+	c.givenID, err = parseIDIndex(c.idIndex)
 	return err
 }
 
@@ -194,15 +195,26 @@ func (c *createArgs) checkName(*newCollection) error {
 	return checkImages(c.op.db)
 }
 
-func (c *createArgs) checkCollation(*newCollection) error {
-	if c.collation == nil {
-		return nil
+// checkCollation reads the collation, which is that of the index on _id too.
+func (c *createArgs) checkCollation(with *newCollection) (err error) {
+	var by *collation.Collation
+	if c.collation != nil {
+		if by, err = collation.Parse(c.collation, "create.collation"); err != nil {
+			return err
+		}
+		c.options = withCollation(c.options, by)
 	}
-	by, err := collation.Parse(c.collation, "create.collation")
-	if err != nil {
-		return err
+	if c.givenID != nil {
+		if err := c.givenID.resolve(c.options); err != nil {
+			return mongoerr.New(mongoerr.BadValue, "'idIndex' must have the same collation as the collection.")
+		}
+		with.idIndex = makeIDIndexSpec(c.givenID.version)
 	}
-	c.options = withCollation(c.options, by)
+	if by != nil {
+		spec, at := bsonraw.BeginDoc(nil)
+		spec = append(spec, elements(with.idIndex)...)
+		with.idIndex = bsonraw.EndDoc(bsonraw.AppendDoc(spec, "collation", by.Doc()), at)
+	}
 	return nil
 }
 

@@ -9,10 +9,10 @@ import (
 	"github.com/sluicestream/sluice/internal/store"
 )
 
-// createIndexes {createIndexes: <collection>, indexes: [{key, name, unique, sparse, v}], commitQuorum, ignoreUnknownIndexOptions}
-// builds indexes, all or none, and creates the collection where there is none. The collection cannot be written meanwhile. An
-// index that exists already is no error. commitQuorum is checked and given back: one node needs no quorum. Not supported yet:
-// hidden, partialFilterExpression, expireAfterSeconds, collation, wildcard, text, hashed and geo indexes.
+// createIndexes {createIndexes: <collection>, indexes: [{key, name, unique, sparse, hidden, partialFilterExpression,
+// expireAfterSeconds, collation, v}], commitQuorum, ignoreUnknownIndexOptions} builds indexes, all or none, and creates the
+// collection where there is none. An index that exists already is no error. commitQuorum is checked and given back: one node
+// needs no quorum. Not supported: prepareUnique, storageEngine, wildcard, text, hashed and geo indexes.
 func createIndexes(op *operation) error {
 	args := createIndexesArgs{quorum: bsonraw.StringValue("votingMembers")}
 	if err := op.arguments(args.parse); err != nil {
@@ -66,20 +66,23 @@ func (c *createIndexesArgs) parse(name string, a argument) error {
 func (a argument) commitQuorum() error {
 	switch {
 	case a.Type.IsNumber():
-		if n, ok := a.AsInt64(); !ok || n < 0 {
-			return mongoerr.New(mongoerr.FailedToParse, "commitQuorum has to be a non-negative number or a string")
+		if n, ok := a.AsInt64(); !ok || n < 0 || n > 50 {
+			return mongoerr.New(mongoerr.FailedToParse, "commitQuorum has to be a non-negative number and not greater than 50")
 		} else if n > 1 {
-			return mongoerr.New(mongoerr.UnsatisfiableWriteConcern, "Not enough data-bearing nodes")
+			return mongoerr.New(unsatisfiableCommitQuorum, "Not enough data-bearing nodes to satisfy commit quorum")
 		}
 		return nil
 	case a.Type != bsonraw.TypeString:
-		return mongoerr.New(mongoerr.FailedToParse, "commitQuorum has to be a number or a string; found: %s", a.Type.Name())
+		return mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s.%s' is the wrong type '%s', expected types '[long, int, decimal, double, string']",
+			a.op.cmd.name, a.name, a.Type.Name())
 	}
 	if quorum := a.Str(); quorum != "votingMembers" && quorum != "majority" {
 		return mongoerr.New(mongoerr.UnknownReplWriteConcern, "No write concern mode named '%s' found in replica set configuration", quorum)
 	}
 	return nil
 }
+
+const unsatisfiableCommitQuorum mongoerr.Code = 278
 
 func (c *createIndexesArgs) parseSpecs(op *operation) error {
 	if c.list == nil {
@@ -108,20 +111,6 @@ func (c *createIndexesArgs) parseSpecs(op *operation) error {
 	return nil
 }
 
-// checkInherited refuses unique indexes that would take over the collation of their collection: entries are told apart by bytes.
-func checkInherited(coll *store.Collection, specs []*indexSpec) error {
-	if coll.Options.Lookup("collation").IsMissing() {
-		return nil
-	}
-	for _, s := range specs {
-		if s.unique && !s.simple {
-			return mongoerr.New(mongoerr.CommandNotSupported, "createIndexes: a unique index with the collation of the collection %s is not "+
-				"supported by this server; give the index the collation {locale: 'simple'}", coll.NS())
-		}
-	}
-	return nil
-}
-
 // run builds the indexes. done is false when somebody else created the collection meanwhile: then it has to be tried again.
 func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
 	lock := lockedAlone
@@ -135,10 +124,7 @@ func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
 	defer unlock()
 	var missing []*indexSpec
 	if coll != nil {
-		if missing, err = c.missing(coll.Indexes); err == nil {
-			err = checkInherited(coll, missing)
-		}
-		if err != nil {
+		if missing, err = c.missing(coll); err != nil {
 			return false, err
 		}
 		if len(missing) == 0 {
@@ -158,7 +144,7 @@ func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
 			return false, nil
 		}
 		if coll, err = addCollection(st, ch, op.db, c.coll, newCollection{idIndex: idIndexSpec}); err == nil {
-			missing, err = c.missing(coll.Indexes)
+			missing, err = c.missing(coll)
 		}
 	}
 	var built *store.Collection
@@ -177,10 +163,15 @@ func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
 }
 
 // missing returns the specifications of the indexes that do not exist yet.
-func (c *createIndexesArgs) missing(indexes []*store.Index) ([]*indexSpec, error) {
+func (c *createIndexesArgs) missing(coll *store.Collection) ([]*indexSpec, error) {
+	for _, s := range c.specs {
+		if err := s.resolve(coll.Options); err != nil {
+			return nil, err
+		}
+	}
 	var list []*indexSpec
 	for _, s := range c.specs {
-		exists, err := s.exists(indexes)
+		exists, err := s.exists(coll.Indexes)
 		if err != nil {
 			return nil, err
 		}

@@ -1,51 +1,58 @@
 package command
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
-	"github.com/sluicestream/sluice/internal/store"
+	"github.com/sluicestream/sluice/internal/mql/collation"
+	"github.com/sluicestream/sluice/internal/mql/filter"
 )
 
 // indexSpec is the specification of an index that a client asks for.
 type indexSpec struct {
-	given          bsonraw.Doc
-	key            bsonraw.Doc
-	name           string
-	named          bool
-	version        int32
-	unique, sparse bool
-	simple         bool   // the simple collation was asked for
-	rest           []byte // other elements that are kept, in their order
+	given                  bsonraw.Doc
+	key                    bsonraw.Doc
+	name                   string
+	named                  bool
+	version                int32
+	unique, sparse, hidden bool
+	collation              bsonraw.Doc // as given; nil: that of the collection
+	partial                bsonraw.Doc
+	expires                bsonraw.Value // expireAfterSeconds, as given
+
+	// What the collection makes of it: see resolve.
+	by      *collation.Collation
+	partOf  *filter.Filter
+	seconds int32 // of expireAfterSeconds; -1 without
 }
 
 // parseIndexSpec reads a specification. With lenient set, fields that nobody knows are passed over.
 func parseIndexSpec(given bsonraw.Doc, lenient bool) (*indexSpec, error) {
-	s := &indexSpec{given: given, version: 2}
+	s := &indexSpec{given: given, version: 2, seconds: -1}
 	for it := given.Iter(); it.Next(); {
-		if err := s.field(string(it.Key()), it, lenient); err != nil {
+		if err := s.field(string(it.Key()), it.Value(), lenient); err != nil {
 			return nil, err
 		}
 	}
-	if s.key == nil {
+	switch {
+	case s.key == nil:
 		return nil, mongoerr.New(mongoerr.FailedToParse, "The 'key' field is a required property of an index specification")
-	}
-	if !s.named {
+	case !s.named:
 		return nil, mongoerr.New(mongoerr.FailedToParse, "The 'name' field is a required property of an index specification")
+	case s.collation != nil && s.version < 2:
+		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "Invalid index specification %s; cannot create an index with the 'collation' option and v=%d",
+			given.Shell(), s.version)
 	}
 	return s, nil
 }
 
-func (s *indexSpec) field(name string, it bsonraw.Iter, lenient bool) (err error) {
-	v := it.Value()
+func (s *indexSpec) field(name string, v bsonraw.Value, lenient bool) (err error) {
 	switch name {
 	case "key":
-		if v.Type != bsonraw.TypeDocument {
-			return mongoerr.New(mongoerr.TypeMismatch, "The field 'key' must be an object, but got %s", v.Type.Name())
+		if err := s.document(name, v, &s.key); err != nil {
+			return err
 		}
-		s.key = v.Doc()
 		return checkIndexKey(s.key)
 	case "name":
 		if v.Type != bsonraw.TypeString {
@@ -60,33 +67,65 @@ func (s *indexSpec) field(name string, it bsonraw.Iter, lenient bool) (err error
 		return err
 	case "sparse":
 		s.sparse, err = s.flag(name, v)
-		s.rest = append(s.rest, it.Elem()...)
 		return err
-	case "background":
-		_, err = s.flag(name, v)
-		s.rest = append(s.rest, it.Elem()...)
-		return err
-	case "ns", "dropDups", "_id":
-		return nil // from earlier versions, without a meaning
+	case "hidden":
+		if v.Type != bsonraw.TypeBool {
+			return mongoerr.New(mongoerr.TypeMismatch, "The field 'hidden' must be a bool, but got %s", v.Type.Name())
+		}
+		s.hidden = v.Bool()
+		return nil
+	case "collation":
+		if err := s.document(name, v, &s.collation); err != nil || !s.collation.IsEmpty() {
+			return err
+		}
+		return mongoerr.New(mongoerr.BadValue, "The field 'collation' cannot be an empty object.")
+	case "partialFilterExpression":
+		if err := s.document(name, v, &s.partial); err != nil {
+			return err
+		}
+		return checkPartialLanguage(s.partial)
+	case "expireAfterSeconds":
+		s.expires = v
+		return nil
 	}
 	return s.option(name, v, lenient)
 }
 
-// option takes the options that change nothing and names those that would.
+func (s *indexSpec) document(name string, v bsonraw.Value, to *bsonraw.Doc) error {
+	if v.Type != bsonraw.TypeDocument {
+		return mongoerr.New(mongoerr.TypeMismatch, "The field '%s' must be an object, but got %s", name, v.Type.Name())
+	}
+	*to = v.Doc()
+	return nil
+}
+
+// option takes the options that change nothing, passes over those from earlier versions, and names those that this server lacks.
 func (s *indexSpec) option(name string, v bsonraw.Value, lenient bool) error {
 	switch name {
-	case "hidden", "prepareUnique", "clustered":
+	case "ns", "dropDups", "_id":
+		return nil
+	case "background":
+		_, err := s.flag(name, v)
+		return err
+	case "prepareUnique", "clustered":
 		if on, err := s.flag(name, v); err != nil || !on {
 			return err
 		}
-	case "collation":
-		if v.Type == bsonraw.TypeDocument && v.Doc().Lookup("locale").Str() == "simple" {
-			s.simple = true
-			return nil
+	case "bits", "min", "max", "default_language", "language_override", "textIndexVersion", "2dsphereIndexVersion",
+		"coarsestIndexedLevel", "finestIndexedLevel":
+		return nil // they are for other kinds of indexes, and kept with this one, as in MongoDB
+	case "weights":
+		return mongoerr.New(mongoerr.CannotCreateIndex, "Invalid index specification %s; the field 'weights' can only be specified with text indexes", s.given.Shell())
+	case "wildcardProjection":
+		return mongoerr.New(mongoerr.BadValue, "The field 'wildcardProjection' is only allowed in an 'wildcard' index")
+	case "storageEngine":
+		switch {
+		case v.Type != bsonraw.TypeDocument:
+			return mongoerr.New(mongoerr.CannotCreateIndex, "\"storageEngine\" options must be a document if present")
+		case v.Doc().IsEmpty():
+			return mongoerr.New(mongoerr.CannotCreateIndex, "Empty \"storageEngine\" options are invalid. Please remove the field or include valid options.")
 		}
-	case "partialFilterExpression", "expireAfterSeconds", "storageEngine", "weights", "default_language", "language_override",
-		"textIndexVersion", "2dsphereIndexVersion", "bits", "min", "max", "bucketSize", "coarsestIndexedLevel",
-		"finestIndexedLevel", "wildcardProjection", "columnstoreProjection", "originalSpec":
+	case "originalSpec", "columnstoreProjection":
 	default:
 		if lenient {
 			return nil
@@ -94,7 +133,7 @@ func (s *indexSpec) option(name string, v bsonraw.Value, lenient bool) error {
 		return mongoerr.New(mongoerr.InvalidIndexSpecificationOption,
 			"The field '%s' is not valid for an index specification. Specification: %s", name, s.given.Shell())
 	}
-	return mongoerr.New(mongoerr.CommandNotSupported, "createIndexes: the index option '%s' is not supported by this server yet", name)
+	return mongoerr.New(mongoerr.CommandNotSupported, "createIndexes: the index option '%s' is not supported by this server", name)
 }
 
 // flag reads a boolean of a specification, which may be a number.
@@ -114,68 +153,6 @@ func (s *indexSpec) parseVersion(v bsonraw.Value) error {
 		return mongoerr.New(mongoerr.CannotCreateIndex, "Invalid index specification %s; cannot create an index with v=%s", s.given.Shell(), v.Shell())
 	}
 	s.version = int32(n)
-	return nil
-}
-
-// checkIndexKey checks a key pattern.
-func checkIndexKey(key bsonraw.Doc) error {
-	fields := 0
-	for it := key.Iter(); it.Next(); fields++ {
-		if err := checkIndexPath(string(it.Key())); err != nil {
-			return err
-		}
-		if err := checkIndexDirection(it.Value()); err != nil {
-			return err
-		}
-	}
-	switch {
-	case fields == 0:
-		return mongoerr.New(mongoerr.CannotCreateIndex, "Index keys cannot be empty.")
-	case fields > store.MaxIndexFields:
-		return mongoerr.New(13103, "too many compound keys")
-	}
-	return nil
-}
-
-func checkIndexPath(path string) error {
-	if path == "" {
-		return mongoerr.New(mongoerr.CannotCreateIndex, "Index keys cannot be an empty field.")
-	}
-	for part := range strings.SplitSeq(path, ".") {
-		switch {
-		case part == "":
-			return mongoerr.New(mongoerr.CannotCreateIndex, "Index keys cannot contain an empty field.")
-		case part == "$**":
-			return mongoerr.New(mongoerr.CommandNotSupported, "createIndexes: wildcard indexes ('%s') are not supported by this server yet", path)
-		case part == "$id" || part == "$ref" || part == "$db": // parts of a DBRef
-		case part[0] == '$':
-			return mongoerr.New(mongoerr.CannotCreateIndex, "Index key contains an illegal field name: field name starts with '$'.")
-		}
-	}
-	return nil
-}
-
-func checkIndexDirection(v bsonraw.Value) error {
-	if v.Type == bsonraw.TypeString {
-		switch kind := v.Str(); kind {
-		case "":
-			return mongoerr.New(mongoerr.CannotCreateIndex, "Values in the index key pattern cannot be empty strings")
-		case "text", "2d", "2dsphere", "hashed", "columnstore", "geoHaystack":
-			return mongoerr.New(mongoerr.CommandNotSupported, "createIndexes: '%s' indexes are not supported by this server yet", kind)
-		default:
-			return mongoerr.New(mongoerr.CannotCreateIndex, "Unknown index plugin '%s'", kind)
-		}
-	}
-	f, ok := v.AsFloat64()
-	switch {
-	case !ok:
-		return mongoerr.New(mongoerr.CannotCreateIndex,
-			"Values in v:2 index key pattern cannot be of type %s. Only numbers > 0, numbers < 0, and strings are allowed.", v.Type.Name())
-	case f != f:
-		return mongoerr.New(mongoerr.CannotCreateIndex, "Values in the index key pattern cannot be NaN.")
-	case f == 0:
-		return mongoerr.New(mongoerr.CannotCreateIndex, "Values in the index key pattern cannot be 0.")
-	}
 	return nil
 }
 
@@ -202,31 +179,93 @@ func (s *indexSpec) checkID() error {
 	return nil
 }
 
-// parseIDIndex reads the idIndex argument of create and returns the specification that it becomes.
-func parseIDIndex(given bsonraw.Doc) (bsonraw.Doc, error) {
-	s, err := parseIndexSpec(given, false)
-	if err != nil {
-		return nil, err
-	}
-	return makeIDIndexSpec(s.version), s.checkID()
-}
-
-// check checks what the name and the key make of each other.
+// check checks what the fields make of each other.
 func (s *indexSpec) check() error {
+	cannot := func(what string) error {
+		return mongoerr.New(mongoerr.CannotCreateIndex, "Error in specification %s :: caused by :: %s", s.versioned().Shell(), what)
+	}
 	switch {
 	case s.isID():
 		return s.checkID()
 	case s.name == "":
-		return mongoerr.New(mongoerr.CannotCreateIndex, "Error in specification %s :: caused by :: index name cannot be empty", s.versioned().Shell())
+		return cannot("index name cannot be empty")
 	case strings.ContainsRune(s.name, 0):
-		return mongoerr.New(mongoerr.CannotCreateIndex, "Error in specification %s :: caused by :: index name cannot contain NUL bytes", s.versioned().Shell())
+		return cannot("index name cannot contain NUL bytes")
 	case s.name == "*":
 		return mongoerr.New(mongoerr.BadValue, "The index name '*' is not valid.")
 	case s.name == "_id_":
 		return mongoerr.New(mongoerr.BadValue,
 			"The index name '_id_' is reserved for the _id index, which must have key pattern {_id: 1}, found key: %s", s.key.Shell())
+	case s.partial != nil && s.sparse:
+		return cannot("cannot mix \"partialFilterExpression\" and \"sparse\" options")
 	}
+	if s.partial != nil {
+		if what := unsupportedInPartial(s.partial); what != "" {
+			return cannot("Expression not supported in partial index: " + what)
+		}
+	}
+	return s.checkExpiry()
+}
+
+// checkExpiry reads expireAfterSeconds. What is not a number at all is the longest time, as in MongoDB.
+func (s *indexSpec) checkExpiry() error {
+	v := s.expires
+	if v.IsMissing() {
+		return nil
+	}
+	f, isNumber := v.AsFloat64()
+	wrong := ""
+	switch {
+	case !isNumber:
+		wrong = "TTL index 'expireAfterSeconds' option must be numeric, but received a type of '" + v.Type.Name() + "'"
+	case f != f:
+		f = maxExpiry
+	case f <= -1:
+		wrong = "TTL index 'expireAfterSeconds' option cannot be less than 0"
+	case f >= maxExpiry+1:
+		wrong = "TTL index 'expireAfterSeconds' option must be within an acceptable range, try a lower number"
+	case s.key.Len() > 1:
+		wrong = "TTL indexes are single-field indexes, compound indexes do not support TTL"
+	}
+	if wrong != "" {
+		return mongoerr.New(mongoerr.CannotCreateIndex, "%s. Index spec: %s", wrong, s.given.Shell())
+	}
+	s.seconds = int32(f)
 	return nil
+}
+
+// resolve completes the specification by what its collection has: the collation, which an index takes over.
+func (s *indexSpec) resolve(options bsonraw.Doc) (err error) {
+	of, err := optionCollation(options)
+	if err != nil {
+		return err
+	}
+	if s.by = of; s.collation != nil {
+		if s.by, err = collation.Parse(s.collation, "collation"); err != nil {
+			return mongoerr.From(err).Prefix("failed to add collation information to index spec for index creation: " + s.versioned().Shell() + " :: caused by :: ")
+		}
+	}
+	if s.isID() {
+		if !s.by.Same(of) {
+			return mongoerr.New(mongoerr.BadValue, "The _id index must have the same collation as the collection. Index collation: %s, collection collation: %s",
+				collationText(s.by), collationText(of))
+		}
+		return nil
+	}
+	if !s.expires.IsMissing() && options.Lookup("capped").Truthy() {
+		return mongoerr.New(mongoerr.CannotCreateIndex, "Cannot create TTL index on a capped collection")
+	}
+	if s.partial != nil {
+		s.partOf, err = compilePartial(s.partial, s.by)
+	}
+	return err
+}
+
+func collationText(c *collation.Collation) string {
+	if c == nil {
+		return `{ locale: "simple" }`
+	}
+	return c.Doc().Shell()
 }
 
 // versioned is the given specification with its version, as messages show it.
@@ -239,58 +278,43 @@ func (s *indexSpec) versioned() bsonraw.Doc {
 	return bsonraw.EndDoc(bsonraw.AppendInt32(out, "v", s.version), at)
 }
 
-// doc is the specification as it is kept and logged: version, unique, key and name, then the rest.
+// doc is the specification as it is kept and logged: version, unique, hidden, key and name, then the rest in the order in which
+// it was given, the collation complete.
 func (s *indexSpec) doc() bsonraw.Doc {
 	out, at := bsonraw.BeginDoc(nil)
 	out = bsonraw.AppendInt32(out, "v", s.version)
 	if s.unique {
 		out = bsonraw.AppendBool(out, "unique", true)
 	}
+	if s.hidden {
+		out = bsonraw.AppendBool(out, "hidden", true)
+	}
 	out = bsonraw.AppendDoc(out, "key", s.key)
 	out = bsonraw.AppendString(out, "name", s.name)
-	return bsonraw.EndDoc(append(out, s.rest...), at)
+	for it := s.given.Iter(); it.Next(); {
+		switch string(it.Key()) {
+		case "v", "unique", "hidden", "key", "name", "ns", "dropDups", "_id", "prepareUnique", "clustered":
+		case "collation":
+			if s.by != nil {
+				out = bsonraw.AppendDoc(out, "collation", s.by.Doc())
+			}
+		default:
+			if isIndexOption(string(it.Key())) {
+				out = append(out, it.Elem()...)
+			}
+		}
+	}
+	if s.collation == nil && s.by != nil {
+		out = bsonraw.AppendDoc(out, "collation", s.by.Doc())
+	}
+	return bsonraw.EndDoc(out, at)
 }
 
-// exists reports whether one of the indexes is the one that is asked for. Another one by its name, or the same by another name,
-// is an error.
-func (s *indexSpec) exists(indexes []*store.Index) (bool, error) {
-	if s.isID() {
-		return true, nil
+// parseIDIndex reads the idIndex argument of create.
+func parseIDIndex(given bsonraw.Doc) (*indexSpec, error) {
+	s, err := parseIndexSpec(given, false)
+	if err != nil {
+		return nil, err
 	}
-	for _, x := range indexes {
-		if x.Name != s.name {
-			continue
-		}
-		if s.same(x) {
-			return true, nil
-		}
-		return false, mongoerr.New(mongoerr.IndexKeySpecsConflict, "An existing index has the same name as the requested index. "+
-			"When index names are not specified, they are auto generated and can cause conflicts. Please refer to our documentation. "+
-			"Requested index: %s, existing index: %s", s.doc().Shell(), x.Spec.Shell())
-	}
-	for _, x := range indexes {
-		if s.same(x) {
-			return false, mongoerr.New(mongoerr.IndexOptionsConflict, "Index already exists with a different name: %s", x.Name)
-		}
-	}
-	return false, nil
-}
-
-// same reports whether an index is the one asked for, by all but its name.
-func (s *indexSpec) same(x *store.Index) bool {
-	return s.unique == x.Unique && s.sparse == x.Sparse && sameKey(s.key, x.Key)
-}
-
-// sameKey reports whether two key patterns have the same fields in the same order and, by value, the same directions.
-func sameKey(a, b bsonraw.Doc) bool {
-	i, j := a.Iter(), b.Iter()
-	for {
-		m, n := i.Next(), j.Next()
-		if !m || !n {
-			return m == n
-		}
-		if !bytes.Equal(i.Key(), j.Key()) || !bsonraw.Equal(i.Value(), j.Value()) {
-			return false
-		}
-	}
+	return s, s.checkID()
 }

@@ -131,7 +131,7 @@ func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
 			}
 			continue
 		}
-		key := bsonraw.AppendKey(make([]byte, 0, 24), d.Lookup("_id"))
+		key := g.c.AppendIDKey(make([]byte, 0, 24), d.Lookup("_id"))
 		if _, twice := seen[string(key)]; twice {
 			break
 		}

@@ -42,9 +42,15 @@ func indexEntry(x *store.Index) bsonraw.Doc {
 	for _, name := range []string{"v", "key", "name"} {
 		entry = bsonraw.AppendValue(entry, name, x.Spec.Lookup(name))
 	}
-	for _, name := range []string{"background", "unique", "sparse", "clustered"} {
-		if v := x.Spec.Lookup(name); !v.IsMissing() {
+	for _, name := range indexOptions {
+		switch v := x.Spec.Lookup(name); {
+		case v.IsMissing():
+		case name == "background" || name == "unique" || name == "sparse":
 			entry = bsonraw.AppendBool(entry, name, v.Truthy())
+		case name == "expireAfterSeconds":
+			entry = bsonraw.AppendInt32(entry, name, expiryOf(x))
+		default:
+			entry = bsonraw.AppendValue(entry, name, v)
 		}
 	}
 	return bsonraw.EndDoc(entry, at)

@@ -246,7 +246,7 @@ func (m *modification) insert(c *store.Collection) (done modified, again bool, e
 			return modified{}, false, err
 		}
 	}
-	idKey := bsonraw.AppendKey(nil, doc.Lookup("_id"))
+	idKey := c.AppendIDKey(nil, doc.Lookup("_id"))
 	held, err := st.LatchDocs(m.op.ctx, c, idKey)
 	if err != nil {
 		return modified{}, false, err

@@ -22,7 +22,7 @@ const maxMerged = 200
 // split cuts a scan into branches of the order; nil where it cannot be had so. The order's first fields are fixed in each range,
 // the others follow them in the index.
 func (s *scan) split(order *ordering.Ordering) []branch {
-	if !order.Collation().Same(rulesOf(s.index).Collation) || len(s.ranges) > maxMerged {
+	if !order.Collation().Same(RulesOf(s.index).Collation) || len(s.ranges) > maxMerged {
 		return nil
 	}
 	wants := order.Fields()

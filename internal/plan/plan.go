@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/mql/ordering"
 	"github.com/sluicestream/sluice/internal/store"
@@ -58,8 +59,8 @@ func Choose(c *store.Collection, q Query) *Plan {
 		p.branches = []branch{{scan: &scan{ranges: []keyRange{{}}, reverse: q.Hint.Natural < 0}}}
 		return p
 	}
-	if id, ok := q.Filter.ID(); ok && (q.Hint.Index == nil || q.Hint.Index.IsID()) {
-		p.kind, p.point, p.Sorted = pointRead, bsonraw.AppendKey(nil, id), true
+	if id, ok := q.Filter.ID(); ok && q.readsPoint(c, id) {
+		p.kind, p.point, p.Sorted = pointRead, c.AppendIDKey(nil, id), true
 		return p
 	}
 	if best := newQuery(&q, q.Filter.Conjunction()).best(c); best != nil {
@@ -68,6 +69,14 @@ func Choose(c *store.Collection, q Query) *Plan {
 	}
 	p.branches = []branch{{scan: &scan{ranges: []keyRange{{}}}}}
 	return p
+}
+
+// readsPoint reports whether the document with an _id is found by its key: strings must compare as in the collection's keys.
+func (q *Query) readsPoint(c *store.Collection, id bsonraw.Value) bool {
+	if q.Hint.Index != nil && !q.Hint.Index.IsID() {
+		return false
+	}
+	return !collation.HoldsText(id) || q.Filter.Collation().Same(RulesOf(c.Indexes[0]).Collation)
 }
 
 // Indexes returns the indexes that the plan reads, each once.

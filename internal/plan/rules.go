@@ -55,8 +55,8 @@ func (r *IndexRules) AppendKey(dst []byte, v bsonraw.Value, descending bool) []b
 	return r.Collation.AppendKey(dst, v)
 }
 
-// rulesOf returns the rules of an index; the zero rules where it has none.
-func rulesOf(x *store.Index) *IndexRules {
+// RulesOf returns the rules of an index; the zero rules where it has none.
+func RulesOf(x *store.Index) *IndexRules {
 	if r, ok := x.Rules.(*IndexRules); ok {
 		return r
 	}

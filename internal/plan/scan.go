@@ -48,7 +48,7 @@ func newQuery(q *Query, c *filter.Conjunction) *query {
 // hint has its index all the same.
 func (q *query) scan(x *store.Index) *scan {
 	hinted := q.Hint.Index == x
-	rules := rulesOf(x)
+	rules := RulesOf(x)
 	if !hinted && (x.Hidden || x.Sparse && !q.present(x) || rules.Partial != nil && !q.conjunction.Implies(rules.Partial)) {
 		return nil
 	}
@@ -121,7 +121,7 @@ func (s *scan) isMultikey(i int) bool { return s.index.Arrays(i) != 0 }
 // matter for it. Of a document with several entries the first that is met counts, which is the one that it is sorted by if none
 // is left out.
 func (s *scan) gives(order *ordering.Ordering) (reverse, ok bool) {
-	if !order.Collation().Same(rulesOf(s.index).Collation) {
+	if !order.Collation().Same(RulesOf(s.index).Collation) {
 		return false, false
 	}
 	next, direction := 0, 0

@@ -60,6 +60,11 @@ func (c *Collection) SetOptions(options bsonraw.Doc) {
 	c.Images = images.Type == bsonraw.TypeDocument && images.Doc().Lookup("enabled").Truthy()
 }
 
+// AppendIDKey appends the key of an _id, by which its document is stored.
+func (c *Collection) AppendIDKey(dst []byte, id bsonraw.Value) []byte {
+	return c.Indexes[0].appendValue(dst, id, false)
+}
+
 // Index returns the index of that name, or nil.
 func (c *Collection) Index(name string) *Index {
 	for _, x := range c.Indexes {

@@ -73,7 +73,7 @@ func (s *Store) FindByKey(ctx context.Context, ns []byte, uuid [16]byte, key bso
 	if c == nil || c.UUID != uuid {
 		return nil, nil
 	}
-	doc, written, ok, err := s.Get(nil, c, bsonraw.AppendKey(nil, key.Lookup("_id")))
+	doc, written, ok, err := s.Get(nil, c, c.AppendIDKey(nil, key.Lookup("_id")))
 	if err != nil {
 		return nil, err
 	}

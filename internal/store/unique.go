@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"fmt"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -87,12 +88,12 @@ func (r reader) takenByOther(x *Index, values, idKey []byte) (bool, error) {
 }
 
 // DuplicateKey makes the error that a document's entry in a unique index is taken, with keyPattern and keyValue. Values is the
-// key of the entry; nil means the document's only one.
+// key of the entry; nil means the document's only one. A text that is compared by a collation is told by what stands for it.
 func DuplicateKey(c *Collection, x *Index, doc bsonraw.Doc, values []byte) error {
-	var value []byte
+	var value, hex bsonraw.Doc
 	_, err := x.tuples(doc, func(tuple []bsonraw.Value) error {
 		if value == nil && (values == nil || bytes.Equal(x.appendTuple(nil, tuple), values)) {
-			value = x.keyValue(tuple)
+			value, hex = x.keyValue(tuple)
 		}
 		return nil
 	})
@@ -100,19 +101,40 @@ func DuplicateKey(c *Collection, x *Index, doc bsonraw.Doc, values []byte) error
 		return err
 	}
 	extra := bsonraw.AppendDoc(nil, "keyPattern", x.Key)
-	extra = bsonraw.AppendDoc(extra, "keyValue", bsonraw.Doc(value))
-	return mongoerr.New(mongoerr.DuplicateKey, "E11000 duplicate key error collection: %s index: %s dup key: %s",
-		c.NS(), x.Name, bsonraw.Doc(value).Shell()).WithExtra(extra)
+	extra = bsonraw.AppendDoc(extra, "keyValue", value)
+	by := x.Spec.Lookup("collation")
+	if by.IsMissing() {
+		return mongoerr.New(mongoerr.DuplicateKey, "E11000 duplicate key error collection: %s index: %s dup key: %s",
+			c.NS(), x.Name, value.Shell()).WithExtra(extra)
+	}
+	if hex != nil {
+		extra = bsonraw.AppendArray(extra, "hexEncoded", hex)
+	}
+	extra = bsonraw.AppendValue(extra, "collation", by)
+	return mongoerr.New(mongoerr.DuplicateKey, "E11000 duplicate key error collection: %s index: %s collation: %s dup key: %s",
+		c.NS(), x.Name, by.Shell(), value.Shell()).WithExtra(extra)
 }
 
-// keyValue shows an entry's values under the names of the index's fields.
-func (x *Index) keyValue(tuple []bsonraw.Value) bsonraw.Doc {
+// keyValue shows an entry's values under the names of the index's fields. Hex says which of them are weights of texts in
+// hexadecimal digits; nil if none is.
+func (x *Index) keyValue(tuple []bsonraw.Value) (value, hex bsonraw.Doc) {
 	out, at := bsonraw.BeginDoc(nil)
+	list, encoded := bsonraw.BeginArray(nil), false
 	for i, v := range tuple {
 		if v.IsMissing() {
 			v = bsonraw.NullValue
 		}
+		weighed := x.Rules != nil && !x.Spec.Lookup("collation").IsMissing() && (v.Type == bsonraw.TypeString || v.Type == bsonraw.TypeSymbol)
+		if weighed {
+			key := x.Rules.AppendKey(nil, v, false)
+			v = bsonraw.StringValue(fmt.Sprintf("%X", bytes.ReplaceAll(key[1:len(key)-1], []byte{0, 0xff}, []byte{0})))
+		}
 		out = bsonraw.AppendValue(out, x.Fields[i].Path, v)
+		list.Append(bsonraw.BoolValue(weighed))
+		encoded = encoded || weighed
 	}
-	return bsonraw.EndDoc(out, at)
+	if encoded {
+		hex = list.End()
+	}
+	return bsonraw.EndDoc(out, at), hex
 }

@@ -77,8 +77,8 @@ func (f *Filter) MatchAt(doc bsonraw.Doc) (matched bool, index int, err error) {
 // Collation returns how the filter compares strings.
 func (f *Filter) Collation() *collation.Collation { return f.by }
 
-// ID returns the one value that the filter demands _id to have; ok is false when it demands none, or when not only the same
-// bytes, or the same number, are equal to it.
+// ID returns the one value that the filter demands _id to have; ok is false when it demands none. Values are equal as the
+// collation has it.
 func (f *Filter) ID() (v bsonraw.Value, ok bool) {
 	list := []*clause{f.clause}
 	if f.clause.op == opAnd {
@@ -86,7 +86,7 @@ func (f *Filter) ID() (v bsonraw.Value, ok bool) {
 	}
 	for _, c := range list {
 		if c.op == Eq && c.path.String() == "_id" {
-			return c.value, c.value.Type != bsonraw.TypeArray && c.value.Type != bsonraw.TypeNull && !c.by.Matters(c.value)
+			return c.value, c.value.Type != bsonraw.TypeArray && c.value.Type != bsonraw.TypeNull
 		}
 	}
 	return v, false
