@@ -89,7 +89,7 @@ func (f *aggregateArgs) parse(name string, a argument) error {
 		return a.doc(&f.let)
 	case "hint":
 		f.hint = a.Value
-		return nil
+		return checkHint(f.hint)
 	case "allowDiskUse", "bypassDocumentValidation":
 		return a.flag(&f.ignored)
 	case "explain":

@@ -2,7 +2,6 @@ package command
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -11,8 +10,8 @@ import (
 
 // collMod {collMod: <collection>, changeStreamPreAndPostImages: {enabled}, validator, validationLevel, validationAction, cappedSize,
 // cappedMax} changes options of a collection; what a capped one has too much goes with the next insert. It is logged, and shown by
-// change streams, whether it changes anything or not. Not supported yet: hiding indexes with index, recordPreImages,
-// expireAfterSeconds of clustered collections. The other arguments that MongoDB has are for kinds of collections that this server
+// change streams, whether it changes anything or not. index hides an index or says when its documents expire. Not supported:
+// recordPreImages, making an index unique, and yet expireAfterSeconds of clustered collections. The other arguments that MongoDB has are for kinds of collections that this server
 // does not create.
 func collMod(op *operation) error {
 	if op.server.store.Catalog().ViewDefinition(op.db, op.body.Lookup("collMod").Str()) != nil {
@@ -40,14 +39,6 @@ type collectionChange struct {
 	expire     *argument
 	dryRun     bool
 	misplaced  []string // arguments that are for views or time-series collections
-}
-
-// indexChange is the index argument of a collMod.
-type indexChange struct {
-	given  bool
-	name   string
-	key    bsonraw.Doc
-	change argument // the first field that is to be changed; without a name there is none
 }
 
 func (m *collectionChange) parse(name string, a argument) error {
@@ -99,42 +90,6 @@ func parseClusteredExpiry(a argument) error {
 	return nil
 }
 
-func (x *indexChange) parse(a argument) error {
-	var d bsonraw.Doc
-	if err := a.doc(&d); err != nil {
-		return err
-	}
-	x.given = true
-	for it := d.Iter(); it.Next(); {
-		field := argument{a.op, "index." + string(it.Key()), it.Value()}
-		var err error
-		switch string(it.Key()) {
-		case "name":
-			err = field.str(&x.name)
-		case "keyPattern":
-			err = field.doc(&x.key)
-		case "hidden", "unique", "prepareUnique":
-			err = field.flag(new(bool))
-			x.remember(field)
-		case "expireAfterSeconds":
-			err = field.integer(new(int64))
-			x.remember(field)
-		default:
-			err = field.unknown()
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (x *indexChange) remember(field argument) {
-	if x.change.name == "" {
-		x.change = field
-	}
-}
-
 // check refuses what the collection cannot become, in mongod's order.
 func (m *collectionChange) check(op *operation, c *store.Collection) error {
 	switch {
@@ -172,31 +127,6 @@ func (m *collectionChange) checkKind(c *store.Collection) error {
 	return nil
 }
 
-func (x *indexChange) check(c *store.Collection) error {
-	switch {
-	case x.name != "" && x.key != nil:
-		return mongoerr.New(mongoerr.InvalidOptions, "Cannot specify both key pattern and name.")
-	case x.name == "" && x.key == nil:
-		return mongoerr.New(mongoerr.InvalidOptions, "Must specify either index name or key pattern.")
-	case x.change.name == "":
-		return mongoerr.New(mongoerr.InvalidOptions, "no expireAfterSeconds, hidden, unique, or prepareUnique field")
-	}
-	for _, have := range c.Indexes {
-		if have.Name != x.name && (x.key == nil || !sameKey(have.Key, x.key)) {
-			continue
-		}
-		if have.IsID() && strings.HasSuffix(x.change.name, ".hidden") {
-			return mongoerr.New(mongoerr.BadValue, "can't hide _id index")
-		}
-		return x.change.unsupported()
-	}
-	which := x.name
-	if x.key != nil {
-		which = x.key.Shell()
-	}
-	return mongoerr.New(mongoerr.IndexNotFound, "cannot find index %s for ns %s", which, c.NS())
-}
-
 // run changes the collection and logs what it was before.
 func (m *collectionChange) run(op *operation) (store.Commit, error) {
 	c, unlock, err := lockedAlone(op, m.coll)
@@ -226,9 +156,15 @@ func (m *collectionChange) run(op *operation) (store.Commit, error) {
 	o2, old := bsonraw.BeginElem(o2, bsonraw.TypeDocument, "collectionOptions_old")
 	o2 = bsonraw.AppendBinary(o2, "uuid", bsonraw.SubtypeUUID, c.UUID[:])
 	o2 = append(o2, elements(c.Options)...)
-	o2 = bsonraw.EndDoc(bsonraw.EndDoc(o2, old), outer)
+	o2 = bsonraw.EndDoc(o2, old)
 	ch := op.server.store.Change()
-	logCommand(ch, c, bsonraw.EndDoc(o, at), o2)
+	if m.index.given {
+		if o, o2, err = m.index.apply(op, ch, &next, o, o2); err != nil {
+			ch.Discard()
+			return store.Commit{}, err
+		}
+	}
+	logCommand(ch, c, bsonraw.EndDoc(o, at), bsonraw.EndDoc(o2, outer))
 	if err := ch.Put(&next); err != nil {
 		ch.Discard()
 		return store.Commit{}, err

@@ -28,7 +28,7 @@ func count(op *operation) error {
 			return a.count(&skip)
 		case "hint":
 			hint = a.Value
-			return nil
+			return checkHint(hint)
 		case "fields":
 			return nil
 		case "collation":

@@ -214,6 +214,8 @@ func addIndex(ch *store.Change, c *store.Collection, indexes []*store.Index, s *
 	switch {
 	case err != nil:
 		return nil, err
+	case exists && fill:
+		return nil, mongoerr.New(mongoerr.OperationFailed, "Cannot build two identical indexes. Try again without duplicate indexes.")
 	case exists:
 		return nil, mongoerr.New(mongoerr.IndexAlreadyExists, "Identical index already exists: %s", s.name)
 	case len(indexes) >= maxIndexes:

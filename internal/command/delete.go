@@ -90,6 +90,7 @@ func (s *deleteStatement) parse(d bsonraw.Doc) error {
 			}
 		case "hint":
 			s.hint = a.Value
+			err = checkHint(s.hint)
 		case "sampleId":
 		case "collation":
 			err = a.doc(&s.by)

@@ -29,7 +29,7 @@ func distinct(op *operation) error {
 			return a.doc(&query)
 		case "hint":
 			hint = a.Value
-			return nil
+			return checkHint(hint)
 		case "collation":
 			return a.collation(&by)
 		}

@@ -68,7 +68,7 @@ func (f *findArgs) parse(name string, a argument) error {
 		return a.doc(&f.let)
 	case "hint":
 		f.hint = a.Value
-		return nil
+		return checkHint(f.hint)
 	case "skip":
 		return a.count(&f.skip)
 	case "limit":

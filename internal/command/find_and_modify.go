@@ -85,6 +85,7 @@ func (f *findAndModifyArgs) parse(name string, a argument) error {
 		f.update = a.Value
 	case "hint":
 		f.hint = a.Value
+		return checkHint(f.hint)
 	case "arrayFilters":
 		return a.array(&f.arrayFilters)
 	case "remove":

@@ -26,9 +26,18 @@ func planHint(c *store.Collection, hint bsonraw.Value) (plan.Hint, error) {
 		}
 		return hintByKey(c, hint.Doc())
 	default:
-		return plan.Hint{}, mongoerr.New(mongoerr.FailedToParse, "Hint must be a string or an object")
+		return plan.Hint{}, checkHint(hint)
 	}
 	return plan.Hint{}, errNoSuchHint
+}
+
+// checkHint checks the type of a hint.
+func checkHint(hint bsonraw.Value) error {
+	switch hint.Type {
+	case bsonraw.TypeMissing, bsonraw.TypeString, bsonraw.TypeDocument:
+		return nil
+	}
+	return mongoerr.New(mongoerr.FailedToParse, "Hint must be a string or an object")
 }
 
 var errNoSuchHint = mongoerr.New(mongoerr.BadValue, "error processing query: planner returned error :: caused by :: hint provided does not correspond to an existing index")

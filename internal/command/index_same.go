@@ -51,14 +51,12 @@ func (s *indexSpec) same(x *store.Index) bool {
 // sameOptions reports whether an index has the options asked for that do not change its entries. Whether it is hidden does not
 // count.
 func (s *indexSpec) sameOptions(x *store.Index) bool {
-	if s.seconds != expiryOf(x) {
-		return false
-	}
 	for _, name := range indexOptions {
 		switch name {
-		case "background", "expireAfterSeconds", "partialFilterExpression", "sparse", "collation":
+		case "background", "hidden", "unique", "partialFilterExpression", "sparse", "collation", "clustered":
 		default:
-			if !s.given.Lookup(name).Same(x.Spec.Lookup(name)) {
+			a, b := s.given.Lookup(name), x.Spec.Lookup(name)
+			if a.IsMissing() != b.IsMissing() || !bsonraw.Equal(a, b) {
 				return false
 			}
 		}

@@ -279,7 +279,7 @@ func (s *indexSpec) versioned() bsonraw.Doc {
 }
 
 // doc is the specification as it is kept and logged: version, unique, hidden, key and name, then the rest in the order in which
-// it was given, the collation complete.
+// it was given, and the whole collation.
 func (s *indexSpec) doc() bsonraw.Doc {
 	out, at := bsonraw.BeginDoc(nil)
 	out = bsonraw.AppendInt32(out, "v", s.version)
@@ -293,18 +293,14 @@ func (s *indexSpec) doc() bsonraw.Doc {
 	out = bsonraw.AppendString(out, "name", s.name)
 	for it := s.given.Iter(); it.Next(); {
 		switch string(it.Key()) {
-		case "v", "unique", "hidden", "key", "name", "ns", "dropDups", "_id", "prepareUnique", "clustered":
-		case "collation":
-			if s.by != nil {
-				out = bsonraw.AppendDoc(out, "collation", s.by.Doc())
-			}
+		case "unique", "hidden", "collation", "clustered":
 		default:
 			if isIndexOption(string(it.Key())) {
 				out = append(out, it.Elem()...)
 			}
 		}
 	}
-	if s.collation == nil && s.by != nil {
+	if s.by != nil {
 		out = bsonraw.AppendDoc(out, "collation", s.by.Doc())
 	}
 	return bsonraw.EndDoc(out, at)

@@ -49,6 +49,9 @@ func indexEntry(x *store.Index) bsonraw.Doc {
 			entry = bsonraw.AppendBool(entry, name, v.Truthy())
 		case name == "expireAfterSeconds":
 			entry = bsonraw.AppendInt32(entry, name, expiryOf(x))
+		case (name == "min" || name == "max") && v.Type.IsNumber():
+			f, _ := v.AsFloat64()
+			entry = bsonraw.AppendDouble(entry, name, f)
 		default:
 			entry = bsonraw.AppendValue(entry, name, v)
 		}

@@ -125,7 +125,7 @@ func (s *updateStatement) parseField(name string, a argument) error {
 		return a.strictFlag(&s.upsert)
 	case "hint":
 		s.hint = a.Value
-		return nil
+		return checkHint(s.hint)
 	case "arrayFilters":
 		if err := a.array(&s.arrayFilters); err != nil {
 			return err

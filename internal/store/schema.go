@@ -47,6 +47,16 @@ func (ch *Change) NewIndex(spec bsonraw.Doc) (*Index, error) {
 	return x, nil
 }
 
+// ChangeIndex makes the version of an index that has another specification; its entries are the same.
+func (ch *Change) ChangeIndex(x *Index, spec bsonraw.Doc) (*Index, error) {
+	changed, err := ch.store.compile.index(spec)
+	if err != nil {
+		return nil, err
+	}
+	changed.ID, changed.arrays = x.ID, x.arrays
+	return changed, nil
+}
+
 // Put adds a collection or a new version of one. Renaming is Remove of the old name and Put with the same ID.
 func (ch *Change) Put(c *Collection) error {
 	ch.set = append(ch.set, c)

@@ -58,6 +58,7 @@ func Parse(doc bsonraw.Doc, field string) (*Collation, error) {
 	if s.strength == 1 {
 		r.backwards = false
 	}
+	s.backwardsGiven = false // what is said by name or left to the default is the same
 	return &Collation{spec: s, weights: weigherOf(r)}, nil
 }
 

@@ -1,0 +1,179 @@
+package command
+
+import (
+	"slices"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/store"
+)
+
+// indexChange is the index argument of a collMod: {name | keyPattern, hidden, expireAfterSeconds, unique, prepareUnique}.
+type indexChange struct {
+	given  bool
+	name   string
+	key    bsonraw.Doc
+	hidden *bool // nil: not given, as with the others
+	expire *int64
+	unique *bool
+	ready  *bool    // prepareUnique
+	first  argument // the first of unique and prepareUnique
+
+	index *store.Index // the one that is meant
+}
+
+func (x *indexChange) parse(a argument) error {
+	var d bsonraw.Doc
+	if err := a.doc(&d); err != nil {
+		return err
+	}
+	x.given = true
+	for it := d.Iter(); it.Next(); {
+		if err := x.parseField(argument{a.op, "index." + string(it.Key()), it.Value()}, string(it.Key())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *indexChange) parseField(a argument, name string) error {
+	switch name {
+	case "name":
+		return a.str(&x.name)
+	case "keyPattern":
+		return a.doc(&x.key)
+	case "hidden":
+		x.hidden = new(bool)
+		return a.flag(x.hidden)
+	case "unique":
+		x.unique, x.first = new(bool), a
+		return a.flag(x.unique)
+	case "prepareUnique":
+		x.ready, x.first = new(bool), a
+		return a.flag(x.ready)
+	case "expireAfterSeconds":
+		x.expire = new(int64)
+		err := a.integer(x.expire)
+		if f, _ := a.AsFloat64(); f != f {
+			*x.expire = 0
+		}
+		return err
+	}
+	return a.unknown()
+}
+
+// check finds the index and refuses what it cannot become.
+func (x *indexChange) check(c *store.Collection) error {
+	switch {
+	case x.name != "" && x.key != nil:
+		return mongoerr.New(mongoerr.InvalidOptions, "Cannot specify both key pattern and name.")
+	case x.name == "" && x.key == nil:
+		return mongoerr.New(mongoerr.InvalidOptions, "Must specify either index name or key pattern.")
+	case x.hidden == nil && x.expire == nil && x.unique == nil && x.ready == nil:
+		return mongoerr.New(mongoerr.InvalidOptions, "no expireAfterSeconds, hidden, unique, or prepareUnique field")
+	}
+	if err := x.find(c); err != nil {
+		return err
+	}
+	switch {
+	case x.expire != nil && x.index.IsID():
+		return mongoerr.New(mongoerr.InvalidOptions, "the _id field does not support TTL indexes")
+	case x.expire != nil && len(x.index.Fields) > 1:
+		return mongoerr.New(mongoerr.InvalidOptions, "TTL indexes are single-field indexes, compound indexes do not support TTL")
+	case x.expire != nil && *x.expire < 0:
+		return mongoerr.New(mongoerr.InvalidOptions, "TTL index 'expireAfterSeconds' option cannot be less than 0")
+	case x.expire != nil && c.Cap != nil:
+		return mongoerr.New(mongoerr.InvalidOptions, "TTL indexes are not supported for capped collections.")
+	case x.hidden != nil && x.index.IsID():
+		return mongoerr.New(mongoerr.BadValue, "can't hide _id index")
+	case x.unique != nil && !*x.unique:
+		return mongoerr.New(mongoerr.BadValue, "Cannot make index non-unique")
+	case x.index.Unique || x.unique == nil && x.ready == nil || x.ready != nil && !*x.ready && x.unique == nil:
+		return nil
+	case x.unique != nil && x.ready == nil:
+		return mongoerr.New(mongoerr.InvalidOptions, "Cannot make index unique with 'prepareUnique=false'. Run collMod to set it first.")
+	}
+	return x.first.unsupported()
+}
+
+func (x *indexChange) find(c *store.Collection) error {
+	if x.name != "" {
+		if x.index = c.Index(x.name); x.index == nil {
+			return mongoerr.New(mongoerr.IndexNotFound, "cannot find index %s for ns %s", x.name, c.NS())
+		}
+		return nil
+	}
+	for _, have := range c.Indexes {
+		if !sameKey(have.Key, x.key) {
+			continue
+		}
+		if x.index != nil {
+			return mongoerr.New(mongoerr.AmbiguousIndexKeyPattern, "index keyPattern %s matches 2 indexes, must use index name. Conflicting indexes:%s, %s",
+				x.key.Shell(), x.index.Spec.Shell(), have.Spec.Shell())
+		}
+		x.index = have
+	}
+	if x.index == nil {
+		return mongoerr.New(mongoerr.IndexNotFound, "cannot find index %s for ns %s", x.key.Shell(), c.NS())
+	}
+	return nil
+}
+
+// apply changes the index in the next version of its collection, and appends what is logged of it: what was asked for and what
+// was before. The reply tells both too.
+func (x *indexChange) apply(op *operation, ch *store.Change, next *store.Collection, o, o2 []byte) (_, _ []byte, err error) {
+	hides := x.hidden != nil && *x.hidden != x.index.Hidden
+	if x.expire == nil && !hides {
+		return o, o2, nil
+	}
+	o, at := bsonraw.BeginElem(o, bsonraw.TypeDocument, "index")
+	o2, before := bsonraw.BeginElem(o2, bsonraw.TypeDocument, "indexOptions_old")
+	o = bsonraw.AppendString(o, "name", x.index.Name)
+	spec := x.index.Spec
+	if x.expire != nil {
+		seconds := min(*x.expire, maxExpiry)
+		if old := expiryOf(x.index); old >= 0 {
+			o2 = bsonraw.AppendInt64(o2, "expireAfterSeconds", int64(old))
+			op.out = bsonraw.AppendInt64(op.out, "expireAfterSeconds_old", int64(old))
+		}
+		o = bsonraw.AppendInt64(o, "expireAfterSeconds", seconds)
+		op.out = bsonraw.AppendInt64(op.out, "expireAfterSeconds_new", seconds)
+		spec = withField(spec, "expireAfterSeconds", bsonraw.Int64Value(seconds))
+	}
+	if hides {
+		o2 = bsonraw.AppendBool(o2, "hidden", !*x.hidden)
+		o = bsonraw.AppendBool(o, "hidden", *x.hidden)
+		op.out = bsonraw.AppendBool(op.out, "hidden_old", !*x.hidden)
+		op.out = bsonraw.AppendBool(op.out, "hidden_new", *x.hidden)
+		var hidden bsonraw.Value
+		if *x.hidden {
+			hidden = bsonraw.BoolValue(true)
+		}
+		spec = withField(spec, "hidden", hidden)
+	}
+	changed, err := ch.ChangeIndex(x.index, spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	next.Indexes = slices.Clone(next.Indexes)
+	next.Indexes[slices.Index(next.Indexes, x.index)] = changed
+	return bsonraw.EndDoc(o, at), bsonraw.EndDoc(o2, before), nil
+}
+
+// withField returns a document in which a field has another value, at the end where there was none; a missing value takes it out.
+func withField(d bsonraw.Doc, name string, v bsonraw.Value) bsonraw.Doc {
+	out, at := bsonraw.BeginDoc(nil)
+	found := false
+	for it := d.Iter(); it.Next(); {
+		if string(it.Key()) != name {
+			out = append(out, it.Elem()...)
+			continue
+		}
+		found = true
+		out = bsonraw.AppendValue(out, name, v)
+	}
+	if !found {
+		out = bsonraw.AppendValue(out, name, v)
+	}
+	return bsonraw.EndDoc(out, at)
+}
