@@ -159,7 +159,7 @@ var normalise = []struct {
 }{
 	{regexp.MustCompile(`\{"\$binary":\{"base64":"[^"]*","subType":"04"\}\}`), `"<uuid>"`},
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), `<uuid>`},
-	{regexp.MustCompile(`\{"_data":"[0-9A-F]*"\}`), `"<token>"`},
+	{regexp.MustCompile(`\{"_data":"[0-9A-F]*"(,"_typeBits":\{"\$binary":\{[^}]*\}\})?\}`), `"<token>"`},
 	{regexp.MustCompile(`\{"\$timestamp":\{[^}]*\}\}`), `"<timestamp>"`},
 	{regexp.MustCompile(`Timestamp\([1-9][0-9]*, [0-9]+\)`), `<timestamp>`},
 	{regexp.MustCompile(`\{"\$date":\{"\$numberLong":"[^"]*"\}\}`), `"<date>"`},
