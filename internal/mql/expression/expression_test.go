@@ -194,8 +194,14 @@ func TestArenaReleaseGivesBackWhatCameAfterTheMark(t *testing.T) {
 
 // The plain cases run once for every document of a scan.
 func TestPlainExpressionsDoNotAllocate(t *testing.T) { //nolint:paralleltest // allocations are counted for the whole process
-	doc := fromJSON(t, `{"a": {"b": {"c": 5}}, "n": 7, "s": "text", "items": [{"p": 1}, {"p": 2}]}`).Doc()
+	doc := fromJSON(t, `{"a": {"b": {"c": 5}}, "n": 7, "s": "text", "items": [{"p": 1}, {"p": 2}], "d": {"$date": "2020-06-01T11:52:25.678Z"}}`).Doc()
 	for _, text := range []string{
+		`{"$year": "$d"}`,
+		`{"$hour": {"date": "$d", "timezone": "Europe/Berlin"}}`,
+		`{"$dateToString": {"date": "$d", "format": "%Y-%m-%d", "timezone": "America/New_York"}}`,
+		`{"$dateTrunc": {"date": "$d", "unit": "day", "timezone": "Europe/Berlin"}}`,
+		`{"$dateAdd": {"startDate": "$d", "unit": "month", "amount": "$n"}}`,
+		`{"$sin": {"$sqrt": {"$pow": ["$n", 1.5]}}}`,
 		`"$a.b.c"`,
 		`"$items.p"`,
 		`{"$gt": ["$a.b.c", "$n"]}`,

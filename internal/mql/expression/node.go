@@ -139,6 +139,9 @@ func appendItem(out *bsonraw.ArrayBuilder, item node, ctx *Context) error {
 	return nil
 }
 
+// preparer is a node that looks once at those of its children that have become constants.
+type preparer interface{ prepare() error }
+
 // fold replaces what does not depend on the document by its value.
 func fold(ctx *Context, n node) (node, error) {
 	switch n := n.(type) {
@@ -166,6 +169,11 @@ func fold(ctx *Context, n node) (node, error) {
 	if _, ok := n.(interface{ runsLate() }); ok {
 		return n, nil
 	}
+	if p, ok := n.(preparer); ok {
+		if err := p.prepare(); err != nil {
+			return nil, err
+		}
+	}
 	switch n := n.(type) {
 	case *constant, *fieldPath, *variablePath, *mapArray, *filterArray:
 		return n, nil // MongoDB evaluates the last two, and $let, when it runs them, so that is when they fail
@@ -177,10 +185,6 @@ func fold(ctx *Context, n node) (node, error) {
 	case *junction:
 		if !constants {
 			return n.decide(), nil
-		}
-	case *regex:
-		if err := n.prepare(); err != nil {
-			return nil, err
 		}
 	case *setEquals:
 		if err := n.checkConstants(); err != nil {

@@ -3,7 +3,6 @@ package expression
 import (
 	"encoding/hex"
 	"strconv"
-	"time"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -83,13 +82,4 @@ func appendConvertedDouble(dst []byte, f float64) []byte {
 		return append(dst, "-Infinity"...)
 	}
 	return appendShortDouble(dst, f)
-}
-
-// appendDate renders a date as ISO 8601 with milliseconds.
-func appendDate(dst []byte, v bsonraw.Value) ([]byte, error) {
-	t := time.UnixMilli(v.Int64()).UTC()
-	if year := t.Year(); year < 0 || year > 9999 {
-		return dst, mongoerr.New(18537, "Could not convert date to string: date component was outside the supported range of 0-9999: %d", year)
-	}
-	return t.AppendFormat(dst, "2006-01-02T15:04:05.000Z"), nil
 }

@@ -42,5 +42,10 @@ func appendText(dst []byte, v bsonraw.Value) []byte {
 		}
 		return append(dst, ']')
 	}
+	if v.Type == bsonraw.TypeDouble {
+		if f := v.Double(); f != f || f-f != 0 {
+			return appendShortDouble(dst, f)
+		}
+	}
 	return append(dst, v.Shell()...)
 }
