@@ -5,4 +5,5 @@ var planned = map[string]bool{
 	"$accumulator": true, "$bitAnd": true, "$bitNot": true, "$bitOr": true, "$bitXor": true, "$convert": true,
 	"$function": true,
 	"$meta":     true, "$toBool": true, "$toDate": true, "$toDecimal": true,
-	"$toDouble": true, "$toHashedIndexKey": true, "$toInt": true, "$toLong": true, "$toObjectId": true}
+	"$toDouble": true, "$toHashedIndexKey": true, "$toInt": true, "$toLong": true, "$toObjectId": true,
+}
