@@ -25,6 +25,11 @@ var _ View = (*Snapshot)(nil)
 func (s *Store) Snapshot() *Snapshot {
 	s.commit.mu.Lock()
 	defer s.commit.mu.Unlock()
+	return s.snapshot()
+}
+
+// snapshot is Snapshot under the commit lock.
+func (s *Store) snapshot() *Snapshot {
 	db := s.db.NewSnapshot()
 	return &Snapshot{reader: reader{db: stored{db}, failed: s.failed}, At: s.Applied(), catalog: s.Catalog(), db: db}
 }
