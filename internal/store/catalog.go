@@ -75,6 +75,14 @@ func (c *Collection) Index(name string) *Index {
 	return nil
 }
 
+// IndexCount returns how many indexes the collection has beside its documents: one that is clustered has none on _id.
+func (c *Collection) IndexCount() int {
+	if c.Indexes[0].Clustered {
+		return len(c.Indexes) - 1
+	}
+	return len(c.Indexes)
+}
+
 // Collection returns the collection of a namespace, or nil.
 func (c *Catalog) Collection(db, name string) *Collection { return c.byNS[db+"."+name] }
 

@@ -37,6 +37,7 @@ type Store struct {
 	reader // of the database as it is
 	*latches
 	*images
+	place
 	db     *pebble.DB
 	cache  *pebble.Cache
 	writes sync.Pool
@@ -64,7 +65,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := &Store{reader: reader{failed: newFailure(cfg.Logger)}, latches: newLatches(), compile: cfg.IndexRules}
+	s := &Store{reader: reader{failed: newFailure(cfg.Logger)}, latches: newLatches(), compile: cfg.IndexRules, place: place{cfg.FS, cfg.Dir}}
 	if err := s.openPebble(cfg); err != nil {
 		return nil, fmt.Errorf("open store %q: %w", cfg.Dir, err)
 	}
