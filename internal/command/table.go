@@ -7,7 +7,8 @@ type command struct {
 	name      string
 	privilege privilege
 	flags
-	run func(*operation) error
+	run  func(*operation) error
+	help string // what it does, for people
 }
 
 // privilege is what a user must be allowed to run a command. No field of a row can be left out, so neither can this one.
@@ -63,7 +64,8 @@ var commands struct {
 
 // aliases are other spellings that clients use.
 var aliases = map[string]string{
-	"ismaster": "isMaster", "buildinfo": "buildInfo", "findandmodify": "findAndModify",
+	"buildinfo": "buildInfo", "collstats": "collStats", "datasize": "dataSize", "dbhash": "dbHash", "dbstats": "dbStats",
+	"deleteIndexes": "dropIndexes", "findandmodify": "findAndModify", "ismaster": "isMaster", "mapreduce": "mapReduce",
 }
 
 // lookup finds a command by name, or nil.
@@ -76,63 +78,100 @@ func lookup(name []byte) *command {
 }
 
 func newTable() map[string]*command {
-	rows := []command{
-		{"abortTransaction", loggedIn, endsTxn, abortTransaction},
-		{"aggregate", readData, piping, aggregate},
-		{"buildInfo", public, plain, buildInfo},
-		{"cloneCollectionAsCapped", schema, changing, cloneCollectionAsCapped},
-		{"collMod", schema, changing, collMod},
-		{"commitTransaction", loggedIn, endsTxn, commitTransaction},
-		{"configureFailPoint", operate, onAdmin, configureFailPoint},
-		{"connectionStatus", public, plain, connectionStatus},
-		{"convertToCapped", schema, changing, convertToCapped},
-		{"count", readData, counting, count},
-		{"create", schema, creating, create},
-		{"createIndexes", schema, creating, createIndexes},
-		{"createSearchIndexes", schema, plain, searchIndexes},
-		{"currentOp", monitor, onAdmin, currentOp},
-		{"delete", writeData, writing, deleteCommand},
-		{"distinct", readData, reading, distinct},
-		{"drop", schema, changing, drop},
-		{"dropDatabase", schema, changing, dropDatabase},
-		{"dropIndexes", schema, changing, dropIndexes},
-		{"dropSearchIndex", schema, plain, searchIndexes},
-		{"endSessions", loggedIn, plain, endSessions},
-		{"find", readData, finding, find},
-		{"findAndModify", writeData, writing, findAndModify},
-		{"getClusterParameter", monitor, onAdmin, getClusterParameter},
-		{"getCmdLineOpts", monitor, onAdmin, getCmdLineOpts},
-		{"getLog", monitor, onAdmin, getLog},
-		{"getMore", readData, awaiting, getMore},
-		{"getParameter", monitor, onAdmin, getParameter},
-		{"hello", public, greeting, hello},
-		{"hostInfo", monitor, onAdmin, hostInfo},
-		{"insert", writeData, writing, insert},
-		{"isMaster", public, greeting, isMaster},
-		{"killAllSessions", operate, plain, killAllSessions},
-		{"killAllSessionsByPattern", operate, plain, killAllSessionsByPattern},
-		{"killCursors", readData, inTxn, killCursors},
-		{"killOp", operate, onAdmin, killOp},
-		{"killSessions", loggedIn, plain, killSessions},
-		{"listCollections", readData, plain, listCollections},
-		{"listDatabases", readData, onAdmin, listDatabases},
-		{"listSearchIndexes", readData, plain, searchIndexes},
-		{"listIndexes", readData, plain, listIndexes},
-		{"ping", public, plain, ping},
-		{"refreshSessions", loggedIn, plain, refreshSessions},
-		{"renameCollection", schema, renaming, renameCollection},
-		{"serverStatus", monitor, plain, serverStatus},
-		{"setClusterParameter", operate, onAdmin, setClusterParameter},
-		{"startSession", loggedIn, plain, startSession},
-		{"testDeprecation", public, plain, testDeprecation},
-		{"testVersion2", public, plain, testVersion2},
-		{"update", writeData, writing, updateCommand},
-		{"updateSearchIndex", schema, plain, searchIndexes},
-		{"whatsmyuri", public, plain, whatsMyURI},
-	}
-	table := make(map[string]*command, len(rows))
-	for i := range rows {
-		table[rows[i].name] = &rows[i]
+	table := map[string]*command{}
+	for _, rows := range [][]command{documentCommands(), schemaCommands(), sessionCommands(), serverCommands(), testCommands()} {
+		for i := range rows {
+			table[rows[i].name] = &rows[i]
+		}
 	}
 	return table
+}
+
+// documentCommands read and write documents.
+func documentCommands() []command {
+	return []command{
+		{"aggregate", readData, piping, aggregate, "what a pipeline makes of documents, or a change stream"},
+		{"count", readData, counting, count, "how many documents match"},
+		{"delete", writeData, writing, deleteCommand, "removes documents"},
+		{"distinct", readData, reading, distinct, "the values of a field"},
+		{"find", readData, finding, find, "documents that match"},
+		{"findAndModify", writeData, writing, findAndModify, "changes or removes a document and returns it"},
+		{"getMore", readData, awaiting, getMore, "a cursor's next batch"},
+		{"insert", writeData, writing, insert, "stores new documents"},
+		{"killCursors", readData, inTxn, killCursors, "ends cursors"},
+		{"update", writeData, writing, updateCommand, "changes documents"},
+	}
+}
+
+// schemaCommands are about collections, their indexes and views.
+func schemaCommands() []command {
+	return []command{
+		{"cloneCollectionAsCapped", schema, changing, cloneCollectionAsCapped, "copies the newest documents into a capped collection"},
+		{"collMod", schema, changing, collMod, "changes options of a collection, an index or a view"},
+		{"collStats", readData, plain, collStats, "how much a collection holds and takes"},
+		{"convertToCapped", schema, changing, convertToCapped, "makes a collection a capped one"},
+		{"create", schema, creating, create, "creates a collection or a view"},
+		{"createIndexes", schema, creating, createIndexes, "builds indexes"},
+		{"createSearchIndexes", schema, plain, searchIndexes, atlasSearch},
+		{"dataSize", readData, plain, dataSize, "how many documents of how many bytes a collection has"},
+		{"dbStats", readData, plain, dbStats, "how much a database holds and takes"},
+		{"drop", schema, changing, drop, "drops a collection or a view"},
+		{"dropDatabase", schema, changing, dropDatabase, "drops a database"},
+		{"dropIndexes", schema, changing, dropIndexes, "drops indexes"},
+		{"dropSearchIndex", schema, plain, searchIndexes, atlasSearch},
+		{"listCollections", readData, plain, listCollections, "a database's collections and views"},
+		{"listDatabases", readData, onAdmin, listDatabases, "the databases"},
+		{"listIndexes", readData, plain, listIndexes, "a collection's indexes"},
+		{"listSearchIndexes", readData, plain, searchIndexes, atlasSearch},
+		{"renameCollection", schema, renaming, renameCollection, "gives a collection another name, in another database too"},
+		{"updateSearchIndex", schema, plain, searchIndexes, atlasSearch},
+		{"validate", schema, plain, validate, "checks what is stored of a collection"},
+	}
+}
+
+// atlasSearch is the help of commands that answer with an error of their own.
+const atlasSearch = "belongs to Atlas Search, which is not here: SearchNotEnabled"
+
+// sessionCommands are about sessions and transactions.
+func sessionCommands() []command {
+	return []command{
+		{"abortTransaction", loggedIn, endsTxn, abortTransaction, "ends a transaction without its writes"},
+		{"commitTransaction", loggedIn, endsTxn, commitTransaction, "ends a transaction with its writes"},
+		{"endSessions", loggedIn, plain, endSessions, "lets sessions expire"},
+		{"killAllSessions", operate, plain, killAllSessions, "ends all sessions"},
+		{"killAllSessionsByPattern", operate, plain, killAllSessionsByPattern, "ends the sessions that match"},
+		{"killSessions", loggedIn, plain, killSessions, "ends sessions"},
+		{"refreshSessions", loggedIn, plain, refreshSessions, "keeps sessions alive"},
+		{"startSession", loggedIn, plain, startSession, "begins a session"},
+	}
+}
+
+// serverCommands are about the server.
+func serverCommands() []command {
+	return []command{
+		{"buildInfo", public, plain, buildInfo, "which version this is"},
+		{"connectionStatus", public, plain, connectionStatus, "who the client is"},
+		{"currentOp", monitor, onAdmin, currentOp, "what is being executed"},
+		{"getClusterParameter", monitor, onAdmin, getClusterParameter, "parameters of the deployment"},
+		{"getCmdLineOpts", monitor, onAdmin, getCmdLineOpts, "how the server was set up"},
+		{"getLog", monitor, onAdmin, getLog, "the newest lines of a log"},
+		{"getParameter", monitor, onAdmin, getParameter, "parameters of the server"},
+		{"hello", public, greeting, hello, "what this server is"},
+		{"hostInfo", monitor, onAdmin, hostInfo, "on what machine the server runs"},
+		{"isMaster", public, greeting, isMaster, "hello by its old name"},
+		{"killOp", operate, onAdmin, killOp, "interrupts a command"},
+		{"ping", public, plain, ping, "nothing but an answer"},
+		{"serverStatus", monitor, plain, serverStatus, "how the server does"},
+		{"setClusterParameter", operate, onAdmin, setClusterParameter, "changes parameters of the deployment"},
+		{"whatsmyuri", public, plain, whatsMyURI, "the client's own address"},
+	}
+}
+
+// testCommands are there only where test commands are enabled.
+func testCommands() []command {
+	return []command{
+		{"configureFailPoint", operate, onAdmin, configureFailPoint, "makes commands fail on purpose"},
+		{"testDeprecation", public, plain, testDeprecation, "tests what clients do with the Stable API"},
+		{"testVersion2", public, plain, testVersion2, "tests what clients do with the Stable API"},
+	}
 }

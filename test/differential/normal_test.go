@@ -57,6 +57,29 @@ func (n *normalizer) numbered(kind, key string) string {
 // unequal are fields that differ by their nature: times of the log, texts for people, names of nodes.
 var unequal = map[string]bool{"$clusterTime": true, "operationTime": true, "errmsg": true, "electionId": true, "opTime": true}
 
+// ofStorage are fields in which mongod tells of its own storage engine.
+var ofStorage = map[string]bool{"wiredTiger": true, "indexDetails": true}
+
+// estimated are fields whose values depend on how a server stores things, or on the machine: only their types are compared.
+var estimated = map[string]bool{
+	"storageSize": true, "freeStorageSize": true, "totalIndexSize": true, "totalSize": true, "indexSizes": true, "indexSize": true,
+	"indexFreeStorageSize": true, "totalFreeStorageSize": true, "fsUsedSize": true, "fsTotalSize": true, "sizeOnDisk": true,
+	"totalSizeMb": true, "millis": true, "timeMillis": true, "bytesFreed": true, "host": true,
+}
+
+// kindOf is a value without what is estimated about it.
+func kindOf(v any) any {
+	d, isDocument := v.(bson.D)
+	if !isDocument {
+		return fmt.Sprintf("<%T>", v)
+	}
+	out := make(bson.D, len(d))
+	for i, e := range d {
+		out[i] = bson.E{Key: e.Key, Value: kindOf(e.Value)}
+	}
+	return out
+}
+
 // reply renders a command's reply.
 func (n *normalizer) reply(raw bson.Raw) string {
 	d, err := decode(raw)
@@ -134,6 +157,12 @@ func (n *normalizer) value(v any) any {
 			}
 			if name := laterName(e); name != "" {
 				e.Value = name
+			}
+			if ofStorage[e.Key] {
+				continue
+			}
+			if estimated[e.Key] {
+				e.Value = kindOf(e.Value)
 			}
 			out = append(out, bson.E{Key: e.Key, Value: n.value(e.Value)})
 		}
