@@ -54,7 +54,7 @@ func (v *validating) run(full, background bool) error {
 	op.out = bsonraw.AppendString(op.out, "ns", c.NS())
 	found := &store.Findings{}
 	if !v.metadata {
-		if found, err = op.server.store.Check(op.ctx, op.db, v.name, full, v.comply); err != nil {
+		if found, err = store.Check(op.ctx, op.server.store, op.db, v.name, full, v.comply); err != nil {
 			return err
 		}
 		if found == nil {

@@ -80,7 +80,7 @@ type check struct {
 // Check looks at everything that is stored of a collection, at one moment: whether documents are well-formed and at their place,
 // whether each index has their entries and, in full or where the numbers differ, no others. Each is called with every
 // document that is well-formed. The result is nil when there is no collection of the name.
-func (s *Store) Check(ctx context.Context, db, name string, full bool, each func(bsonraw.Doc) error) (*Findings, error) {
+func Check(ctx context.Context, s *Store, db, name string, full bool, each func(bsonraw.Doc) error) (*Findings, error) {
 	s.commit.mu.Lock()
 	snapshot := s.snapshot()
 	c := snapshot.catalog.Collection(db, name)

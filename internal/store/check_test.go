@@ -92,7 +92,7 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 			if err := test.spoil(s, c); err != nil {
 				t.Fatal(err)
 			}
-			f, err := s.Check(t.Context(), "db", "c", test.full, func(bsonraw.Doc) error { return nil })
+			f, err := Check(t.Context(), s, "db", "c", test.full, func(bsonraw.Doc) error { return nil })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -120,7 +120,7 @@ func TestCheckFollowsTheOrderOfInsertion(t *testing.T) {
 		insert(t, s, c, doc("_id", id, "a", "x"))
 	}
 	check := func() string {
-		f, err := s.Check(t.Context(), "db", "capped", true, func(bsonraw.Doc) error { return nil })
+		f, err := Check(t.Context(), s, "db", "capped", true, func(bsonraw.Doc) error { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

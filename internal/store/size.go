@@ -3,32 +3,40 @@ package store
 import (
 	"context"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
+// footprint is what a store takes on disk.
+type footprint struct {
+	db  *pebble.DB
+	fs  vfs.FS
+	dir string // empty: in memory
+}
+
 // Size estimates the bytes that a collection takes on disk: its documents and its indexes. What is not yet written to tables
 // does not count.
-func (s *Store) Size(c *Collection) (int64, error) {
-	total, err := s.DocsSize(c)
+func (f *footprint) Size(c *Collection) (int64, error) {
+	total, err := f.DocsSize(c)
 	for _, x := range c.Indexes {
 		if err != nil {
 			return 0, err
 		}
 		var n int64
-		n, err = s.IndexSize(x)
+		n, err = f.IndexSize(x)
 		total += n
 	}
 	return total, err
 }
 
 // DocsSize estimates the bytes that a collection's documents take on disk.
-func (s *Store) DocsSize(c *Collection) (int64, error) {
-	return s.estimate(c.docRanges())
+func (f *footprint) DocsSize(c *Collection) (int64, error) {
+	return f.estimate(c.docRanges())
 }
 
 // IndexSize estimates the bytes that an index takes on disk. The one on _id takes none: documents are stored in its order.
-func (s *Store) IndexSize(x *Index) (int64, error) {
-	return s.estimate([][]byte{numberedKey(kindIndex, x.ID)})
+func (f *footprint) IndexSize(x *Index) (int64, error) {
+	return f.estimate([][]byte{numberedKey(kindIndex, x.ID)})
 }
 
 // docRanges are the prefixes of all that belongs to a collection but its indexes.
@@ -40,9 +48,9 @@ func (c *Collection) docRanges() [][]byte {
 	return prefixes
 }
 
-func (s *Store) estimate(prefixes [][]byte) (total int64, err error) {
+func (f *footprint) estimate(prefixes [][]byte) (total int64, err error) {
 	for _, prefix := range prefixes {
-		n, err := s.db.EstimateDiskUsage(prefix, after(prefix))
+		n, err := f.db.EstimateDiskUsage(prefix, after(prefix))
 		if err != nil {
 			return 0, err
 		}
@@ -53,8 +61,8 @@ func (s *Store) estimate(prefixes [][]byte) (total int64, err error) {
 
 // Compact rewrites what is stored of a collection, so that what was deleted takes no room any more. It returns how many bytes
 // were won, as far as that can be estimated.
-func (s *Store) Compact(ctx context.Context, c *Collection) (won int64, err error) {
-	before, err := s.Size(c)
+func (f *footprint) Compact(ctx context.Context, c *Collection) (won int64, err error) {
+	before, err := f.Size(c)
 	if err != nil {
 		return 0, err
 	}
@@ -63,28 +71,22 @@ func (s *Store) Compact(ctx context.Context, c *Collection) (won int64, err erro
 		prefixes = append(prefixes, numberedKey(kindIndex, x.ID))
 	}
 	for _, prefix := range prefixes {
-		if err := s.db.Compact(ctx, prefix, after(prefix), false); err != nil {
+		if err := f.db.Compact(ctx, prefix, after(prefix), false); err != nil {
 			return 0, err
 		}
 		if ctx.Err() != nil {
 			return 0, contextError(ctx)
 		}
 	}
-	now, err := s.Size(c)
+	now, err := f.Size(c)
 	return max(before-now, 0), err
 }
 
 // Filesystem returns how full the filesystem beneath the store is, in bytes; zero for a store in memory.
-func (s *Store) Filesystem() (used, total int64) {
-	usage, err := s.fs.GetDiskUsage(s.dir)
-	if err != nil || s.dir == "" {
+func (f *footprint) Filesystem() (used, total int64) {
+	usage, err := f.fs.GetDiskUsage(f.dir)
+	if err != nil || f.dir == "" {
 		return 0, 0
 	}
 	return int64(usage.UsedBytes), int64(usage.TotalBytes)
-}
-
-// place is where the files of a store are.
-type place struct {
-	fs  vfs.FS
-	dir string // empty: in memory
 }

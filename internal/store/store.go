@@ -37,7 +37,7 @@ type Store struct {
 	reader // of the database as it is
 	*latches
 	*images
-	place
+	*footprint
 	db     *pebble.DB
 	cache  *pebble.Cache
 	writes sync.Pool
@@ -65,7 +65,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := &Store{reader: reader{failed: newFailure(cfg.Logger)}, latches: newLatches(), compile: cfg.IndexRules, place: place{cfg.FS, cfg.Dir}}
+	s := &Store{reader: reader{failed: newFailure(cfg.Logger)}, latches: newLatches(), compile: cfg.IndexRules}
 	if err := s.openPebble(cfg); err != nil {
 		return nil, fmt.Errorf("open store %q: %w", cfg.Dir, err)
 	}
@@ -149,6 +149,7 @@ func (s *Store) openPebble(cfg Config) error {
 	}
 	s.db, s.reader.db = db, stored{db}
 	s.images = &images{db: db, failure: s.failed}
+	s.footprint = &footprint{db, cfg.FS, cfg.Dir}
 	return nil
 }
 
