@@ -10,6 +10,8 @@ import (
 type backend interface {
 	// connect begins a session for a connection.
 	connect(info connInfo) session
+	// drain ends the commands that wait for news of the engine. Others go on. It does not wait.
+	drain()
 	// interrupt makes every command under way, and every later one, end soon. It does not wait.
 	interrupt()
 	// failed is closed when the storage has failed.
@@ -20,9 +22,10 @@ type backend interface {
 
 // session answers the commands of one connection, one at a time.
 type session interface {
-	// run executes the command and gives the reply its body. hangUp says that the connection is to be closed without a reply.
-	// Nothing of the request is kept.
-	run(ctx context.Context, request *wire.Message, reply *wire.Reply) (hangUp bool)
+	// run executes the command and gives the reply its body. Nothing of the request is kept.
+	run(ctx context.Context, request *wire.Message, reply *wire.Reply) then
+	// more gives the next reply to the last request its body, after thenMore.
+	more(ctx context.Context, reply *wire.Reply) then
 	close()
 }
 
@@ -35,3 +38,12 @@ type connInfo struct {
 	// ends. It costs a goroutine, so only a command that has waited for long asks for it.
 	watchDisconnect func(cancel func()) (stop func())
 }
+
+// then is what follows a reply.
+type then int
+
+const (
+	thenWait   then = iota // for the client's next message
+	thenHangUp             // there is no reply: the connection is to be closed
+	thenMore               // another reply to the same request
+)

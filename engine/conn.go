@@ -114,9 +114,19 @@ func (c *conn) serveOne(ctx context.Context) (goesOn bool) {
 		return c.answerError(err)
 	}
 	reply := wire.BeginReply(request.OpCode, request.RequestID)
-	hangUp, wanted := c.run(ctx, request, reply), request.WantsReply()
+	after, wanted := c.watched(func() then { return c.session.run(ctx, request, reply) }), request.WantsReply()
 	request.Release()
-	goesOn = !hangUp && (!wanted || c.send(reply))
+	for after == thenMore {
+		reply.SetMoreToCome()
+		sent := c.send(reply)
+		reply.Release()
+		if !sent || c.engine.draining.Load() {
+			return false
+		}
+		reply = wire.BeginReply(wire.OpMsg, c.lastReply)
+		after = c.watched(func() then { return c.session.more(ctx, reply) })
+	}
+	goesOn = after != thenHangUp && (!wanted || c.send(reply))
 	reply.Release()
 	return goesOn
 }
@@ -136,14 +146,14 @@ func (c *conn) receive() (*wire.Message, error) {
 	return request, err
 }
 
-// run executes the command and sees to it that nothing else reads from the socket afterwards.
-func (c *conn) run(ctx context.Context, request *wire.Message, reply *wire.Reply) (hangUp bool) {
+// watched executes a command and sees to it that nothing else reads from the socket afterwards.
+func (c *conn) watched(run func() then) then {
 	defer func() {
 		if c.stopWatch != nil {
 			c.stopWatch()
 		}
 	}()
-	return c.session.run(ctx, request, reply)
+	return run()
 }
 
 // send writes the reply and reports whether the connection goes on.

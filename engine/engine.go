@@ -114,6 +114,7 @@ func (e *Engine) drain() {
 		e.mu.phase = phaseDraining
 		e.refuseLocked()
 	}
+	e.backend.drain()
 	for c := range e.mu.conns {
 		c.closeIfIdle()
 	}

@@ -35,6 +35,7 @@ func (b *commands) connect(info connInfo) session {
 	})}
 }
 
+func (b *commands) drain()                  { b.server.Quiesce() }
 func (b *commands) interrupt()              { b.server.Stop() }
 func (b *commands) failed() <-chan struct{} { return b.server.Failed() }
 func (b *commands) close() error            { return b.server.Close() }
@@ -46,17 +47,30 @@ type commandSession struct {
 }
 
 // run hands the request's bytes over as they are. Commands run under the server's context, which tells why it ended.
-func (s *commandSession) run(_ context.Context, m *wire.Message, reply *wire.Reply) (hangUp bool) {
-	req := command.Request{Body: m.Body, Legacy: m.OpCode == wire.OpQuery}
+func (s *commandSession) run(_ context.Context, m *wire.Message, reply *wire.Reply) then {
+	req := command.Request{Body: m.Body, Legacy: m.OpCode == wire.OpQuery, Exhaust: m.Flags&wire.ExhaustAllowed != 0 && m.WantsReply()}
 	for _, seq := range m.Sequences {
 		req.Sequences = append(req.Sequences, command.Sequence{Name: seq.Name, Docs: seq.Docs.Bytes()})
 	}
-	body, hangUp := s.conn.Run(s.server.Context(), &req, reply.Body())
-	if hangUp {
-		return true
+	return answer(reply)(s.conn.Run(s.server.Context(), &req, reply.Body()))
+}
+
+func (s *commandSession) more(_ context.Context, reply *wire.Reply) then {
+	return answer(reply)(s.conn.More(s.server.Context(), reply.Body()))
+}
+
+// answer puts a command's reply into the message.
+func answer(reply *wire.Reply) func(body []byte, after command.Then) then {
+	return func(body []byte, after command.Then) then {
+		if after == command.ThenHangUp {
+			return thenHangUp
+		}
+		reply.SetBody(body)
+		if after == command.ThenMore {
+			return thenMore
+		}
+		return thenWait
 	}
-	reply.SetBody(body)
-	return false
 }
 
 func (s *commandSession) close() { s.conn.Close() }

@@ -20,11 +20,12 @@ import (
 
 // scripted is a backend whose commands tests write: by the name of the body's first field. hello and ping are there already.
 type scripted struct {
-	commands map[string]func(context.Context, call) bson.D // a nil reply hangs up
+	commands map[string]func(context.Context, call) bson.D // a nil reply hangs up, one with a field "more" is followed by another
 	broken   chan struct{}                                 // closed: the storage failed
 	err      error                                         // of close
+	drained  chan struct{}                                 // closed by drain
 	stopped  chan struct{}                                 // closed by interrupt
-	once     sync.Once
+	once     [2]sync.Once
 
 	mu struct {
 		sync.Mutex
@@ -40,7 +41,7 @@ type call struct {
 }
 
 func newScripted(commands map[string]func(context.Context, call) bson.D) *scripted {
-	return &scripted{commands: commands, broken: make(chan struct{}), stopped: make(chan struct{})}
+	return &scripted{commands: commands, broken: make(chan struct{}), drained: make(chan struct{}), stopped: make(chan struct{})}
 }
 
 func (s *scripted) connect(info connInfo) session {
@@ -50,7 +51,8 @@ func (s *scripted) connect(info connInfo) session {
 	return &scriptedSession{backend: s, info: info}
 }
 
-func (s *scripted) interrupt()              { s.once.Do(func() { close(s.stopped) }) }
+func (s *scripted) drain()                  { s.once[0].Do(func() { close(s.drained) }) }
+func (s *scripted) interrupt()              { s.once[1].Do(func() { close(s.stopped) }) }
 func (s *scripted) failed() <-chan struct{} { return s.broken }
 
 func (s *scripted) close() error {
@@ -66,9 +68,10 @@ func (s *scripted) close() error {
 type scriptedSession struct {
 	backend *scripted
 	info    connInfo
+	last    string // the last command
 }
 
-func (s *scriptedSession) run(ctx context.Context, request *wire.Message, reply *wire.Reply) bool {
+func (s *scriptedSession) run(ctx context.Context, request *wire.Message, reply *wire.Reply) then {
 	it := request.Body.Iter()
 	it.Next()
 	var answer bson.D
@@ -78,17 +81,32 @@ func (s *scriptedSession) run(ctx context.Context, request *wire.Message, reply 
 	case "ping", "endsessions":
 		answer = bson.D{{Key: "ok", Value: 1}}
 	default:
+		s.last = name
 		answer = s.backend.commands[name](ctx, call{s.info, request})
 	}
+	return s.answer(answer, reply)
+}
+
+func (s *scriptedSession) more(ctx context.Context, reply *wire.Reply) then {
+	return s.answer(s.backend.commands[s.last](ctx, call{info: s.info}), reply)
+}
+
+// answer sends a command's answer.
+func (s *scriptedSession) answer(answer bson.D, reply *wire.Reply) then {
 	if answer == nil {
-		return true
+		return thenHangUp
 	}
 	body, err := bson.Marshal(answer)
 	if err != nil {
 		panic(err)
 	}
 	reply.SetBody(append(reply.Body(), body...))
-	return false
+	for _, field := range answer {
+		if field.Key == "more" {
+			return thenMore
+		}
+	}
+	return thenWait
 }
 
 func (s *scriptedSession) close() {

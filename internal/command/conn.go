@@ -20,6 +20,7 @@ type Conn struct {
 	server  *Server
 	info    ConnInfo
 	running running
+	again   bsonraw.Doc // the request whose replies go on, after ThenMore
 
 	// What hello said. It is changed under running.mu.
 	appName string
@@ -57,6 +58,7 @@ type Request struct {
 	Body      bsonraw.Doc
 	Sequences []Sequence
 	Legacy    bool // by OP_QUERY, which only greets
+	Exhaust   bool // the client takes many replies
 }
 
 // Sequence is a document sequence of a message: documents one behind the other.
@@ -65,9 +67,17 @@ type Sequence struct {
 	Docs []byte
 }
 
-// Run executes a command and appends the reply document to dst. hangUp says that the connection must be closed without a
-// reply. Bytes of the request are not kept.
-func (c *Conn) Run(ctx context.Context, req *Request, dst []byte) (reply []byte, hangUp bool) {
+// Then is what follows a reply.
+type Then int
+
+const (
+	ThenWait   Then = iota // for the client's next request
+	ThenHangUp             // there is no reply: the connection must be closed
+	ThenMore               // another reply to the same request: More gives it
+)
+
+// Run executes a command and appends the reply document to dst. Bytes of the request are not kept.
+func (c *Conn) Run(ctx context.Context, req *Request, dst []byte) (reply []byte, then Then) {
 	ctx = c.running.begin(ctx, c.server.nextOperation.Add(1), req.Body)
 	defer c.running.end()
 	op := newOperation(ctx, c, req, dst)
@@ -75,7 +85,17 @@ func (c *Conn) Run(ctx context.Context, req *Request, dst []byte) (reply []byte,
 	err := op.execute()
 	op.failed = op.failed || err != nil || op.hangUp
 	if op.hangUp {
-		return dst, true
+		return dst, ThenHangUp
 	}
-	return op.finish(err), false
+	reply = op.finish(err)
+	if err != nil || !op.more || !req.Exhaust {
+		return reply, ThenWait
+	}
+	c.goOn(req.Body, reply[op.start:])
+	return reply, ThenMore
+}
+
+// More appends the next reply to the last request, after ThenMore.
+func (c *Conn) More(ctx context.Context, dst []byte) (reply []byte, then Then) {
+	return c.Run(ctx, &Request{Body: c.again, Exhaust: true}, dst)
 }

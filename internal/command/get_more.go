@@ -115,6 +115,7 @@ func nextBatch(op *operation, c *cursor, limit batchLimit) error {
 		op.endCursor(at, batch, c, 0)
 		return nil
 	}
+	op.more = true
 	op.endCursor(at, batch, c, c.id)
 	op.server.cursors.give(c)
 	return nil

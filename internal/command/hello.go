@@ -21,21 +21,35 @@ const (
 const logTerm = 1
 
 // hello {hello: 1, helloOk, client} says what this server is: the primary of a set of one. Whatever else clients put in is
-// accepted. There is no topologyVersion in the reply, so drivers poll; no saslSupportedMechs, because there are no users to name
-// mechanisms for; no compression.
+// accepted. There are no saslSupportedMechs, because there are no users to name mechanisms for, and there is no compression.
+// With {topologyVersion, maxAwaitTimeMS} it waits for another topology than the client knows.
 func hello(op *operation) error { return greet(op, "isWritablePrimary") }
 
 // isMaster {isMaster: 1, ...} is hello by its old name, with the old name for the primary.
 func isMaster(op *operation) error { return greet(op, "ismaster") }
 
 func greet(op *operation, primary string) error {
+	var wait topologyWait
+	if err := wait.parse(op); err != nil {
+		return err
+	}
 	if err := noteClient(op); err != nil {
 		return err
+	}
+	if err := wait.await(op); err != nil {
+		return err
+	}
+	if err := op.server.topology.quiesced(); err != nil {
+		return err
+	}
+	if wait.known != nil {
+		op.more = true
 	}
 	self := op.conn.info.Advertised
 	if op.body.Lookup("helloOk").Truthy() {
 		op.out = bsonraw.AppendBool(op.out, "helloOk", true)
 	}
+	op.out = op.server.appendTopologyVersion(op.out)
 	op.appendList("hosts", []bsonraw.Value{bsonraw.StringValue(self)})
 	op.out = bsonraw.AppendString(op.out, "setName", op.server.cfg.ReplicaSet)
 	op.out = bsonraw.AppendInt32(op.out, "setVersion", 1)
@@ -91,6 +105,9 @@ func noteClient(op *operation) error {
 	client := op.body.Lookup("client")
 	if client.IsMissing() {
 		return nil
+	}
+	if op.conn.client != nil {
+		return mongoerr.New(mongoerr.ClientMetadataCannotBeMutated, "The client metadata document may only be sent in the first hello")
 	}
 	if client.Type != bsonraw.TypeDocument {
 		return mongoerr.New(mongoerr.TypeMismatch, "The client metadata document must be a document")

@@ -35,6 +35,7 @@ type operation struct {
 	labels  []string // labels for an error, whatever it is
 	fault   *fault   // a fail point that this command runs into
 	hangUp  bool
+	more    bool // the next reply to the same request would tell something new
 	stream  bool // it reads a change stream: errors get that kind of label
 	cleanup []func()
 }
@@ -145,6 +146,9 @@ func (op *operation) finish(err error) []byte {
 		op.out = bsonraw.AppendDouble(op.out, "ok", 1)
 	}
 	appendLabels(op, e)
+	if e != nil && e.Code.TopologyChange() {
+		op.out = op.server.appendTopologyVersion(op.out)
+	}
 	op.appendTimes(op.server.store.Applied(), op.time())
 	return bsonraw.EndDoc(op.out, op.start)
 }

@@ -123,8 +123,8 @@ func (c *conversation) run(t *testing.T, db, cmd string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reply, hangUp := c.conn.Run(context.Background(), &Request{Body: raw}, nil)
-	if hangUp {
+	reply, then := c.conn.Run(context.Background(), &Request{Body: raw}, nil)
+	if then == ThenHangUp {
 		c.connect()
 		return "hang up"
 	}
@@ -159,6 +159,7 @@ var normalise = []struct {
 }{
 	{regexp.MustCompile(`\{"\$binary":\{"base64":"[^"]*","subType":"04"\}\}`), `"<uuid>"`},
 	{regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`), `<uuid>`},
+	{regexp.MustCompile(`"processId":\{"\$oid":"[0-9a-f]*"\}`), `"processId":"<process>"`},
 	{regexp.MustCompile(`\{"_data":"[0-9A-F]*"(,"_typeBits":\{"\$binary":\{[^}]*\}\})?\}`), `"<token>"`},
 	{regexp.MustCompile(`\{"\$timestamp":\{[^}]*\}\}`), `"<timestamp>"`},
 	{regexp.MustCompile(`Timestamp\([1-9][0-9]*, [0-9]+\)`), `<timestamp>`},

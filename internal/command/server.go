@@ -34,6 +34,7 @@ type Server struct {
 	failPoints    failPoints
 	counters      counters
 	connections   connections
+	topology      topology
 	nextOperation atomic.Int32 // ids of operations
 	processID     [12]byte     // of this start, an ObjectId
 	started       time.Time
@@ -67,6 +68,7 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, store: st, started: time.Now()}
 	_, _ = rand.Read(s.processID[:]) // it never fails
+	s.topology.init()
 	s.cursors.init(cfg.MaxCursors)
 	s.sessions.init(st)
 	s.failPoints.init()
@@ -80,7 +82,10 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 var errShutdown = mongoerr.New(mongoerr.InterruptedAtShutdown, "interrupted at shutdown")
 
 // Stop interrupts what is under way: every command still running ends with code 11600.
-func (s *Server) Stop() { s.stop(errShutdown) }
+func (s *Server) Stop() {
+	s.Quiesce()
+	s.stop(errShutdown)
+}
 
 // Context ends when the server stops. Commands run under it.
 func (s *Server) Context() context.Context { return s.stopping }

@@ -24,8 +24,8 @@ func send(t *testing.T, conn *Conn, db string, cmd bson.D) bson.Raw {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reply, hangUp := conn.Run(context.Background(), &Request{Body: body}, nil)
-	if hangUp {
+	reply, then := conn.Run(context.Background(), &Request{Body: body}, nil)
+	if then == ThenHangUp {
 		t.Fatalf("%v: hung up", cmd)
 	}
 	return bson.Raw(reply)

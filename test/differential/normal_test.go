@@ -55,7 +55,10 @@ func (n *normalizer) numbered(kind, key string) string {
 }
 
 // unequal are fields that differ by their nature: times of the log, texts for people, names of nodes.
-var unequal = map[string]bool{"$clusterTime": true, "operationTime": true, "errmsg": true, "electionId": true, "opTime": true}
+var unequal = map[string]bool{
+	"$clusterTime": true, "operationTime": true, "errmsg": true, "electionId": true, "opTime": true,
+	"topologyVersion": true,
+}
 
 // ofStorage are fields in which mongod tells of its own storage engine.
 var ofStorage = map[string]bool{"wiredTiger": true, "indexDetails": true}
