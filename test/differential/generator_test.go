@@ -14,9 +14,10 @@ import (
 // delete takes when an index could serve it, the order of results without a sort, and the order of a collection, which it keeps that of _id by
 // giving ids that grow.
 type generator struct {
-	random  *rand.Rand
-	nextID  int32
-	indexed bool // the collection has further indexes, so that nothing may depend on the order of its documents
+	random       *rand.Rand
+	nextID       int32
+	transactions int64 // drawn so far
+	indexed      bool  // the collection has further indexes, so that nothing may depend on the order of its documents
 }
 
 // chance is true once in n.

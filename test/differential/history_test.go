@@ -125,6 +125,10 @@ func drawHistory(seed uint64) scenario {
 		watchStep("t", g.oneOf("database", collection).(string), []any{options, stages}))
 	add("run", g.insert(4))
 	for range operations {
+		if g.chance(8) {
+			s.steps = append(s.steps, g.transaction()...)
+			continue
+		}
 		add("run", g.operation())
 	}
 	s.steps = append(s.steps, showAll())
