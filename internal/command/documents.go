@@ -46,7 +46,10 @@ func (op *operation) sequence(name string, inBody bsonraw.Doc) ([]bsonraw.Doc, e
 
 // storable brings a document into the form in which it is stored: with an _id, as the first field. The result is d itself where
 // nothing has to change.
-func storable(d bsonraw.Doc) (bsonraw.Doc, error) {
+func storable(d bsonraw.Doc) (bsonraw.Doc, error) { return storableAs(d, true) }
+
+// storableAs is storable that leaves empty timestamps as they are unless stamp is set.
+func storableAs(d bsonraw.Doc, stamp bool) (bsonraw.Doc, error) {
 	if err := checkSize(d); err != nil {
 		return nil, err
 	}
@@ -56,7 +59,7 @@ func storable(d bsonraw.Doc) (bsonraw.Doc, error) {
 		v := it.Value()
 		if string(it.Key()) == "_id" && id.IsMissing() {
 			id, first = v, i == 0
-		} else if v.Type == bsonraw.TypeTimestamp && v.Int64() == 0 {
+		} else if stamp && v.Type == bsonraw.TypeTimestamp && v.Int64() == 0 {
 			stamps = true
 		}
 	}
@@ -76,7 +79,7 @@ func storable(d bsonraw.Doc) (bsonraw.Doc, error) {
 		v := it.Value()
 		switch {
 		case string(it.Key()) == "_id":
-		case v.Type == bsonraw.TypeTimestamp && v.Int64() == 0:
+		case stamp && v.Type == bsonraw.TypeTimestamp && v.Int64() == 0:
 			// An empty timestamp at the top level means now (manual, "Timestamps").
 			out = bsonraw.AppendTimestamp(out, it.Key(), uint64(time.Now().Unix())<<32|uint64(nextIncrement()))
 		default:

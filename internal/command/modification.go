@@ -304,7 +304,7 @@ func (m *modification) newDocument() (bsonraw.Doc, error) {
 	if err != nil {
 		return nil, err
 	}
-	return storable(out.Doc)
+	return storableAs(out.Doc, false) // a replacement has its timestamps
 }
 
 // commit ends a statement's write with the record for a retry.

@@ -140,7 +140,7 @@ func (x *boundRule) report(r *violation.Report, v bsonraw.Value) {
 type multipleRule struct {
 	arg     bsonraw.Value
 	divisor *apd.Decimal
-	whole   int64 // the divisor if it is an integer, else 0
+	whole   int64 // the divisor if it is of a type of integers, else 0
 }
 
 func readMultipleOf(_ *compiler, _ *source, arg bsonraw.Value) (rule, error) {
@@ -151,8 +151,13 @@ func readMultipleOf(_ *compiler, _ *source, arg bsonraw.Value) (rule, error) {
 		return nil, failed("$jsonSchema keyword 'multipleOf' must have a positive value")
 	}
 	x := &multipleRule{arg: arg, divisor: decimal.Of(arg)}
-	if n, err := argument.Integer("multipleOf", arg); err == nil {
-		x.whole = n
+	switch {
+	case argument.IsNaN(arg):
+		return nil, badValue("divisor cannot be NaN")
+	case x.divisor.Form == apd.Infinite:
+		return nil, badValue("divisor cannot be infinite")
+	case arg.Type == bsonraw.TypeInt32 || arg.Type == bsonraw.TypeInt64: // others may be rounded as decimals
+		x.whole, _ = arg.AsInt64()
 	}
 	return x, nil
 }

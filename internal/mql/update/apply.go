@@ -272,7 +272,15 @@ func (a *applier) allowed(e effect) error {
 	case e.kind == remove:
 		return nil
 	}
-	return checkTop(a.trail, e.value)
+	return a.checkTop(e.value)
+}
+
+// checkTop refuses a value at the trail's end when its first name must not have one. In a new document it may.
+func (a *applier) checkTop(v bsonraw.Value) error {
+	if a.in.Insert {
+		return nil
+	}
+	return checkTop(a.trail, v)
 }
 
 // allowedNew checks that the field at the trail's end, which has been recorded, may be created.
@@ -280,7 +288,7 @@ func (a *applier) allowedNew(v bsonraw.Value) error {
 	if a.protected && string(a.trail[0].name) == idField {
 		return a.extendedID()
 	}
-	return checkTop(a.trail, v)
+	return a.checkTop(v)
 }
 
 // extendedID is the error that an _id got a further field. Nothing else of the _id has changed by then.

@@ -8,18 +8,23 @@ import (
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
 
-func compileReplacement(doc bsonraw.Doc) (*Update, error) {
+func compileReplacement(doc bsonraw.Doc) *Update {
+	u := &Update{replacement: doc}
 	for it := doc.Iter(); it.Next(); {
 		if key := it.Key(); len(key) > 0 && key[0] == '$' {
-			return nil, dollarFieldError(key)
+			u.dollar = dollarFieldError(key)
+			break
 		}
 	}
-	return &Update{replacement: doc}, nil
+	return u
 }
 
 // replace puts the replacement in the document's place. It keeps the _id, and has no effect only when the replacement, with an
 // _id of its own, is the document byte for byte.
 func (u *Update) replace(in Input) (Outcome, error) {
+	if u.dollar != nil && !in.Insert {
+		return Outcome{}, u.dollar
+	}
 	doc := u.stamped(in)
 	old, now := in.Doc.Lookup(idField), doc.Lookup(idField)
 	if in.Insert {

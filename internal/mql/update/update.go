@@ -17,6 +17,7 @@ type Options struct {
 // buffers for its results: it is not safe for concurrent use.
 type Update struct {
 	replacement bsonraw.Doc // nil unless IsReplacement
+	dollar      error       // of a replacement for what exists: its first name with a dollar sign
 	pipeline    *pipeline   // nil unless IsPipeline
 	tree        *node
 	filters     []arrayFilter
@@ -69,7 +70,7 @@ func Compile(u bsonraw.Value, opts Options) (*Update, error) {
 	}
 	it := u.Doc().Iter()
 	if !it.Next() || len(it.Key()) == 0 || it.Key()[0] != '$' {
-		return compileReplacement(u.Doc())
+		return compileReplacement(u.Doc()), nil
 	}
 	return compileOperators(u.Doc(), opts)
 }
