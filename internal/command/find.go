@@ -21,11 +21,13 @@ type findArgs struct {
 	batchSize                      int64 // negative: not given
 	singleBatch, noTimeout, ignore bool
 	tailable, awaitData            bool
+	min, max                       bsonraw.Doc // nil: not given
+	returnKey, recordID            bool
 }
 
 // find {find: <collection>, filter, sort, projection, skip, limit, batchSize, singleBatch, hint, let, ...} opens a cursor over the
 // documents that match. With tailable, on a capped collection, the cursor stays open at the end and gives what is inserted later; with
-// awaitData its getMore waits for that. min, max, returnKey and showRecordId are not supported yet.
+// awaitData its getMore waits for that. min and max walk a part of an index, returnKey gives its entries instead of documents.
 func find(op *operation) error {
 	op.server.counters.query.Add(1)
 	op.body = op.body.Clone() // what is compiled from it lives as long as the cursor
@@ -89,10 +91,14 @@ func (f *findArgs) parse(name string, a argument) error {
 		return parsePlainFlag(a, &f.tailable)
 	case "awaitData":
 		return parsePlainFlag(a, &f.awaitData)
-	case "returnKey", "showRecordId":
-		return a.unsupportedUnlessFalse()
-	case "min", "max":
-		return a.unsupportedUnlessEmpty()
+	case "returnKey":
+		return parsePlainFlag(a, &f.returnKey)
+	case "showRecordId":
+		return parsePlainFlag(a, &f.recordID)
+	case "min":
+		return a.bound(&f.min)
+	case "max":
+		return a.bound(&f.max)
 	}
 	return a.unknown()
 }
@@ -136,17 +142,6 @@ func (a argument) unsupportedUnlessFalse() error {
 	return nil
 }
 
-func (a argument) unsupportedUnlessEmpty() error {
-	var d bsonraw.Doc
-	if err := a.doc(&d); err != nil {
-		return err
-	}
-	if !d.IsEmpty() {
-		return a.unsupported()
-	}
-	return nil
-}
-
 func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 	scope, err := op.scope(args.coll, args.collation, args.let)
 	if err != nil {
@@ -173,6 +168,9 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 		if spec.Projection.Positional() {
 			spec.Filter = f // it tells which element matched
 		}
+	}
+	if err := args.checkBounds(); err != nil {
+		return nil, err
 	}
 	if err := op.prepareRead(); err != nil {
 		return nil, err
@@ -201,7 +199,11 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 			hint = plan.Hint{Natural: 1}
 		}
 	}
-	p := plan.Choose(c, plan.Query{Filter: f, Order: spec.Ordering, Limit: args.limit, Hint: hint})
+	bounds, err := args.bounds(hint)
+	if err != nil {
+		return nil, err
+	}
+	p := plan.Choose(c, plan.Query{Filter: f, Order: spec.Ordering, Limit: args.limit, Hint: hint, Bounds: bounds})
 	if p.Sorted {
 		spec.Ordering = nil
 	}
@@ -209,7 +211,7 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 	if args.tailable {
 		walk.Tail()
 	}
-	return &pipelineFeed{walk: walk, out: aggregation.FromFind(spec).Run(walkSource{walk}), left: left}, nil
+	return &pipelineFeed{walk: walk, out: args.source(spec, walk), left: left}, nil
 }
 
 // planHint is what the hint asks for; the order {$natural} is one too.

@@ -16,6 +16,7 @@ type Query struct {
 	Order  *ordering.Ordering // nil: any
 	Limit  int64              // how many documents are wanted; 0: all
 	Hint   Hint
+	Bounds *Bounds // nil: none
 }
 
 // Hint says which way must be taken. The zero Hint leaves it open.
@@ -53,6 +54,10 @@ func Choose(c *store.Collection, q Query) *Plan {
 	p := &Plan{Collection: c, filter: q.Filter, Sorted: q.Order == nil}
 	if q.Filter.IsNever() {
 		p.kind, p.Sorted = nothing, true
+		return p
+	}
+	if q.Bounds != nil {
+		q.bounded(p)
 		return p
 	}
 	if q.Hint.Natural != 0 {

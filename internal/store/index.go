@@ -112,7 +112,7 @@ type indexKeys struct {
 func (x *Index) keysOf(doc bsonraw.Doc) (indexKeys, error) {
 	var out indexKeys
 	arrays, err := x.tuples(doc, func(values []bsonraw.Value) error {
-		if key := x.appendTuple(nil, values); !containsKey(out.keys, key) {
+		if key := x.AppendKey(nil, values); !containsKey(out.keys, key) {
 			out.keys = append(out.keys, key)
 		}
 		return nil
@@ -154,8 +154,14 @@ const (
 	ambiguousIndexField       mongoerr.Code = 16746
 )
 
-// appendTuple appends the key of one entry's values. What is missing is indexed as null.
-func (x *Index) appendTuple(dst []byte, values []bsonraw.Value) []byte {
+// EachEntry calls visit with the values of each entry that the index has of a document, valid during the call.
+func (x *Index) EachEntry(doc bsonraw.Doc, visit func([]bsonraw.Value) error) error {
+	_, err := x.tuples(doc, visit)
+	return err
+}
+
+// AppendKey appends the key of one entry's values, of which there is one for each field. What is missing is indexed as null.
+func (x *Index) AppendKey(dst []byte, values []bsonraw.Value) []byte {
 	for i, v := range values {
 		if v.IsMissing() {
 			v = bsonraw.NullValue

@@ -92,7 +92,7 @@ func (r reader) takenByOther(x *Index, values, idKey []byte) (bool, error) {
 func DuplicateKey(c *Collection, x *Index, doc bsonraw.Doc, values []byte) error {
 	var value, hex bsonraw.Doc
 	_, err := x.tuples(doc, func(tuple []bsonraw.Value) error {
-		if value == nil && (values == nil || bytes.Equal(x.appendTuple(nil, tuple), values)) {
+		if value == nil && (values == nil || bytes.Equal(x.AppendKey(nil, tuple), values)) {
 			value, hex = x.keyValue(tuple)
 		}
 		return nil
