@@ -9,8 +9,8 @@ import (
 	"github.com/sluicestream/sluice/internal/store"
 )
 
-// argument is one argument of a command, with checked conversions. An argument that is null counts as absent, as in MongoDB;
-// the parsers skip it.
+// argument is one argument of a command, with checked conversions. An argument that is null counts as absent, as in MongoDB
+// nearly always; the parsers skip it.
 type argument struct {
 	op   *operation
 	name string // within the command, for messages
@@ -19,8 +19,8 @@ type argument struct {
 
 // arguments calls fn for each argument of the command that is not generic and not null, beginning with the command's own.
 func (op *operation) arguments(fn func(name string, a argument) error) error {
-	for it := op.body.Iter(); it.Next(); {
-		if isGeneric(it.Key()) || it.Value().Type == bsonraw.TypeNull {
+	for i, it := 0, op.body.Iter(); it.Next(); i++ {
+		if isGeneric(it.Key()) || it.Value().Type == bsonraw.TypeNull && i > 0 {
 			continue
 		}
 		name := string(it.Key())
@@ -169,6 +169,9 @@ const maxNamespace = 255
 func checkCollectionName(db, name string) error {
 	if name == "" || name[0] == '.' || strings.ContainsRune(name, 0) {
 		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid namespace specified '%s.%s'", db, name)
+	}
+	if strings.Contains(name, "$") && (db != "local" || name != "oplog.$main") {
+		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid collection name: %s", name)
 	}
 	return nil
 }

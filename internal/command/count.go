@@ -3,8 +3,11 @@ package command
 import (
 	"errors"
 	"io"
+	"math"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
+	mqlargument "github.com/sluicestream/sluice/internal/mql/argument"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/plan"
 )
@@ -23,7 +26,7 @@ func count(op *operation) error {
 		case "query":
 			return a.doc(&query)
 		case "limit":
-			return a.integer(&limit)
+			return a.countLimit(&limit)
 		case "skip":
 			return a.count(&skip)
 		case "hint":
@@ -55,6 +58,22 @@ func count(op *operation) error {
 	} else {
 		op.out = bsonraw.AppendInt32(op.out, "n", int32(n))
 	}
+	return nil
+}
+
+// countLimit reads how many documents are counted at most; the sign does not matter.
+func (a argument) countLimit(to *int64) error {
+	if !a.Type.IsNumber() {
+		return mongoerr.New(mongoerr.BadValue, "limit value is not a valid number")
+	}
+	n, err := mqlargument.Integer("limit", a.Value)
+	if err != nil {
+		return mongoerr.New(mongoerr.FailedToParse, "%s", err)
+	}
+	if n == math.MinInt64 {
+		return mongoerr.New(mongoerr.BadValue, "limit value for count cannot be min long")
+	}
+	*to = n
 	return nil
 }
 

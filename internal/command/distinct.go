@@ -3,10 +3,12 @@ package command
 import (
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/collation"
+	"github.com/sluicestream/sluice/internal/mql/expression"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/plan"
 )
@@ -41,8 +43,11 @@ func distinct(op *operation) error {
 	switch {
 	case !keyGiven:
 		return mongoerr.New(mongoerr.IDLFailedToParse, "BSON field 'distinct.key' is missing but a required field")
-	case key == "":
-		return mongoerr.New(40352, "FieldPath cannot be constructed with empty string")
+	case strings.Contains(key, "\x00"):
+		return mongoerr.New(31032, "Key field cannot contain an embedded null byte")
+	}
+	if _, err := expression.ParsePath(key); err != nil {
+		return err
 	}
 	if isView(op, coll) {
 		return distinctOfView(op, coll, bsonraw.NewPath(key), query, by)

@@ -35,6 +35,9 @@ func find(op *operation) error {
 	if err := op.arguments(args.parse); err != nil {
 		return err
 	}
+	if err := args.refuseNulls(op); err != nil {
+		return err
+	}
 	if err := args.checkTailable(); err != nil {
 		return err
 	}
@@ -78,10 +81,12 @@ func (f *findArgs) parse(name string, a argument) error {
 	case "batchSize":
 		return a.count(&f.batchSize)
 	case "singleBatch":
-		return a.flag(&f.singleBatch)
+		return parsePlainFlag(a, &f.singleBatch)
 	case "noCursorTimeout":
-		return a.flag(&f.noTimeout)
-	case "allowDiskUse", "allowPartialResults", "oplogReplay":
+		return parsePlainFlag(a, &f.noTimeout)
+	case "allowDiskUse", "allowPartialResults", "readOnce":
+		return parsePlainFlag(a, &f.ignore)
+	case "oplogReplay":
 		return a.flag(&f.ignore)
 	case "collation":
 		return a.collation(&f.collation)
@@ -181,6 +186,9 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 	}
 	c, err := op.collection(args.coll)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkUUID(op, op.db, args.coll, c); err != nil {
 		return nil, err
 	}
 	if c == nil {

@@ -80,8 +80,8 @@ func checkTop(t trail, v bsonraw.Value) error {
 	return checkTopName(t[0].name, v)
 }
 
-// checkTopName refuses values for names at the top level that begin with a dollar sign. The names of a DBRef are told apart,
-// but they are not possible either: an operator creates one after another, and each would need its neighbour.
+// checkTopName refuses values for names at the top level that begin with a dollar sign. The names of a DBRef are told apart; for
+// operators they are not possible either: an operator creates one after another, and each would need its neighbour.
 func checkTopName(name []byte, v bsonraw.Value) error {
 	if len(name) == 0 || name[0] != '$' {
 		return nil

@@ -10,13 +10,36 @@ import (
 
 func compileReplacement(doc bsonraw.Doc) *Update {
 	u := &Update{replacement: doc}
-	for it := doc.Iter(); it.Next(); {
-		if key := it.Key(); len(key) > 0 && key[0] == '$' {
-			u.dollar = dollarFieldError(key)
-			break
+	before := ""
+	for it := doc.Iter(); it.Next() && u.dollar == nil; before = string(it.Key()) {
+		if !isPartOfDBRef(doc, before, string(it.Key()), it.Value()) {
+			u.dollar = checkTopName(it.Key(), it.Value())
 		}
 	}
 	return u
+}
+
+// isPartOfDBRef reports whether a field is where it may be in a DBRef: $ref, $id and perhaps $db, one behind the other.
+func isPartOfDBRef(doc bsonraw.Doc, before, name string, v bsonraw.Value) bool {
+	switch name {
+	case "$ref":
+		return v.Type == bsonraw.TypeString && nameAfter(doc, name) == "$id"
+	case "$id":
+		return before == "$ref"
+	case "$db":
+		return before == "$id" && v.Type == bsonraw.TypeString
+	}
+	return false
+}
+
+// nameAfter returns the name of the field that follows the first one of a name.
+func nameAfter(doc bsonraw.Doc, name string) string {
+	for it := doc.Iter(); it.Next(); {
+		if string(it.Key()) == name && it.Next() {
+			return string(it.Key())
+		}
+	}
+	return ""
 }
 
 // replace puts the replacement in the document's place. It keeps the _id, and has no effect only when the replacement, with an
