@@ -147,6 +147,17 @@ func (a argument) unsupportedUnlessFalse() error {
 	return nil
 }
 
+func (a argument) unsupportedUnlessEmpty() error {
+	var d bsonraw.Doc
+	if err := a.doc(&d); err != nil {
+		return err
+	}
+	if !d.IsEmpty() {
+		return a.unsupported()
+	}
+	return nil
+}
+
 func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 	scope, err := op.scope(args.coll, args.collation, args.let)
 	if err != nil {
