@@ -83,6 +83,9 @@ func (c *Conn) Run(ctx context.Context, req *Request, dst []byte) (reply []byte,
 	op := newOperation(ctx, c, req, dst)
 	defer op.release()
 	err := op.execute()
+	if err == nil && op.durable {
+		err = c.server.store.WaitDurable(ctx, c.server.store.Applied())
+	}
 	op.failed = op.failed || err != nil || op.hangUp
 	if op.hangUp {
 		return dst, ThenHangUp

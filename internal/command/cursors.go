@@ -53,6 +53,7 @@ type cursor struct {
 	noIdle   bool        // noCursorTimeout
 	waits    waitingFeed // tailable and awaitData: getMore waits for documents; nil for other cursors
 	stream   *streamFeed
+	durable  bool            // what it reads has to be durable
 	txn      *transaction    // that it was opened in; nil for none
 	snapshot *heldSnapshot   // that it reads; nil for none
 	at       oplog.Timestamp // of that snapshot
@@ -197,7 +198,7 @@ func (op *operation) openCursor(c *cursor, limit batchLimit, single bool) error 
 	if op.lsid != nil {
 		c.session = op.sessionKey
 	}
-	c.api, c.txn = op.api, op.transaction
+	c.api, c.txn, c.durable = op.api, op.transaction, op.durable
 	if op.snapshot != nil {
 		c.snapshot, c.at = op.snapshot.share(), op.snapshot.At
 	}

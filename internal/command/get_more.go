@@ -101,7 +101,7 @@ func nextBatch(op *operation, c *cursor, limit batchLimit) error {
 	defer cancel(nil)
 	stop := context.AfterFunc(c.killed, func() { cancel(context.Cause(c.killed)) })
 	defer stop()
-	op.ctx = ctx
+	op.ctx, op.durable = ctx, c.durable
 	at, batch := op.beginCursor("nextBatch")
 	done, err := c.feed.fill(op, &batch, limit)
 	if err == nil && c.waits != nil && !done && batch.Len() == 0 {

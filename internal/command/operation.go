@@ -36,6 +36,7 @@ type operation struct {
 	fault   *fault   // a fail point that this command runs into
 	hangUp  bool
 	more    bool // the next reply to the same request would tell something new
+	durable bool // it answers when all that it has read is durable
 	stream  bool // it reads a change stream: errors get that kind of label
 	cleanup []func()
 }

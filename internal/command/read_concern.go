@@ -98,8 +98,8 @@ func (op *operation) checkConcerns() error {
 	return nil
 }
 
-// prepareRead waits until what the read concern asks for is so. Reads see everything applied; a majority read returns only
-// what is durable, so it waits for all that it could see.
+// prepareRead makes the operation read as its read concern asks. Reads see everything applied; a majority read answers when all that
+// it could have seen is durable.
 func (op *operation) prepareRead() error {
 	if op.transaction != nil {
 		return nil // its snapshot was taken when it began
@@ -109,7 +109,7 @@ func (op *operation) prepareRead() error {
 	}
 	switch op.readConcern.level {
 	case "majority", "linearizable":
-		return op.server.store.WaitDurable(op.ctx, op.server.store.Applied())
+		op.durable = true
 	case "snapshot":
 		return readSnapshot(op)
 	}
