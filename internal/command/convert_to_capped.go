@@ -28,6 +28,9 @@ func convertToCapped(op *operation) error {
 	if err := c.check(name); err != nil {
 		return err
 	}
+	if err := checkNoBuilds(from); err != nil {
+		return err
+	}
 	c.name = temporaryName(op.db, "convertToCapped."+name)
 	c.options = withOption(c.options, "temp", bsonraw.BoolValue(true))
 	made, unlockMade, err := c.run()

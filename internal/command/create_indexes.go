@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -111,7 +112,8 @@ func (c *createIndexesArgs) parseSpecs(op *operation) error {
 	return nil
 }
 
-// run builds the indexes. done is false when somebody else created the collection meanwhile: then it has to be tried again.
+// run builds the indexes. done is false when others came between, who created the collection or build the same indexes: then it
+// has to be tried again.
 func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
 	lock := lockedAlone
 	if op.transaction != nil {
@@ -121,44 +123,76 @@ func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer unlock()
-	var missing []*indexSpec
-	if coll != nil {
-		if missing, err = c.missing(coll); err != nil {
-			return false, err
-		}
-		if len(missing) == 0 {
-			c.reply(op, coll, coll, false)
-			return true, nil
-		}
-		if err := checkIndexable(op, coll); err != nil {
-			return false, err
-		}
+	if coll == nil {
+		defer unlock()
+		return c.runNew(op)
 	}
+	unlock = sync.OnceFunc(unlock)
+	defer unlock()
+	missing, err := c.missing(coll)
+	if err != nil {
+		return false, err
+	}
+	if len(missing) == 0 {
+		c.reply(op, coll, coll, false)
+		return true, nil
+	}
+	if err := checkIndexable(op, coll); err != nil {
+		return false, err
+	}
+	documents, err := op.target.Count(op.ctx, coll)
+	if err != nil {
+		return false, err
+	}
+	if documents > 0 {
+		return c.buildUnderway(op, coll, missing, unlock)
+	}
+	return c.runEmpty(op, op.target.Change(), coll, missing, op.transaction != nil)
+}
+
+// runNew creates the collection with its indexes.
+func (c *createIndexesArgs) runNew(op *operation) (done bool, err error) {
 	st := op.target
 	ch := st.Change()
-	created := coll == nil
-	if created {
-		if st.Catalog().Collection(op.db, c.coll) != nil {
-			ch.Discard()
-			return false, nil
-		}
-		if coll, err = addCollection(st, ch, op.db, c.coll, newCollection{idIndex: idIndexSpec}); err == nil {
-			missing, err = c.missing(coll)
-		}
+	if st.Catalog().Collection(op.db, c.coll) != nil {
+		ch.Discard()
+		return false, nil
 	}
-	var built *store.Collection
+	coll, err := addCollection(st, ch, op.db, c.coll, newCollection{idIndex: idIndexSpec})
+	var missing []*indexSpec
 	if err == nil {
-		built, err = buildIndexes(op, ch, coll, missing, created)
+		missing, err = c.missing(coll)
 	}
 	if err != nil {
+		ch.Discard()
+		return false, err
+	}
+	return c.runEmpty(op, ch, coll, missing, true)
+}
+
+// runEmpty adds indexes to a collection that has no documents, in a change that was begun.
+func (c *createIndexesArgs) runEmpty(op *operation, ch *store.Change, coll *store.Collection, missing []*indexSpec, created bool) (done bool, err error) {
+	next := *coll
+	next.Indexes = slices.Clone(coll.Indexes)
+	for _, s := range missing {
+		x, err := addIndex(ch, coll, next.Indexes, s)
+		if err != nil {
+			ch.Discard()
+			build := uuidText(newUUID())
+			return false, mongoerr.From(err).Prefix(fmt.Sprintf("Index build failed: %s: Collection %s ( %s ) :: caused by :: index build on empty collection failed: %s :: caused by :: ",
+				build, coll.NS(), uuidText(coll.UUID), build))
+		}
+		next.Indexes = append(next.Indexes, x)
+	}
+	logIndexes(ch, coll, next.Indexes[len(coll.Indexes):], [16]byte{}, false)
+	if err := ch.Put(&next); err != nil {
 		ch.Discard()
 		return false, err
 	}
 	if c.commit, err = ch.Commit(); err != nil {
 		return false, err
 	}
-	c.reply(op, coll, built, created || op.transaction != nil)
+	c.reply(op, coll, &next, created)
 	return true, nil
 }
 
@@ -182,53 +216,18 @@ func (c *createIndexesArgs) missing(coll *store.Collection) ([]*indexSpec, error
 	return list, nil
 }
 
-// buildIndexes adds indexes to a collection and returns it as it is then.
-func buildIndexes(op *operation, ch *store.Change, c *store.Collection, specs []*indexSpec, isNew bool) (*store.Collection, error) {
-	build := newUUID()
-	next := *c
-	next.Indexes = slices.Clone(c.Indexes)
-	var documents int64
-	if !isNew {
-		var err error
-		if documents, err = op.target.Count(op.ctx, c); err != nil {
-			return nil, err
-		}
-	}
-	for _, s := range specs {
-		x, err := addIndex(ch, c, next.Indexes, s, documents > 0)
-		if err != nil {
-			return nil, mongoerr.From(err).Prefix(fmt.Sprintf("Index build failed: %s: Collection %s ( %s ) :: caused by :: ",
-				uuidText(build), c.NS(), uuidText(c.UUID)))
-		}
-		next.Indexes = append(next.Indexes, x)
-	}
-	if len(specs) > 0 {
-		logIndexes(ch, c, next.Indexes[len(c.Indexes):], build, documents > 0)
-	}
-	return &next, ch.Put(&next)
-}
-
-// addIndex makes one index and, where there are documents, its entries.
-func addIndex(ch *store.Change, c *store.Collection, indexes []*store.Index, s *indexSpec, fill bool) (*store.Index, error) {
+// addIndex makes one index beside those that there are.
+func addIndex(ch *store.Change, c *store.Collection, indexes []*store.Index, s *indexSpec) (*store.Index, error) {
 	exists, err := s.exists(indexes)
 	switch {
 	case err != nil:
 		return nil, err
-	case exists && fill:
-		return nil, mongoerr.New(mongoerr.OperationFailed, "Cannot build two identical indexes. Try again without duplicate indexes.")
 	case exists:
 		return nil, mongoerr.New(mongoerr.IndexAlreadyExists, "Identical index already exists: %s", s.name)
 	case len(indexes) >= maxIndexes:
 		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "add index fails, too many indexes for %s key:%s", c.NS(), s.key.Shell())
 	}
-	x, err := ch.NewIndex(s.doc())
-	if err != nil {
-		return nil, err
-	}
-	if fill {
-		return x, ch.BuildIndex(c, x)
-	}
-	return x, nil
+	return ch.NewIndex(s.doc())
 }
 
 // logIndexes adds the oplog entries of new indexes, as MongoDB does: one for each where there was nothing to build, one for all

@@ -10,7 +10,7 @@ import (
 )
 
 // dropIndexes {dropIndexes: <collection>, index: <name> | [names] | <key pattern> | "*"} drops indexes, all or none; "*" means
-// all but the one on _id, which cannot be dropped.
+// all but the one on _id, which cannot be dropped. Those that are being built are not built on.
 func dropIndexes(op *operation) error {
 	var coll string
 	var which bsonraw.Value
@@ -32,7 +32,10 @@ func dropIndexes(op *operation) error {
 	if which.IsMissing() {
 		return required(op, "index")
 	}
-	c, commit, err := dropIndexesOf(op, coll, which)
+	c, commit, killed, err := dropIndexesOf(op, coll, which)
+	if err == nil {
+		err = waitForBuilds(op.ctx, killed)
+	}
 	if err != nil {
 		return err
 	}
@@ -65,19 +68,23 @@ func isEveryIndex(which bsonraw.Value) bool {
 	return which.Str() == "*" || slices.Contains(stringsOf(which), "*")
 }
 
-// dropIndexesOf drops the indexes and returns the collection as it was.
-func dropIndexesOf(op *operation, coll string, which bsonraw.Value) (*store.Collection, store.Commit, error) {
+// dropIndexesOf drops the indexes and returns the collection as it was, and the builds that it has killed.
+func dropIndexesOf(op *operation, coll string, which bsonraw.Value) (*store.Collection, store.Commit, []*store.Build, error) {
 	c, unlock, err := lockedAlone(op, coll)
 	if err != nil {
-		return nil, store.Commit{}, err
+		return nil, store.Commit{}, nil, err
 	}
 	defer unlock()
 	if c == nil {
-		return nil, store.Commit{}, mongoerr.New(mongoerr.NamespaceNotFound, "ns not found %s.%s", op.db, coll)
+		return nil, store.Commit{}, nil, mongoerr.New(mongoerr.NamespaceNotFound, "ns not found %s.%s", op.db, coll)
 	}
-	indexes, err := chooseIndexes(c, which)
-	if err != nil || len(indexes) == 0 {
-		return c, store.Commit{}, err
+	indexes, killed, err := chooseIndexes(c, which)
+	if err != nil {
+		return nil, store.Commit{}, nil, err
+	}
+	killBuilds(killed)
+	if len(indexes) == 0 {
+		return c, store.Commit{}, killed, nil
 	}
 	ch := op.server.store.Change()
 	next := *c
@@ -96,39 +103,67 @@ func dropIndexesOf(op *operation, coll string, which bsonraw.Value) (*store.Coll
 	}
 	if err != nil {
 		ch.Discard()
-		return nil, store.Commit{}, err
+		return nil, store.Commit{}, nil, err
 	}
 	commit, err := ch.Commit()
-	return c, commit, err
+	return c, commit, killed, err
 }
 
-// chooseIndexes finds the indexes that are to be dropped.
-func chooseIndexes(c *store.Collection, which bsonraw.Value) ([]*store.Index, error) {
+// chooseIndexes finds the indexes that are to be dropped, and the builds under way that make such.
+func chooseIndexes(c *store.Collection, which bsonraw.Value) ([]*store.Index, []*store.Build, error) {
 	if isEveryIndex(which) {
-		return slices.DeleteFunc(slices.Clone(c.Indexes), (*store.Index).IsID), nil
+		return slices.DeleteFunc(slices.Clone(c.Indexes), (*store.Index).IsID), c.Builds(), nil
 	}
 	if which.Type == bsonraw.TypeDocument {
 		x, err := indexByKey(c, which.Doc())
-		return []*store.Index{x}, err
+		if mongoerr.Is(err, mongoerr.IndexNotFound) {
+			if b := buildOf(c, func(x *store.Index) bool { return sameKey(x.Key, which.Doc()) }); b != nil {
+				return nil, []*store.Build{b}, checkOnlyIndex(b)
+			}
+		}
+		return []*store.Index{x}, nil, err
 	}
 	names := stringsOf(which)
 	if which.Type == bsonraw.TypeString {
 		names = []string{which.Str()}
 	}
 	var list []*store.Index
+	var killed []*store.Build
 	for _, name := range names {
 		x := c.Index(name)
-		if x == nil {
-			return nil, mongoerr.New(mongoerr.IndexNotFound, "index not found with name [%s]", name)
-		}
-		if x.IsID() {
-			return nil, errDropID
-		}
-		if !slices.Contains(list, x) {
+		switch b := buildOf(c, func(x *store.Index) bool { return x.Name == name }); {
+		case x == nil && b != nil:
+			if err := checkOnlyIndex(b); err != nil {
+				return nil, nil, err
+			}
+			killed = append(killed, b)
+		case x == nil:
+			return nil, nil, mongoerr.New(mongoerr.IndexNotFound, "index not found with name [%s]", name)
+		case x.IsID():
+			return nil, nil, errDropID
+		case !slices.Contains(list, x):
 			list = append(list, x)
 		}
 	}
-	return list, nil
+	return list, killed, nil
+}
+
+// buildOf returns the build under way that makes an index, or nil.
+func buildOf(c *store.Collection, which func(*store.Index) bool) *store.Build {
+	for _, b := range c.Builds() {
+		if slices.ContainsFunc(b.Indexes, which) {
+			return b
+		}
+	}
+	return nil
+}
+
+// checkOnlyIndex refuses to drop one of several indexes that are built together.
+func checkOnlyIndex(b *store.Build) error {
+	if len(b.Indexes) == 1 {
+		return nil
+	}
+	return mongoerr.New(backgroundOperationInProgress, "cannot drop one index of the build %s, which makes %d: drop them all with '*'", uuidText(b.UUID), len(b.Indexes))
 }
 
 var errDropID = mongoerr.New(mongoerr.InvalidOptions, "cannot drop _id index")

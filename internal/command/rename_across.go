@@ -22,6 +22,9 @@ func (r *rename) runAcross(op *operation) (commit store.Commit, done bool, err e
 		return commit, false, err
 	}
 	defer unlock()
+	if err := checkNoBuilds(source); err != nil {
+		return commit, false, err
+	}
 	now := st.Catalog()
 	if now.Collection(r.db, r.source) != source || now.Collection(r.toDB, r.target) != target {
 		return commit, false, nil

@@ -143,6 +143,9 @@ func (r *rename) run(op *operation) (commit store.Commit, done bool, err error) 
 		return commit, false, err
 	}
 	defer unlock()
+	if err := checkNoBuilds(source); err != nil {
+		return commit, false, err
+	}
 	ch := st.Change()
 	now := st.Catalog()
 	if now.Collection(r.db, r.source) != source || now.Collection(r.db, r.target) != target || now.ViewDefinition(r.db, r.target) != nil {

@@ -43,6 +43,7 @@ type Shared struct {
 
 	dropped atomic.Bool
 	tally   tally
+	builds  builds
 	oldest  atomic.Uint64 // in a capped collection no document was inserted before this timestamp
 }
 
@@ -218,6 +219,12 @@ func (s *Store) loadCatalog() error {
 		for _, x := range c.Indexes {
 			indexes[x.ID] = x
 		}
+		if c.Order != nil {
+			indexes[c.Order.ID] = c.Order
+		}
+	}
+	if err := forgetBuilds(s.db, indexes); err != nil {
+		return err
 	}
 	if err := s.loadMultikeys(indexes); err != nil {
 		return err

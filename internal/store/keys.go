@@ -14,6 +14,7 @@ import (
 //	place     collection id (4) key of _id     -> in a capped collection: timestamp of the insert (8)
 //	index     id of the index (4) keys of the values, key of _id -> length of the key of _id (4)
 //	multikey  id of the index (4)                   -> for each field which parts of its path have led to arrays (1 + 8 a field)
+//	buildlog  id of an index that is built (4) number (8) -> a change of its entries by a write: see build_log.go
 //	oplog     -                                -> floor: timestamp (8) of the oldest entry kept
 //	oplog     timestamp (8)                    -> entry, BSON
 //	mark      timestamp (8)                    -> bytes of oplog entries up to there since the mark before (8)
@@ -26,6 +27,7 @@ const (
 	kindPlace    = 0x11
 	kindIndex    = 0x20
 	kindMultikey = 0x21
+	kindBuildLog = 0x22
 	kindOplog    = 0x30
 	kindMark     = 0x31
 	kindImage    = 0x32

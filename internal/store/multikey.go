@@ -36,10 +36,9 @@ func (x *Index) unknown(arrays []uint64) []uint64 {
 // arraysVersion begins the record of an index's arrays. Records of the first form have eight bytes: a bit for each field.
 const arraysVersion = 1
 
-// markMultikey notes arrays that an index did not know; nil if there are none. The mark comes before the write that makes it so
+// noteArrays notes arrays that an index did not know; nil if there are none. The mark comes before the write that makes it so
 // and is not part of it: it may stay when that write is dropped, and must not be lost when another one relies on it.
-func (w *Write) markMultikey(x *Index, arrays []uint64) error {
-	s := w.store
+func (x *Index) noteArrays(s *Store, arrays []uint64) error {
 	if arrays == nil {
 		return nil
 	}

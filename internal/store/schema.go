@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
-
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
@@ -99,46 +98,6 @@ func (ch *Change) deleteAll(kind byte, id uint32) error {
 	return ch.batch.DeleteRange(prefix, after(prefix), nil)
 }
 
-// BuildIndex adds the entries of every document to a new index, which nobody else knows yet.
-func (ch *Change) BuildIndex(c *Collection, x *Index) error {
-	s := ch.store
-	docs, err := s.Docs(c, Range{}, false)
-	if err != nil {
-		return err
-	}
-	seen := map[string]struct{}{}
-	for docs.Next() {
-		keys, err := x.keysOf(docs.Doc())
-		if err == nil {
-			err = ch.addUnique(c, x, docs, keys, seen)
-		}
-		if err == nil {
-			err = ch.indexEntries(x, docs.IDKey(), nil, keys.keys)
-		}
-		if err == nil {
-			err = ch.markMultikey(x, keys.arrays)
-		}
-		if err != nil {
-			_ = docs.Close() // the first error is the one that tells
-			return err
-		}
-	}
-	return docs.Close()
-}
-
-func (ch *Change) addUnique(c *Collection, x *Index, docs *Docs, keys indexKeys, seen map[string]struct{}) error {
-	if !x.Unique {
-		return nil
-	}
-	for _, k := range keys.keys {
-		if _, taken := seen[string(k)]; taken {
-			return DuplicateKey(c, x, docs.Doc(), k)
-		}
-		seen[string(k)] = struct{}{}
-	}
-	return nil
-}
-
 // Commit makes the change. The new catalog is seen from the moment when the batch is in.
 func (ch *Change) Commit() (Commit, error) {
 	if ch.txn != nil {
@@ -153,6 +112,9 @@ func (ch *Change) Commit() (Commit, error) {
 	ch.apply = func(oplog.Timestamp) {
 		for _, c := range ch.dropped {
 			c.dropped.Store(true)
+			for _, b := range c.Builds() {
+				b.Kill("the collection was dropped")
+			}
 		}
 		before := s.Catalog()
 		s.catalog.Store(before.with(ch.set, ch.removed).withViews(before, ch.views, ch.dropped))

@@ -195,8 +195,9 @@ func (w *Write) counted(c *Collection, by Stats) {
 // index brings the entries of all indexes from the old document to the new one; either may be nil. Nothing is written when a
 // document cannot be indexed.
 func (w *Write) index(c *Collection, idKey []byte, old, doc bsonraw.Doc) error {
-	if len(c.Indexes) == 1 {
-		return nil
+	building, err := buildKeysOf(c, old, doc)
+	if err != nil || len(c.Indexes) == 1 && building == nil {
+		return err
 	}
 	before, err := indexKeysOf(c, old)
 	if err != nil {
@@ -210,11 +211,11 @@ func (w *Write) index(c *Collection, idKey []byte, old, doc bsonraw.Doc) error {
 		if err := w.indexEntries(x, idKey, before[i].keys, now[i].keys); err != nil {
 			return err
 		}
-		if err := w.markMultikey(x, now[i].arrays); err != nil {
+		if err := x.noteArrays(w.store, now[i].arrays); err != nil {
 			return err
 		}
 	}
-	return nil
+	return w.logBuilds(building, idKey)
 }
 
 // indexKeysOf computes the entries of a document, which may be nil, in every index of the collection.
