@@ -147,7 +147,7 @@ func (op *operation) finish(err error) []byte {
 		op.out = bsonraw.AppendDouble(op.out, "ok", 1)
 	}
 	appendLabels(op, e)
-	if e != nil && e.Code.TopologyChange() {
+	if e != nil && (e.Code.NotPrimary() || e.Code.Shutdown() && op.server.topology.quiesced() != nil) {
 		op.out = op.server.appendTopologyVersion(op.out)
 	}
 	op.appendTimes(op.server.store.Applied(), op.time())

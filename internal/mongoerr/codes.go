@@ -218,16 +218,17 @@ func (c Code) Name() string {
 	return "Location" + strconv.Itoa(int(c))
 }
 
-// TopologyChange reports whether the code says that the server is no primary or is about to stop, so that clients look at it
-// again.
-func (c Code) TopologyChange() bool {
+// NotPrimary reports whether the code says that the server is no primary.
+func (c Code) NotPrimary() bool {
 	switch c {
-	case ShutdownInProgress, PrimarySteppedDown, NotWritablePrimary, InterruptedAtShutdown, InterruptedDueToReplStateChange,
-		NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary:
+	case PrimarySteppedDown, NotWritablePrimary, InterruptedDueToReplStateChange, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary:
 		return true
 	}
 	return false
 }
+
+// Shutdown reports whether the code says that the server stops.
+func (c Code) Shutdown() bool { return c == ShutdownInProgress || c == InterruptedAtShutdown }
 
 // Interruption reports whether the code ends a whole command, whichever of its statements was under way.
 func (c Code) Interruption() bool {
