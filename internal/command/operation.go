@@ -98,13 +98,6 @@ func (op *operation) execute() error {
 	return cmd.run(op)
 }
 
-func unknownCommand(op *operation, name []byte) error {
-	if op.req.Legacy {
-		return mongoerr.New(mongoerr.UnsupportedOpQueryCommand, "Unsupported OP_QUERY command: %s. The client driver may require an upgrade.", name)
-	}
-	return mongoerr.New(mongoerr.CommandNotFound, "no such command: '%s'", name)
-}
-
 // begin applies the generic arguments: the time limit, the session, the transaction number.
 func (op *operation) begin() error {
 	if op.maxTime > 0 && !op.cmd.awaits {

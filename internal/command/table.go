@@ -42,6 +42,7 @@ var (
 	plain    = flags{}
 	greeting = flags{greets: true}
 	onAdmin  = flags{admin: true}
+	noting   = flags{admin: true, concerns: true}
 	inTxn    = flags{inTxn: true}
 	reading  = flags{inTxn: true, snapshots: true, reads: true}
 	finding  = flags{counted: true, inTxn: true, snapshots: true, reads: true}
@@ -68,13 +69,18 @@ var aliases = map[string]string{
 	"deleteIndexes": "dropIndexes", "findandmodify": "findAndModify", "ismaster": "isMaster", "mapreduce": "mapReduce",
 }
 
+// table returns the commands by name.
+func table() map[string]*command {
+	commands.once.Do(func() { commands.byName = newTable() })
+	return commands.byName
+}
+
 // lookup finds a command by name, or nil.
 func lookup(name []byte) *command {
-	commands.once.Do(func() { commands.byName = newTable() })
-	if c := commands.byName[string(name)]; c != nil {
+	if c := table()[string(name)]; c != nil {
 		return c
 	}
-	return commands.byName[aliases[string(name)]]
+	return table()[aliases[string(name)]]
 }
 
 func newTable() map[string]*command {
@@ -109,11 +115,13 @@ func schemaCommands() []command {
 		{"cloneCollectionAsCapped", schema, changing, cloneCollectionAsCapped, "copies the newest documents into a capped collection"},
 		{"collMod", schema, changing, collMod, "changes options of a collection, an index or a view"},
 		{"collStats", readData, plain, collStats, "how much a collection holds and takes"},
+		{"compact", schema, plain, compact, "rewrites what is stored of a collection"},
 		{"convertToCapped", schema, changing, convertToCapped, "makes a collection a capped one"},
 		{"create", schema, creating, create, "creates a collection or a view"},
 		{"createIndexes", schema, creating, createIndexes, "builds indexes"},
 		{"createSearchIndexes", schema, plain, searchIndexes, atlasSearch},
 		{"dataSize", readData, plain, dataSize, "how many documents of how many bytes a collection has"},
+		{"dbHash", readData, plain, dbHash, "hashes of a database's collections"},
 		{"dbStats", readData, plain, dbStats, "how much a database holds and takes"},
 		{"drop", schema, changing, drop, "drops a collection or a view"},
 		{"dropDatabase", schema, changing, dropDatabase, "drops a database"},
@@ -123,6 +131,8 @@ func schemaCommands() []command {
 		{"listDatabases", readData, onAdmin, listDatabases, "the databases"},
 		{"listIndexes", readData, plain, listIndexes, "a collection's indexes"},
 		{"listSearchIndexes", readData, plain, searchIndexes, atlasSearch},
+		{"planCacheClear", schema, plain, planCacheClear, "forgets plans, of which none are kept"},
+		{"reIndex", schema, plain, reIndex, "is refused, as by every member of a set: IllegalOperation"},
 		{"renameCollection", schema, renaming, renameCollection, "gives a collection another name, in another database too"},
 		{"updateSearchIndex", schema, plain, searchIndexes, atlasSearch},
 		{"validate", schema, plain, validate, "checks what is stored of a collection"},
@@ -149,20 +159,33 @@ func sessionCommands() []command {
 // serverCommands are about the server.
 func serverCommands() []command {
 	return []command{
+		{"appendOplogNote", operate, noting, appendOplogNote, "logs a note"},
 		{"buildInfo", public, plain, buildInfo, "which version this is"},
+		{"connPoolStats", monitor, plain, connPoolStats, "connections to other servers, of which there are none"},
 		{"connectionStatus", public, plain, connectionStatus, "who the client is"},
 		{"currentOp", monitor, onAdmin, currentOp, "what is being executed"},
+		{"features", public, plain, features, "the number in this server's ObjectIds"},
+		{"fsync", operate, onAdmin, fsync, "waits until everything is durable"},
+		{"fsyncUnlock", operate, onAdmin, fsyncUnlock, "ends a lock, of which there are none"},
 		{"getClusterParameter", monitor, onAdmin, getClusterParameter, "parameters of the deployment"},
 		{"getCmdLineOpts", monitor, onAdmin, getCmdLineOpts, "how the server was set up"},
+		{"getDefaultRWConcern", monitor, onAdmin, getDefaultRWConcern, "the concerns of commands that name none"},
 		{"getLog", monitor, onAdmin, getLog, "the newest lines of a log"},
 		{"getParameter", monitor, onAdmin, getParameter, "parameters of the server"},
 		{"hello", public, greeting, hello, "what this server is"},
 		{"hostInfo", monitor, onAdmin, hostInfo, "on what machine the server runs"},
 		{"isMaster", public, greeting, isMaster, "hello by its old name"},
 		{"killOp", operate, onAdmin, killOp, "interrupts a command"},
+		{"listCommands", public, plain, listCommands, "the commands"},
+		{"logRotate", operate, onAdmin, logRotate, "begins a new file of the log, of which there is none"},
 		{"ping", public, plain, ping, "nothing but an answer"},
+		{"profile", monitor, plain, profile, "how commands are recorded: they are not"},
+		{"replSetGetConfig", monitor, onAdmin, replSetGetConfig, "the configuration of the set"},
+		{"replSetGetStatus", monitor, onAdmin, replSetGetStatus, "the state of the set"},
+		{"replSetInitiate", operate, onAdmin, replSetInitiate, "is refused: AlreadyInitialized"},
 		{"serverStatus", monitor, plain, serverStatus, "how the server does"},
 		{"setClusterParameter", operate, onAdmin, setClusterParameter, "changes parameters of the deployment"},
+		{"setFeatureCompatibilityVersion", operate, onAdmin, setFeatureCompatibilityVersion, "sets the only version that there is"},
 		{"whatsmyuri", public, plain, whatsMyURI, "the client's own address"},
 	}
 }

@@ -29,6 +29,7 @@ const (
 	IllegalOperation                         Code = 20
 	EmptyArrayOperation                      Code = 21
 	InvalidBSON                              Code = 22
+	AlreadyInitialized                       Code = 23
 	LockTimeout                              Code = 24
 	NamespaceNotFound                        Code = 26
 	IndexNotFound                            Code = 27
@@ -154,7 +155,7 @@ var names = map[Code]string{
 	CannotMutateObject: "CannotMutateObject", UserNotFound: "UserNotFound", UnsupportedFormat: "UnsupportedFormat",
 	Unauthorized: "Unauthorized", TypeMismatch: "TypeMismatch", Overflow: "Overflow", InvalidLength: "InvalidLength",
 	ProtocolError: "ProtocolError", AuthenticationFailed: "AuthenticationFailed", CannotReuseObject: "CannotReuseObject",
-	IllegalOperation: "IllegalOperation", EmptyArrayOperation: "EmptyArrayOperation", InvalidBSON: "InvalidBSON",
+	IllegalOperation: "IllegalOperation", EmptyArrayOperation: "EmptyArrayOperation", InvalidBSON: "InvalidBSON", AlreadyInitialized: "AlreadyInitialized",
 	LockTimeout: "LockTimeout", NamespaceNotFound: "NamespaceNotFound", IndexNotFound: "IndexNotFound", PathNotViable: "PathNotViable",
 	NonExistentPath: "NonExistentPath", InvalidPath: "InvalidPath", RoleNotFound: "RoleNotFound",
 	CannotBackfillArray: "CannotBackfillArray", ConflictingUpdateOperators: "ConflictingUpdateOperators",
