@@ -34,7 +34,7 @@ func replSetGetStatus(op *operation) error {
 	op.out = bsonraw.EndDoc(op.out, at)
 	op.out = bsonraw.AppendHeader(op.out, bsonraw.TypeArray, "members")
 	list := bsonraw.BeginArray(op.out)
-	list.Resume(op.appendSelf(&list, now, applied, durable))
+	list.Resume(appendSelf(op, &list, now, applied, durable))
 	op.out = list.End()
 	return nil
 }
@@ -56,7 +56,7 @@ func appendWall(out []byte, name string, ts oplog.Timestamp) []byte {
 }
 
 // appendSelf appends the only member.
-func (op *operation) appendSelf(list *bsonraw.ArrayBuilder, now time.Time, applied, durable oplog.Timestamp) []byte {
+func appendSelf(op *operation, list *bsonraw.ArrayBuilder, now time.Time, applied, durable oplog.Timestamp) []byte {
 	out, at := list.Begin(bsonraw.TypeDocument)
 	out = bsonraw.AppendInt32(out, "_id", 0)
 	out = bsonraw.AppendString(out, "name", op.conn.info.Advertised)
