@@ -143,7 +143,9 @@ func (c *compiler) variable(name string, fields []string) (node, error) {
 		return &fieldPath{fields: fields}, nil
 	case "REMOVE":
 		return &constant{}, nil
-	case "NOW", "CLUSTER_TIME", "JS_SCOPE", "IS_MR":
+	case "JS_SCOPE", "IS_MR":
+		return &unavailable{name: name}, nil
+	case "NOW", "CLUSTER_TIME", "USER_ROLES":
 		return nil, mongoerr.New(51144, "Builtin variable '$$%s' is not available", name)
 	case "SEARCH_META":
 		return nil, mongoerr.New(6347903, "Can't access $$SEARCH_META without a $search stage earlier in the pipeline")

@@ -36,7 +36,16 @@ var operators = map[string]operator{
 	"$type":     {unary: evalType},
 	"$isNumber": {unary: evalIsNumber},
 	"$isArray":  {unary: evalIsArray},
-	"$toString": {special: compileToString},
+
+	"$convert":    {special: compileConvert},
+	"$toBool":     converts(bsonraw.TypeBool),
+	"$toDate":     converts(bsonraw.TypeDate),
+	"$toDecimal":  converts(bsonraw.TypeDecimal128),
+	"$toDouble":   converts(bsonraw.TypeDouble),
+	"$toInt":      converts(bsonraw.TypeInt32),
+	"$toLong":     converts(bsonraw.TypeInt64),
+	"$toObjectId": converts(bsonraw.TypeObjectID),
+	"$toString":   converts(bsonraw.TypeString),
 
 	"$add":      {nary: evalAdd, joins: true, joinsApart: true},
 	"$subtract": {binary: evalSubtract},
@@ -92,9 +101,18 @@ var operators = map[string]operator{
 	"$arrayToObject": {unary: evalArrayToObject},
 	"$getField":      {special: compileGetField},
 
-	"$setField":    {special: compileSetField},
-	"$unsetField":  {special: compileSetField},
-	"$rand":        {special: compileRand},
+	"$setField":   {special: compileSetField},
+	"$unsetField": {special: compileSetField},
+	"$rand":       {special: compileRand},
+	"$meta":       {special: compileMeta},
+
+	"$bitAnd": combinesBits("$bitAnd", -1, func(a, b int64) int64 { return a & b }),
+	"$bitOr":  combinesBits("$bitOr", 0, func(a, b int64) int64 { return a | b }),
+	"$bitXor": combinesBits("$bitXor", 0, func(a, b int64) int64 { return a ^ b }),
+	"$bitNot": {unary: evalBitNot},
+
+	"$toHashedIndexKey": {special: compileHashedIndexKey},
+
 	"$binarySize":  {unary: evalBinarySize},
 	"$bsonSize":    {unary: evalBSONSize},
 	"$tsSecond":    timestampPart("$tsSecond", 5687301, func(seconds, _ uint32) uint32 { return seconds }),

@@ -213,7 +213,7 @@ func (p *parser) object(f field) error {
 	}
 	switch {
 	case name == "$meta":
-		return mongoerr.New(mongoerr.CommandNotSupported, "Projection operator $meta is not supported by this server")
+		return p.metadata(f)
 	case name == "$elemMatch" && p.kind == Find:
 		return p.elemMatch(f, it.Value())
 	case name == "$elemMatch":
@@ -233,6 +233,15 @@ func (p *parser) operator(f field) error {
 	}
 	e, err := expression.CompileObject(f.value.Doc(), p.scope)
 	if err != nil {
+		return err
+	}
+	return p.compute(f, e)
+}
+
+// metadata reads {$meta: ..}, which is of no kind of projection. What of it is not refused has no value.
+func (p *parser) metadata(f field) error {
+	e, err := expression.CompileObject(f.value.Doc(), p.scope)
+	if err != nil || p.kind == Find || p.mode == exclusion {
 		return err
 	}
 	return p.compute(f, e)
