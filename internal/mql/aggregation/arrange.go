@@ -14,6 +14,7 @@ func (p *Pipeline) arrange() error {
 	if err := p.joinFilters(); err != nil {
 		return err
 	}
+	p.joinLookups()
 	p.countsFirst()
 	p.joinCounts()
 	for i, s := range p.stages {
@@ -56,6 +57,20 @@ func (p *Pipeline) joinFilters() error {
 	}
 	p.stages = kept
 	return nil
+}
+
+// joinLookups lets each $lookup do the $unwind of its array.
+func (p *Pipeline) joinLookups() {
+	kept := p.stages[:0]
+	for _, s := range p.stages {
+		if u, ok := s.(*unwind); ok && len(kept) > 0 {
+			if l, ok := kept[len(kept)-1].(*lookup); ok && l.coalesce(u) {
+				continue
+			}
+		}
+		kept = append(kept, s)
+	}
+	p.stages = kept
 }
 
 // countsFirst moves each $limit and $skip before the stages in front of it that give one document for each, so that these run

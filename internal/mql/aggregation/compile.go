@@ -1,6 +1,9 @@
 package aggregation
 
 import (
+	"bytes"
+	"slices"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/expression"
@@ -13,6 +16,10 @@ type Options struct {
 	// Source is the name of the first stage when the caller runs that one itself, as with "$changeStream": Compile then takes
 	// the stages behind it, and only those that may follow it. Empty means that the documents come from a collection.
 	Source string
+	// DB and Coll name the collection that the pipeline runs on; Coll is empty for {aggregate: 1}.
+	DB, Coll string
+	// Environment is how stages reach other collections. Without one a pipeline can be checked, and run if it has no such stage.
+	Environment Environment
 	// Memory bounds what a stage that collects documents may hold, in bytes; 0 means 100 MB, as in MongoDB.
 	Memory int
 }
@@ -30,6 +37,27 @@ const (
 type compiler struct {
 	scope *expression.Scope
 	opts  Options
+	depth int        // of pipelines around this one, those of $facet not counted
+	vars  []variable // that stages around the pipeline set
+}
+
+// variable is one that a stage sets for the pipeline within it.
+type variable struct {
+	name string
+	slot expression.Slot
+}
+
+// varies reports whether a part of the pipeline may give something else when it runs again: it names a variable of a stage around
+// it, or chance. It looks at the text alone, so that some parts are said to vary that do not.
+func (c *compiler) varies(v bsonraw.Value) bool {
+	for _, name := range [...]string{"$rand", "$sample"} {
+		if bytes.Contains(v.Data, []byte(name)) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.vars, func(x variable) bool {
+		return x.name == "CURRENT" || bytes.Contains(v.Data, []byte("$$"+x.name))
+	})
 }
 
 // FirstStage returns the first stage's name and argument, so that a caller can tell who gives the pipeline its documents. Both
@@ -98,13 +126,19 @@ func Check(pipeline bsonraw.Doc, opts Options) error {
 // parse reads the stages; optimize completes the pipeline. They are apart because MongoDB tells of what is wrong in the form of any
 // stage first, those of pipelines within stages included.
 func parse(pipeline bsonraw.Doc, opts Options) (*Pipeline, error) {
+	c := &compiler{scope: opts.Scope, opts: opts}
+	return c.parse(pipeline)
+}
+
+// parse reads a pipeline.
+func (c *compiler) parse(pipeline bsonraw.Doc) (*Pipeline, error) {
 	if n := pipeline.Len(); n > maxStages {
 		return nil, mongoerr.New(mongoerr.FailedToParse, "Pipeline length must be no longer than %d stages", maxStages)
 	}
-	c := &compiler{scope: opts.Scope, opts: opts}
-	p := &Pipeline{limits: limits{memory: opts.Memory}, scope: opts.Scope}
-	if p.limits.memory <= 0 {
-		p.limits.memory = defaultMemory
+	opts := c.opts
+	p := &Pipeline{frame: frame{memory: opts.Memory}, scope: c.scope, vars: c.vars}
+	if p.frame.memory <= 0 {
+		p.frame.memory = defaultMemory
 	}
 	var names []string
 	rest := 0 // the first stage that is compiled here
@@ -128,6 +162,9 @@ func parse(pipeline bsonraw.Doc, opts Options) (*Pipeline, error) {
 			return nil, err
 		}
 		p.stages = append(p.stages, compiled...)
+		if c.varies(it.Value()) {
+			p.vary(compiled...)
+		}
 	}
 	return p, checkPlaces(names, rest, opts.Source == changeStream)
 }
@@ -142,11 +179,21 @@ func (p *Pipeline) optimize() error {
 	return p.arrange()
 }
 
-// parse reads the pipeline within a stage.
-func (c *compiler) parse(pipeline bsonraw.Doc, scope *expression.Scope) (*Pipeline, error) {
-	opts := c.opts
-	opts.Scope, opts.Source = scope, ""
-	return parse(pipeline, opts)
+// facet returns the compiler of a pipeline within $facet, which sees what the stage itself sees.
+func (c *compiler) facet() *compiler {
+	inner := *c
+	inner.opts.Source = ""
+	return &inner
+}
+
+// within returns the compiler of a pipeline within a stage, whose documents come from a collection.
+func (c *compiler) within(scope *expression.Scope, coll string) (*compiler, error) {
+	inner := &compiler{scope: scope, opts: c.opts, depth: c.depth + 1, vars: c.vars}
+	inner.opts.Source, inner.opts.Coll = "", coll
+	if inner.depth > maxNesting {
+		return nil, mongoerr.New(mongoerr.MaxSubPipelineDepthExceeded, "Maximum number of nested sub-pipelines exceeded. Limit is %d", maxNesting)
+	}
+	return inner, nil
 }
 
 // stage compiles one stage; it gives none for one that is out of place, of which checkPlaces tells after all others are read.
@@ -191,7 +238,7 @@ func checkPlaces(names []string, from int, inChangeStream bool) error {
 			return mongoerr.New(40602, "%s is only valid as the first stage in a pipeline", name)
 		case inChangeStream && !d.changeStream:
 			return mongoerr.New(mongoerr.IllegalOperation, "%s is not permitted in a $changeStream pipeline", name)
-		case d.position == first:
+		case d.position == first && d.compile == nil:
 			return errNotSupported(name)
 		case d.position == last && i < len(names)-1:
 			return mongoerr.New(40601, "%s can only be the final stage in the pipeline", name)

@@ -17,7 +17,7 @@ type Find struct {
 
 // FromFind returns the pipeline that a find is.
 func FromFind(f Find) *Pipeline {
-	p := &Pipeline{limits: limits{memory: defaultMemory}}
+	p := &Pipeline{frame: frame{memory: defaultMemory}}
 	if f.Filter != nil && !f.Filter.IsEmpty() {
 		p.stages = append(p.stages, &match{filter: f.Filter})
 	}

@@ -15,8 +15,41 @@ import (
 // Pipeline is a compiled pipeline. It is immutable and may be used concurrently.
 type Pipeline struct {
 	stages []stage
-	limits limits
+	frame  frame
 	scope  *expression.Scope // nil for that of a find, which is made in its final order
+
+	inner   bool               // it runs within another pipeline: what it gives need not fit into a reply
+	vars    []variable         // that stages around the pipeline set
+	varying map[stage]struct{} // stages that may give something else when they run again
+}
+
+// vary notes that stages may give something else when they run again.
+func (p *Pipeline) vary(stages ...stage) {
+	if p.varying == nil {
+		p.varying = map[stage]struct{}{}
+	}
+	for _, s := range stages {
+		if m, ok := s.(*match); ok {
+			m.varies = true
+		}
+		p.varying[s] = struct{}{}
+	}
+}
+
+// varies reports whether a stage may give something else when it runs again.
+func (p *Pipeline) varies(s stage) bool {
+	if m, ok := s.(*match); ok {
+		return m.varies // it may have been joined with others
+	}
+	_, ok := p.varying[s]
+	return ok
+}
+
+// with returns a pipeline of other stages that is in all else the same.
+func (p *Pipeline) with(stages []stage) *Pipeline {
+	q := *p
+	q.stages = stages
+	return &q
 }
 
 // Stages returns the names of the stages that run, in their order. It is not always that of the specification: stages are
@@ -57,7 +90,7 @@ func (p *Pipeline) LeadingOrdering() (o *ordering.Ordering, limit int64) {
 
 // Without returns the pipeline that is left when the source takes over the leading filter, or the leading ordering, or both.
 func (p *Pipeline) Without(leadingFilter, leadingOrdering bool) *Pipeline {
-	rest := &Pipeline{limits: p.limits, scope: p.scope}
+	var rest []stage
 	for i, s := range p.stages {
 		_, isMatch := s.(*match)
 		_, isSort := s.(*sortStage)
@@ -65,9 +98,9 @@ func (p *Pipeline) Without(leadingFilter, leadingOrdering bool) *Pipeline {
 		if leadingFilter && i == 0 && isMatch || leadingOrdering && (i == 0 || second) && isSort {
 			continue
 		}
-		rest.stages = append(rest.stages, s)
+		rest = append(rest, s)
 	}
-	return rest
+	return p.with(rest)
 }
 
 // SplitsLargeEvents reports whether the pipeline ends in $changeStreamSplitLargeEvent.
@@ -108,12 +141,25 @@ func (p *Pipeline) Apply(ctx *expression.Context, doc bsonraw.Doc) (out bsonraw.
 // reply can carry is an error (BSONObjectTooLarge); a stage that collects more than its memory gives
 // QueryExceededMemoryLimitNoDiskUseAllowed.
 func (p *Pipeline) Run(src Source) Source {
+	out := p.run(src, p.frame)
+	if p.inner {
+		return out
+	}
+	return &sized{src: out}
+}
+
+// run is Run without the check of what a reply can carry, for a pipeline within another.
+func (p *Pipeline) run(src Source, f frame) Source {
 	for i := 0; i < len(p.stages); i++ {
-		if s, ok := p.stages[i].(sequence); ok {
-			src = s.start(src, p.limits)
+		switch s := p.stages[i].(type) {
+		case origin:
+			src = s.open(f)
+			continue
+		case sequence:
+			src = s.start(src, f)
 			continue
 		}
-		group := &transforms{src: src}
+		group := &transforms{src: src, ctx: f.context()}
 		for ; i < len(p.stages); i++ {
 			t, ok := p.stages[i].(transform)
 			if !ok {
@@ -124,7 +170,17 @@ func (p *Pipeline) Run(src Source) Source {
 		}
 		src = group
 	}
-	return &sized{src: src}
+	return src
+}
+
+// ReadsCollection reports whether the pipeline asks for documents: those that begin with a stage that gives documents by itself
+// do not.
+func (p *Pipeline) ReadsCollection() bool {
+	if len(p.stages) == 0 {
+		return true
+	}
+	_, gives := p.stages[0].(origin)
+	return !gives
 }
 
 // transforms runs stages that treat each document by itself.

@@ -26,10 +26,25 @@ type transform interface {
 type sequence interface {
 	stage
 	// start returns the stage's output for the documents of src.
-	start(src Source, limits limits) Source
+	start(src Source, f frame) Source
 }
 
-// limits bounds what the stages of a running pipeline may take.
-type limits struct {
-	memory int // of a stage that collects documents, in bytes
+// origin is a stage that gives documents by itself: it comes first, and its pipeline reads no collection.
+type origin interface {
+	stage
+	open(f frame) Source
+}
+
+// frame is what the stages of a running pipeline stand in.
+type frame struct {
+	memory int             // what a stage that collects documents may hold, in bytes
+	vars   []bsonraw.Value // values of the variables that a stage around the pipeline sets, by slot
+}
+
+// context returns the memory in which expressions of a stage run.
+func (f frame) context() (ctx expression.Context) {
+	for slot, v := range f.vars {
+		ctx.Set(expression.Slot(slot), v)
+	}
+	return ctx
 }

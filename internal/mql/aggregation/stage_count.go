@@ -32,7 +32,7 @@ func compileCount(_ *compiler, _ string, spec bsonraw.Value) (stage, error) {
 func (s *countStage) name() string    { return "$count" }
 func (s *countStage) optimize() error { return nil }
 
-func (s *countStage) start(src Source, _ limits) Source { return &counted{src: src, field: s.field} }
+func (s *countStage) start(src Source, _ frame) Source { return &counted{src: src, field: s.field} }
 
 type counted struct {
 	src   Source

@@ -29,7 +29,7 @@ func compileFacet(c *compiler, name string, spec bsonraw.Value) (stage, error) {
 		if err := checkFacet(field, it.Value()); err != nil {
 			return nil, err
 		}
-		p, err := c.parse(it.Value().Doc(), c.scope)
+		p, err := c.facet().parse(it.Value().Doc())
 		if err != nil {
 			return nil, err
 		}
@@ -73,16 +73,16 @@ func (s *facets) optimize() error {
 	return nil
 }
 
-func (s *facets) start(src Source, l limits) Source {
-	return &faceted{facets: s, src: src, memory: l.memory}
+func (s *facets) start(src Source, f frame) Source {
+	return &faceted{facets: s, src: src, frame: f}
 }
 
 // faceted reads all documents at the first Next.
 type faceted struct {
 	*facets
-	src    Source
-	memory int
-	done   bool
+	src   Source
+	frame frame
+	done  bool
 }
 
 func (s *faceted) Next(ctx context.Context) (bsonraw.Doc, error) {
@@ -92,7 +92,7 @@ func (s *faceted) Next(ctx context.Context) (bsonraw.Doc, error) {
 	s.done = true
 	branches := make([]*branch, len(s.list))
 	for i, f := range s.list {
-		branches[i] = newBranch(ctx, f.pipeline, s.memory)
+		branches[i] = newBranch(ctx, f.pipeline, s.frame)
 		defer branches[i].stop()
 	}
 	err := collect(ctx, s.src, func(doc bsonraw.Doc) error { return offer(branches, doc) })
@@ -105,8 +105,8 @@ func (s *faceted) Next(ctx context.Context) (bsonraw.Doc, error) {
 	out, at := bsonraw.BeginDoc(nil)
 	for i, b := range branches {
 		out = bsonraw.AppendArray(out, s.list[i].field, b.out.End())
-		if len(out) > s.memory {
-			return nil, errFacetTooLarge(len(out), s.memory)
+		if len(out) > s.frame.memory {
+			return nil, errFacetTooLarge(len(out), s.frame.memory)
 		}
 	}
 	return bsonraw.EndDoc(out, at), nil
@@ -139,14 +139,14 @@ type branch struct {
 	err    error
 }
 
-func newBranch(ctx context.Context, p *Pipeline, memory int) *branch {
+func newBranch(ctx context.Context, p *Pipeline, f frame) *branch {
 	b := &branch{out: bsonraw.BeginArray(nil)}
 	b.resume, b.stop = iter.Pull(func(rest func(struct{}) bool) {
 		b.rest = rest
-		b.err = collect(ctx, p.Run(b), func(doc bsonraw.Doc) error {
+		b.err = collect(ctx, p.run(b, f), func(doc bsonraw.Doc) error {
 			b.out.AppendDoc(doc)
-			if b.out.Size() > memory {
-				return errFacetTooLarge(b.out.Size(), memory)
+			if b.out.Size() > f.memory {
+				return errFacetTooLarge(b.out.Size(), f.memory)
 			}
 			return nil
 		})

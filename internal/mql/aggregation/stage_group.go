@@ -112,8 +112,8 @@ func (s *group) optimize() error {
 	return nil
 }
 
-func (s *group) start(src Source, l limits) Source {
-	return &grouped{group: s, src: src, memory: l.memory, byKey: map[string]*groupState{}}
+func (s *group) start(src Source, f frame) Source {
+	return &grouped{group: s, src: src, memory: f.memory, ctx: f.context(), byKey: map[string]*groupState{}}
 }
 
 // groupState is one group.

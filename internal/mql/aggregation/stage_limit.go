@@ -45,7 +45,7 @@ func count(code mongoerr.Code, name string, v bsonraw.Value) (int64, error) {
 func (s *limit) name() string    { return "$limit" }
 func (s *limit) optimize() error { return nil }
 
-func (s *limit) start(src Source, _ limits) Source { return &limited{src: src, left: s.n} }
+func (s *limit) start(src Source, _ frame) Source { return &limited{src: src, left: s.n} }
 
 type limited struct {
 	src  Source
@@ -71,7 +71,7 @@ func compileSkip(_ *compiler, name string, spec bsonraw.Value) (stage, error) {
 func (s *skip) name() string    { return "$skip" }
 func (s *skip) optimize() error { return nil }
 
-func (s *skip) start(src Source, _ limits) Source { return &skipped{src: src, left: s.n} }
+func (s *skip) start(src Source, _ frame) Source { return &skipped{src: src, left: s.n} }
 
 type skipped struct {
 	src  Source

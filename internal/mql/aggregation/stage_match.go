@@ -13,6 +13,7 @@ import (
 type match struct {
 	filter *filter.Filter
 	spec   bsonraw.Doc
+	varies bool  // its $expr names a variable of a stage around the pipeline
 	failed error // what evaluating the constant parts of $expr gave
 }
 
@@ -38,15 +39,17 @@ func (s *match) apply(ctx *expression.Context, doc bsonraw.Doc) (bsonraw.Doc, bo
 
 // and returns the stage that both s and t let through.
 func (s *match) and(scope *expression.Scope, t *match) (*match, error) {
+	joined := &match{spec: both(s.spec, t.spec), varies: s.varies || t.varies}
+	var err error
+	joined.filter, err = filter.Compile(joined.spec, filter.Options{Scope: scope})
+	return joined, err
+}
+
+// both is the filter {$and: [a, b]}.
+func both(a, b bsonraw.Doc) bsonraw.Doc {
 	spec, at := bsonraw.BeginDoc(nil)
-	spec = bsonraw.AppendHeader(spec, bsonraw.TypeArray, "$and")
-	both := bsonraw.BeginArray(spec)
-	both.AppendDoc(s.spec)
-	both.AppendDoc(t.spec)
-	joined := bsonraw.Doc(bsonraw.EndDoc(both.End(), at))
-	f, err := filter.Compile(joined, filter.Options{Scope: scope})
-	if err != nil {
-		return nil, err
-	}
-	return &match{filter: f, spec: joined}, nil
+	list := bsonraw.BeginArray(bsonraw.AppendHeader(spec, bsonraw.TypeArray, "$and"))
+	list.AppendDoc(a)
+	list.AppendDoc(b)
+	return bsonraw.EndDoc(list.End(), at)
 }

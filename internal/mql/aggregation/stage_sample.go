@@ -39,8 +39,8 @@ func compileSample(_ *compiler, name string, spec bsonraw.Value) (stage, error) 
 func (s *sample) name() string    { return "$sample" }
 func (s *sample) optimize() error { return nil }
 
-func (s *sample) start(src Source, l limits) Source {
-	return &sampled{src: src, size: s.size, memory: l.memory}
+func (s *sample) start(src Source, f frame) Source {
+	return &sampled{src: src, size: s.size, memory: f.memory}
 }
 
 // sampled reads all documents at the first Next and keeps a reservoir of them.

@@ -34,8 +34,8 @@ func compileSort(c *compiler, _ string, spec bsonraw.Value) (stage, error) {
 func (s *sortStage) name() string    { return "$sort" }
 func (s *sortStage) optimize() error { return nil }
 
-func (s *sortStage) start(src Source, l limits) Source {
-	return &sorted{src: src, by: s.ordering, limit: s.limit, memory: l.memory}
+func (s *sortStage) start(src Source, f frame) Source {
+	return &sorted{src: src, by: s.ordering, limit: s.limit, memory: f.memory}
 }
 
 // sorted reads all documents at the first Next and keeps those that are wanted.

@@ -77,7 +77,7 @@ func (s *unwind) setIndex(v bsonraw.Value) (err error) {
 func (s *unwind) name() string    { return "$unwind" }
 func (s *unwind) optimize() error { return nil }
 
-func (s *unwind) start(src Source, _ limits) Source { return &unwound{unwind: s, src: src} }
+func (s *unwind) start(src Source, _ frame) Source { return &unwound{unwind: s, src: src} }
 
 // unwound is between two elements of an array, or between two documents.
 type unwound struct {

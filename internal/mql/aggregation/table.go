@@ -47,11 +47,11 @@ func newTable() map[string]definition {
 		"$changeStreamSplitLargeEvent": {compile: compileSplitLargeEvent, changeStream: true},
 
 		"$changeStream":      {position: first},
-		"$collStats":         {position: first},
+		"$collStats":         {compile: compileCollStats, position: first},
 		"$currentOp":         {position: first},
-		"$documents":         {position: first},
+		"$documents":         {compile: compileDocuments, position: first},
 		"$geoNear":           {position: first},
-		"$indexStats":        {position: first},
+		"$indexStats":        {compile: compileIndexStats, position: first},
 		"$listLocalSessions": {position: first},
 		"$listSearchIndexes": {position: first},
 		"$listSessions":      {position: first},
@@ -60,8 +60,8 @@ func newTable() map[string]definition {
 		"$searchMeta":        {position: first},
 		"$vectorSearch":      {position: first},
 
-		"$merge": {position: last},
-		"$out":   {position: last},
+		"$merge": {compile: compileMerge, position: last},
+		"$out":   {compile: compileOut, position: last},
 
 		"$bucket":          {expand: compileBucket},
 		"$bucketAuto":      {},
@@ -70,11 +70,11 @@ func newTable() map[string]definition {
 		"$fill":            {},
 		"$graphLookup":     {},
 		"$group":           {compile: compileGroup},
-		"$lookup":          {},
+		"$lookup":          {compile: compileLookup},
 		"$sample":          {compile: compileSample},
 		"$setWindowFields": {},
 		"$sortByCount":     {expand: compileSortByCount},
-		"$unionWith":       {},
+		"$unionWith":       {compile: compileUnion},
 		"$unwind":          {compile: compileUnwind},
 	}
 }

@@ -49,7 +49,7 @@ func (c *compiler) body(as, in bsonraw.Value) (item Slot, body node, err error) 
 	name := "this"
 	if !as.IsMissing() {
 		name = as.Str()
-		if err := checkUserVariable(name); err != nil {
+		if err := CheckUserVariable(name); err != nil {
 			return 0, nil, err
 		}
 	}

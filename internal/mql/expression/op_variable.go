@@ -48,7 +48,7 @@ func (c *compiler) let(vars bsonraw.Doc, in bsonraw.Value) (node, error) {
 	var names []string
 	for it := vars.Iter(); it.Next(); {
 		name := string(it.Key())
-		if err := checkUserVariable(name); err != nil {
+		if err := CheckUserVariable(name); err != nil {
 			return nil, err
 		}
 		// The values see the variables around $let, not those beside them.

@@ -76,7 +76,7 @@ func (s *Scope) WithVariable(name string) (*Scope, Slot) {
 func (s *Scope) WithLet(let bsonraw.Doc) (*Scope, error) {
 	for it := let.Iter(); it.Next(); {
 		name := string(it.Key())
-		if err := checkUserVariable(name); err != nil {
+		if err := CheckUserVariable(name); err != nil {
 			return nil, mongoerr.From(err).Prefix("Invalid 'let' parameter :: caused by :: ")
 		}
 		e, err := Compile(it.Value(), s)
@@ -123,8 +123,8 @@ func (s *Scope) slotCount() int {
 	return s.slots
 }
 
-// checkUserVariable holds a name that an expression defines to MongoDB's rules.
-func checkUserVariable(name string) error {
+// CheckUserVariable holds a name that an expression defines to MongoDB's rules.
+func CheckUserVariable(name string) error {
 	if name == "" {
 		return mongoerr.New(mongoerr.FailedToParse, "empty variable names are not allowed")
 	}
