@@ -4,8 +4,6 @@ import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/aggregation"
-	"github.com/sluicestream/sluice/internal/mql/filter"
-	"github.com/sluicestream/sluice/internal/plan"
 )
 
 // aggregateArgs are the arguments of aggregate.
@@ -17,6 +15,7 @@ type aggregateArgs struct {
 	batchSize     int64 // negative: not given
 	hasCursor     bool
 	ignored       bool
+	bypass        bool
 }
 
 // aggregate {aggregate: <collection> or 1, pipeline, cursor: {batchSize}, hint, let, ...} opens a cursor over what the pipeline
@@ -43,15 +42,46 @@ func aggregate(op *operation) error {
 	if first == "$changeStream" {
 		return openStream(op, &args, argument)
 	}
-	if args.coll == "" {
-		return noCollection(first)
+	if err := args.checkPlace(op, first); err != nil {
+		return err
 	}
 	ns := op.db + "." + args.coll
+	if args.coll == "" {
+		ns = op.db + ".$cmd.aggregate"
+	}
 	feed, err := openAggregate(op, &args)
 	if err != nil {
 		return err
 	}
-	return op.openCursor(&cursor{ns: ns, feed: feed}, args.limit(), false)
+	if err := op.openCursor(&cursor{ns: ns, feed: feed}, args.limit(), false); err != nil {
+		return err
+	}
+	if feed.env.last.Last == 0 {
+		return nil
+	}
+	return op.acknowledge(feed.env.last)
+}
+
+// checkPlace refuses what depends on where the pipeline runs.
+func (f *aggregateArgs) checkPlace(op *operation, first string) error {
+	if f.coll == "" {
+		if first != "$documents" {
+			return noCollection(first)
+		}
+		if op.wantUUID != nil {
+			return mongoerr.New(4928901, "collectionUUID is not supported for a collectionless aggregation")
+		}
+	}
+	if op.readConcern.level != "linearizable" {
+		return nil
+	}
+	for it := f.pipeline.Iter(); it.Next(); {
+		stage := it.Value().Doc().Iter()
+		if stage.Next() && (string(stage.Key()) == "$out" || string(stage.Key()) == "$merge") {
+			return mongoerr.New(mongoerr.InvalidOptions, "%s cannot be used with a 'linearizable' read concern level", stage.Key())
+		}
+	}
+	return nil
 }
 
 // limit is the limit of the first batch.
@@ -90,8 +120,10 @@ func (f *aggregateArgs) parse(name string, a argument) error {
 	case "hint":
 		f.hint = a.Value
 		return checkHint(f.hint)
-	case "allowDiskUse", "bypassDocumentValidation":
+	case "allowDiskUse":
 		return a.flag(&f.ignored)
+	case "bypassDocumentValidation":
+		return a.flag(&f.bypass)
 	case "explain":
 		return a.unsupportedUnlessFalse()
 	case "collation":
@@ -120,8 +152,13 @@ func (f *aggregateArgs) parseCursor(a argument) error {
 	return nil
 }
 
-// openAggregate opens the feed of a pipeline on a collection or a view.
+// openAggregate opens the feed of a pipeline on a collection or a view, or on no collection.
 func openAggregate(op *operation, args *aggregateArgs) (*pipelineFeed, error) {
+	if err := op.prepareRead(); err != nil {
+		return nil, err
+	}
+	env := newEnvironment(op)
+	env.bypass = args.bypass
 	if err := args.resolve(op); err != nil {
 		return nil, err
 	}
@@ -129,12 +166,14 @@ func openAggregate(op *operation, args *aggregateArgs) (*pipelineFeed, error) {
 	if err != nil {
 		return nil, err
 	}
-	pipeline, err := aggregation.Compile(args.pipeline, aggregation.Options{Scope: scope})
+	pipeline, err := aggregation.Compile(args.pipeline, aggregation.Options{Scope: scope, DB: op.db, Coll: args.coll, Environment: env})
 	if err != nil {
 		return nil, err
 	}
-	if err := op.prepareRead(); err != nil {
-		return nil, err
+	feed := &pipelineFeed{env: env, left: -1}
+	if args.coll == "" {
+		feed.out = pipeline.Run(emptySource{})
+		return feed, nil
 	}
 	c, err := op.collection(args.coll)
 	if err == nil {
@@ -143,22 +182,9 @@ func openAggregate(op *operation, args *aggregateArgs) (*pipelineFeed, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c == nil {
-		return &pipelineFeed{out: pipeline.Run(emptySource{}), left: -1}, nil
+	if !pipeline.ReadsCollection() {
+		c = nil
 	}
-	hint, err := planHint(c, args.hint)
-	if err != nil {
-		return nil, err
-	}
-	f := pipeline.LeadingFilter()
-	if f == nil {
-		if f, err = filter.Compile(bsonraw.Empty, filter.Options{Scope: scope}); err != nil {
-			return nil, err
-		}
-	}
-	order, limit := pipeline.LeadingOrdering()
-	p := plan.Choose(c, plan.Query{Filter: f, Order: order, Limit: limit, Hint: hint})
-	walk := p.Open(op.view)
-	rest := pipeline.Without(true, order != nil && p.Sorted)
-	return &pipelineFeed{walk: walk, out: rest.Run(walkSource{walk}), left: -1}, nil
+	feed.out, err = env.read(c, pipeline, args.hint)
+	return feed, err
 }

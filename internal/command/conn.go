@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"time"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 )
@@ -82,7 +83,9 @@ func (c *Conn) Run(ctx context.Context, req *Request, dst []byte) (reply []byte,
 	defer c.running.end()
 	op := newOperation(ctx, c, req, dst)
 	defer op.release()
+	begun := time.Now()
 	err := op.execute()
+	c.server.usages.record(op, time.Since(begun))
 	if err == nil && op.durable {
 		err = c.server.store.WaitDurable(ctx, c.server.store.Applied())
 	}

@@ -91,7 +91,7 @@ func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Fil
 
 // distinctOfView is distinctValues for a view, where no index helps.
 func distinctOfView(op *operation, view string, path bsonraw.Path, query bsonraw.Doc, by collationArgument) error {
-	below, err := lookBeneath(op, op.db, view)
+	below, err := lookBeneath(op.view.Catalog(), op.db, view)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,8 @@ import (
 
 // pipelineFeed gives the documents of a collection that have gone through a pipeline.
 type pipelineFeed struct {
-	walk  *plan.Walk // nil without a collection
+	walk  *plan.Walk   // of a find; nil without a collection
+	env   *environment // of an aggregate
 	out   aggregation.Source
 	left  int64       // documents that may still come, for a find with a limit; negative: any number
 	stash bsonraw.Doc // one document that did not fit into the last batch
@@ -36,6 +37,10 @@ func (emptySource) Next(context.Context) (bsonraw.Doc, error) { return nil, io.E
 // fill appends the next documents.
 func (f *pipelineFeed) fill(op *operation, batch *bsonraw.ArrayBuilder, limit batchLimit) (bool, error) {
 	f.seen = op.server.store.Durable()
+	if f.env != nil {
+		f.env.op = op
+		defer func() { f.env.op = nil }()
+	}
 	for f.left != 0 {
 		if limit.docs >= 0 && batch.Len() >= limit.docs {
 			return false, f.pause()
@@ -77,16 +82,25 @@ func (f *pipelineFeed) next(op *operation) (bsonraw.Doc, error) {
 }
 
 func (f *pipelineFeed) pause() error {
-	if f.walk == nil {
-		return nil
+	switch {
+	case f.walk != nil:
+		return f.walk.Pause()
+	case f.env != nil:
+		return f.env.pause()
 	}
-	return f.walk.Pause()
+	return nil
 }
 
-// close ends the walk. What could go wrong in it was seen while reading.
+// close ends the walks. What could go wrong in them was seen while reading.
 func (f *pipelineFeed) close() {
-	if f.walk != nil && !f.ended {
-		f.ended = true
+	if f.ended {
+		return
+	}
+	f.ended = true
+	if f.walk != nil {
 		_ = f.walk.Close()
+	}
+	if f.env != nil {
+		f.env.close()
 	}
 }

@@ -196,6 +196,9 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 		left = -1
 	}
 	c, err := op.collection(args.coll)
+	if err == nil {
+		err = checkUUID(op, op.db, args.coll, c)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -226,6 +229,7 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 	if p.Sorted {
 		spec.Ordering = nil
 	}
+	noteScan(op, c, p, args.tailable)
 	walk := p.Open(op.view)
 	if args.tailable {
 		walk.Tail()

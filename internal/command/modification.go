@@ -28,6 +28,8 @@ type modification struct {
 	multi  bool
 	upsert bool
 	update *update.Update // nil: documents are removed
+	// supplied is what an upsert inserts, instead of a document made of the filter and the update; nil for the latter.
+	supplied bsonraw.Doc
 
 	// result makes what a repeated statement will answer, from the outcome; nil: the counts.
 	result func(modified) bsonraw.Doc
@@ -292,6 +294,9 @@ func (m *modification) retryDuplicate(c *store.Collection, duplicate error) (mod
 
 // newDocument makes the document of an upsert from the filter and the update.
 func (m *modification) newDocument() (bsonraw.Doc, error) {
+	if m.supplied != nil {
+		return storable(m.supplied)
+	}
 	equalities, err := m.filter.Equalities()
 	if err != nil {
 		return nil, err

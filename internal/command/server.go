@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,7 @@ type Server struct {
 	snapshots     snapshots
 	failPoints    failPoints
 	counters      counters
+	usages        usages
 	connections   connections
 	topology      topology
 	nextOperation atomic.Int32 // ids of operations
@@ -72,6 +74,9 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 	s.cursors.init(cfg.MaxCursors)
 	s.sessions.init(st)
 	s.failPoints.init()
+	if err := dropTemporary(ctx, s); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
 	s.stopping, s.stop = context.WithCancelCause(context.Background())
 	s.reaper.Go(s.reap)
 	pattern.Hold()

@@ -1,14 +1,15 @@
 package command
 
 import (
-	"bytes"
 	"errors"
 	"io"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/aggregation"
 	"github.com/sluicestream/sluice/internal/mql/collation"
 	"github.com/sluicestream/sluice/internal/mql/ordering"
+	"github.com/sluicestream/sluice/internal/store"
 )
 
 // beneath is what lies below a name: the collection that is read in the end, and the pipelines of the views above it.
@@ -22,8 +23,7 @@ type beneath struct {
 func (b *beneath) isView() bool { return b.pipeline != nil }
 
 // lookBeneath follows a name down to its collection.
-func lookBeneath(op *operation, db, name string) (b beneath, err error) {
-	catalog := op.view.Catalog()
+func lookBeneath(catalog *store.Catalog, db, name string) (b beneath, err error) {
 	b.coll = name
 	for depth := 0; ; depth++ {
 		v := catalog.ViewDefinition(db, b.coll)
@@ -56,24 +56,19 @@ func joined(first, second bsonraw.Doc) bsonraw.Doc {
 	return list.End()
 }
 
-// sameCollation reports whether two collations are the same.
-func sameCollation(a, b *collation.Collation) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return bytes.Equal(a.Doc(), b.Doc())
-}
-
-// resolve makes the aggregate of a view one of the collection beneath it.
+// resolve makes the aggregate of a view one of the collection beneath it, unless it asks about the view itself.
 func (f *aggregateArgs) resolve(op *operation) error {
-	below, err := lookBeneath(op, op.db, f.coll)
+	if first, _, err := aggregation.FirstStage(f.pipeline); err != nil || first == "$collStats" {
+		return err
+	}
+	below, err := lookBeneath(op.view.Catalog(), op.db, f.coll)
 	if err != nil || !below.isView() {
 		return err
 	}
 	if err := checkUUID(op, op.db, f.coll, nil); err != nil {
 		return err
 	}
-	if f.collation.given && !sameCollation(f.collation.value, below.by) {
+	if f.collation.given && !f.collation.value.Same(below.by) {
 		return mongoerr.New(mongoerr.OptionNotSupportedOnView, "Cannot override a view's default collation")
 	}
 	f.collation = collationArgument{given: true, value: below.by}

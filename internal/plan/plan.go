@@ -98,6 +98,9 @@ func (p *Plan) Indexes() []*store.Index {
 	return list
 }
 
+// ScansAll reports whether the plan looks at all documents.
+func (p *Plan) ScansAll() bool { return p.kind == scanAll }
+
 // costs of what comes on top of the look at entries and documents.
 const (
 	sortCost  = 1.5 // a sort that must see everything first

@@ -35,6 +35,12 @@ func (p *Plan) Open(view store.View) *Walk {
 		b := &p.branches[i]
 		w.streams = append(w.streams, newStream(b, p))
 		multikey = multikey || b.scan.index != nil && b.scan.index.Multikey()
+		if x := b.scan.index; x != nil && (i == 0 || x != p.branches[i-1].scan.index) {
+			x.Uses.Add(1)
+		}
+	}
+	if p.kind == pointRead {
+		p.Collection.Indexes[0].Uses.Add(1)
 	}
 	if multikey || len(p.branches) > 1 && p.kind != oneScan {
 		w.seen = map[string]struct{}{}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -24,6 +25,9 @@ type Index struct {
 	Clustered bool       // the one on _id of a clustered collection
 	Rules     IndexRules // nil: it has all documents, and orders strings by their bytes
 	Fields    []IndexField
+
+	Since time.Time    // it is there, or the store is open
+	Uses  atomic.Int64 // by plans since then
 
 	arrays []atomic.Uint64 // by field; see multikey.go
 	walks  sync.Pool       // of *bsonraw.KeyWalk over the fields
@@ -63,7 +67,7 @@ func (c compiler) index(spec bsonraw.Doc) (*Index, error) {
 }
 
 func parseIndex(spec bsonraw.Doc) (*Index, error) {
-	x := &Index{Spec: spec}
+	x := &Index{Spec: spec, Since: time.Now()}
 	for it := spec.Iter(); it.Next(); {
 		switch v := it.Value(); string(it.Key()) {
 		case "name":

@@ -145,7 +145,7 @@ func laterName(e bson.E) string {
 }
 
 // temporary is how the names of collections begin that servers make for a while.
-var temporary = regexp.MustCompile(`\btmp[A-Za-z0-9]{5}\.`)
+var temporary = regexp.MustCompile(`\btmp[A-Za-z0-9]{5}\.|\btmp\.agg_out\.[0-9a-f-]{36}`)
 
 func (n *normalizer) value(v any) any {
 	switch v := v.(type) {

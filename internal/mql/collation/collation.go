@@ -45,7 +45,9 @@ func (c *Collation) Same(other *Collation) bool {
 	if c == nil || other == nil {
 		return c == other
 	}
-	return c.spec == other.spec
+	a, b := c.spec, other.spec
+	a.backwardsGiven, b.backwardsGiven = false, false // what follows from the locale may be written out or not
+	return a == b
 }
 
 // HoldsText reports whether v is a string, or a document or array that holds one.
