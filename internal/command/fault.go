@@ -189,6 +189,9 @@ func block(op *operation, millis bsonraw.Value) error {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		if end, limited := ctx.Deadline(); limited && !time.Now().Before(end) {
+			return contextError(ctx) // both ended at the same time: the limit counts
+		}
 		return nil
 	case <-op.server.stopping.Done():
 		return context.Cause(op.server.stopping)
