@@ -50,8 +50,9 @@ type cursor struct {
 	feed     feed
 	killed   context.Context // ends when the cursor is killed
 	kill     context.CancelCauseFunc
-	noIdle   bool        // noCursorTimeout
-	waits    waitingFeed // tailable and awaitData: getMore waits for documents; nil for other cursors
+	noIdle   bool          // noCursorTimeout
+	left     time.Duration // of the maxTimeMS of the command that opened it, for all its batches; 0: no limit
+	waits    waitingFeed   // tailable and awaitData: getMore waits for documents; nil for other cursors
 	stream   *streamFeed
 	durable  bool            // what it reads has to be durable
 	txn      *transaction    // that it was opened in; nil for none
@@ -202,11 +203,15 @@ func (op *operation) openCursor(c *cursor, limit batchLimit, single bool) error 
 	if op.snapshot != nil {
 		c.snapshot, c.at = op.snapshot.share(), op.snapshot.At
 	}
+	begun := time.Now()
 	at, batch := op.beginCursor("firstBatch")
 	done, err := c.feed.fill(op, &batch, limit)
 	if err != nil {
 		c.close()
 		return err
+	}
+	if op.maxTime > 0 && c.waits == nil {
+		c.left = max(op.maxTime-time.Since(begun), 1)
 	}
 	if done || single {
 		c.close()

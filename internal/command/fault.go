@@ -190,7 +190,7 @@ func block(op *operation, millis bsonraw.Value) error {
 	select {
 	case <-timer.C:
 		if end, limited := ctx.Deadline(); limited && !time.Now().Before(end) {
-			return contextError(ctx) // both ended at the same time: the limit counts
+			return errTimeLimit // both ended at the same time: the limit counts
 		}
 		return nil
 	case <-op.server.stopping.Done():

@@ -97,16 +97,14 @@ func nextBatch(op *operation, c *cursor, limit batchLimit) error {
 		op.server.cursors.finish(c)
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(op.ctx)
-	defer cancel(nil)
-	stop := context.AfterFunc(c.killed, func() { cancel(context.Cause(c.killed)) })
-	defer stop()
-	op.ctx, op.durable = ctx, c.durable
+	leave := c.enter(op)
+	op.durable = c.durable
 	at, batch := op.beginCursor("nextBatch")
 	done, err := c.feed.fill(op, &batch, limit)
 	if err == nil && c.waits != nil && !done && batch.Len() == 0 {
 		done, err = await(op, c, &batch, limit)
 	}
+	leave()
 	if err != nil || done {
 		op.server.cursors.finish(c)
 		if err != nil {
@@ -119,6 +117,25 @@ func nextBatch(op *operation, c *cursor, limit batchLimit) error {
 	op.endCursor(at, batch, c, c.id)
 	op.server.cursors.give(c)
 	return nil
+}
+
+// enter makes the operation end when the cursor is killed or its time is over, until leave is called.
+func (c *cursor) enter(op *operation) (leave func()) {
+	ctx, cancel := context.WithCancelCause(op.ctx)
+	stop := context.AfterFunc(c.killed, func() { cancel(context.Cause(c.killed)) })
+	op.ctx = ctx
+	begun, endLimit := time.Now(), func() {}
+	if c.left > 0 {
+		op.ctx, endLimit = context.WithTimeout(ctx, c.left)
+	}
+	return func() {
+		endLimit()
+		stop()
+		cancel(nil)
+		if c.left > 0 {
+			c.left = max(c.left-time.Since(begun), 1)
+		}
+	}
 }
 
 // executorError prefixes what went wrong in a cursor's feed, as mongod does.

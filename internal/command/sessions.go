@@ -200,11 +200,13 @@ func (op *operation) retryRecord(w *store.Write, stmtID, count int32, result bso
 	return r, true
 }
 
+var errTimeLimit = mongoerr.New(mongoerr.MaxTimeMSExpired, "operation exceeded time limit")
+
 // contextError gives the error of a command whose context ended: why it ended, with its code.
 func contextError(ctx context.Context) error {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, context.DeadlineExceeded):
-		return mongoerr.New(mongoerr.MaxTimeMSExpired, "operation exceeded time limit")
+		return errTimeLimit
 	case errors.Is(cause, context.Canceled):
 		return mongoerr.New(mongoerr.Interrupted, "operation was interrupted")
 	default:
