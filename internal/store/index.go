@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -106,7 +107,8 @@ func (x *Index) IsID() bool { return x.Name == "_id_" || x.Clustered }
 // MaxIndexFields is how many fields a compound index may have, as in MongoDB.
 const MaxIndexFields = 32
 
-// indexKeys are the entries of one document in one index: the keys of its values, each without the index's prefix.
+// indexKeys are the entries of one document in one index: the keys of its values, each without the index's prefix, sorted and
+// different from each other.
 type indexKeys struct {
 	keys   [][]byte
 	arrays []uint64 // by field, where the document has arrays that the index does not know of; otherwise nil
@@ -116,11 +118,13 @@ type indexKeys struct {
 func (x *Index) keysOf(doc bsonraw.Doc) (indexKeys, error) {
 	var out indexKeys
 	arrays, err := x.tuples(doc, func(values []bsonraw.Value) error {
-		if key := x.AppendKey(nil, values); !containsKey(out.keys, key) {
-			out.keys = append(out.keys, key)
-		}
+		out.keys = append(out.keys, x.AppendKey(nil, values))
 		return nil
 	})
+	if len(out.keys) > 1 { // as many as an array has elements
+		slices.SortFunc(out.keys, bytes.Compare)
+		out.keys = slices.CompactFunc(out.keys, bytes.Equal)
+	}
 	out.arrays = arrays
 	return out, err
 }

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -259,11 +261,8 @@ func (w *Write) indexEntries(x *Index, idKey []byte, before, now [][]byte) error
 	return nil
 }
 
+// containsKey looks for a key among sorted ones.
 func containsKey(keys [][]byte, k []byte) bool {
-	for _, have := range keys {
-		if string(have) == string(k) {
-			return true
-		}
-	}
-	return false
+	_, found := slices.BinarySearchFunc(keys, k, bytes.Compare)
+	return found
 }
