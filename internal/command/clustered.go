@@ -91,7 +91,7 @@ func (c *createArgs) checkClustered(with *newCollection) error {
 		if err := checkExpiry(*c.expire); err != nil {
 			return err
 		}
-		return mongoerr.New(mongoerr.CommandNotSupported, "create: the argument 'expireAfterSeconds' is not supported by this server yet")
+		c.options = withOption(c.options, "expireAfterSeconds", bsonraw.Int64Value(*c.expire))
 	}
 	c.options = withOption(c.options, "clusteredIndex", documentValue(s.doc(false)))
 	with.idIndex = s.doc(true)

@@ -11,8 +11,8 @@ import (
 // collMod {collMod: <collection>, changeStreamPreAndPostImages: {enabled}, validator, validationLevel, validationAction, cappedSize,
 // cappedMax} changes options of a collection; what a capped one has too much goes with the next insert. It is logged, and shown by
 // change streams, whether it changes anything or not. index hides an index or says when its documents expire. Not supported:
-// recordPreImages, making an index unique, and yet expireAfterSeconds of clustered collections. The other arguments that MongoDB has are for kinds of collections that this server
-// does not create.
+// recordPreImages, making an index unique. The other arguments that MongoDB has are for kinds of collections that this server does
+// not create.
 func collMod(op *operation) error {
 	if op.server.store.Catalog().ViewDefinition(op.db, op.body.Lookup("collMod").Str()) != nil {
 		return modifyView(op)
@@ -36,7 +36,8 @@ type collectionChange struct {
 	index      indexChange
 	cappedSize *int64 // nil: not given
 	cappedMax  *int64
-	expire     *argument
+	expire     *argument // of a clustered collection: a number, or "off"
+	seconds    int64     // that it means
 	dryRun     bool
 	misplaced  []string // arguments that are for views or time-series collections
 }
@@ -120,7 +121,7 @@ func (m *collectionChange) checkKind(c *store.Collection) error {
 	case m.expire != nil && !c.Indexes[0].Clustered:
 		return mongoerr.New(mongoerr.InvalidOptions, "'expireAfterSeconds' option is only supported on collections clustered by _id")
 	case m.expire != nil:
-		return m.expire.unsupported()
+		return m.checkExpire()
 	case slices.Contains(m.misplaced, "timeseries"):
 		return mongoerr.New(mongoerr.InvalidOptions, "option only supported on a time-series collection: timeseries")
 	}
@@ -144,6 +145,7 @@ func (m *collectionChange) run(op *operation) (store.Commit, error) {
 	o = bsonraw.AppendString(o, "collMod", c.Name)
 	next := *c
 	o = m.changeCap(o, &next)
+	o = m.changeExpiry(o, &next)
 	if m.validation.given() {
 		o = m.validation.append(o)
 		next.SetOptions(m.validation.changed(next.Options))
@@ -185,4 +187,33 @@ func (m *collectionChange) changeCap(o []byte, next *store.Collection) []byte {
 	}
 	next.SetOptions(options)
 	return o
+}
+
+// checkExpire checks when the documents of a clustered collection are to expire.
+func (m *collectionChange) checkExpire() error {
+	switch {
+	case m.expire.Type.IsNumber():
+		if err := parseSeconds(*m.expire, &m.seconds); err != nil {
+			return err
+		}
+		return checkExpiry(m.seconds)
+	case m.expire.Str() != "off":
+		return mongoerr.New(mongoerr.InvalidOptions, "Invalid string value for the 'clusteredIndex::expireAfterSeconds' option. Got: '%s'. Accepted value is 'off'", m.expire.Str())
+	}
+	return nil
+}
+
+// changeExpiry changes when the documents of a clustered collection expire, and appends what was asked for.
+func (m *collectionChange) changeExpiry(o []byte, next *store.Collection) []byte {
+	if m.expire == nil {
+		return o
+	}
+	v := m.expire.Value
+	option := bsonraw.Value{} // off: none
+	if v.Type.IsNumber() {
+		v = bsonraw.Int64Value(m.seconds)
+		option = v
+	}
+	next.SetOptions(withOption(next.Options, "expireAfterSeconds", option))
+	return bsonraw.AppendValue(o, "expireAfterSeconds", v)
 }

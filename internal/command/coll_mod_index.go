@@ -53,11 +53,7 @@ func (x *indexChange) parseField(a argument, name string) error {
 		return a.flag(x.ready)
 	case "expireAfterSeconds":
 		x.expire = new(int64)
-		err := a.integer(x.expire)
-		if f, _ := a.AsFloat64(); f != f {
-			*x.expire = 0
-		}
-		return err
+		return parseSeconds(a, x.expire)
 	}
 	return a.unknown()
 }

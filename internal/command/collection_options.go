@@ -85,6 +85,15 @@ func knownMax(docs int64) int64 {
 	return docs
 }
 
+// parseSeconds reads a number of seconds, which is 0 where it is none.
+func parseSeconds(a argument, to *int64) error {
+	err := a.integer(to)
+	if f, _ := a.AsFloat64(); f != f {
+		*to = 0
+	}
+	return err
+}
+
 // checkExpiry checks the seconds after which documents expire.
 func checkExpiry(seconds int64) error {
 	switch {

@@ -11,8 +11,7 @@ import (
 // create {create: <collection>, capped, size, max, clusteredIndex, idIndex, changeStreamPreAndPostImages: {enabled}, collation, validator,
 // validationLevel, validationAction, ...} creates a collection, or with viewOn a view. One that exists already with the same options
 // is no error. What storageEngine and indexOptionDefaults say of MongoDB's own storage engine is kept and shown, and has no effect.
-// Not supported yet, unless given with the value that changes nothing: recordPreImages, encryptedFields; expireAfterSeconds of
-// clustered collections. Time-series collections are not supported.
+// Not supported, unless given with the value that changes nothing: recordPreImages, encryptedFields, time-series collections.
 func create(op *operation) error {
 	if v := op.body.Lookup("viewOn"); !v.IsMissing() && v.Type != bsonraw.TypeNull {
 		return createView(op)
@@ -82,7 +81,7 @@ func (c *createArgs) parse(name string, a argument) error {
 		return c.parseClustered(a)
 	case "expireAfterSeconds":
 		c.expire = new(int64)
-		return a.integer(c.expire)
+		return parseSeconds(a, c.expire)
 	case "storageEngine", "indexOptionDefaults":
 		return c.keep(a)
 	case imagesOption:

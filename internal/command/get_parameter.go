@@ -41,6 +41,12 @@ var parameters = []parameter{
 	{"transactionLifetimeLimitSeconds", false, func(dst []byte, name string, _ *Server) []byte {
 		return bsonraw.AppendInt32(dst, name, int32(transactionLifetime/time.Second))
 	}},
+	{"ttlMonitorEnabled", false, func(dst []byte, name string, s *Server) []byte {
+		return bsonraw.AppendBool(dst, name, !s.ttl.off.Load())
+	}},
+	{"ttlMonitorSleepSecs", false, func(dst []byte, name string, s *Server) []byte {
+		return bsonraw.AppendInt32(dst, name, int32(time.Duration(s.ttl.sleep.Load())/time.Second))
+	}},
 }
 
 // getParameter {getParameter: 1 | "*" | {showDetails, allParameters}, <name>: <anything>, ...} tells parameters, those named or

@@ -33,6 +33,7 @@ type Server struct {
 	transactions  transactions
 	snapshots     snapshots
 	failPoints    failPoints
+	ttl           ttl
 	counters      counters
 	usages        usages
 	connections   connections
@@ -79,6 +80,8 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s.stopping, s.stop = context.WithCancelCause(context.Background())
 	s.reaper.Go(s.reap)
+	s.ttl.init()
+	s.reaper.Go(func() { s.ttl.run(s) })
 	pattern.Hold()
 	return s, nil
 }

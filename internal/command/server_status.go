@@ -118,4 +118,8 @@ func appendMetrics(op *operation) {
 	op.out = bsonraw.AppendInt64(op.out, "total", int64(op.server.cursors.len()))
 	op.out = bsonraw.EndDoc(op.out, open)
 	op.out = bsonraw.EndDoc(op.out, cursor)
+	op.out, open = bsonraw.BeginElem(op.out, bsonraw.TypeDocument, "ttl")
+	op.out = bsonraw.AppendInt64(op.out, "deletedDocuments", op.server.ttl.deleted.Load())
+	op.out = bsonraw.AppendInt64(op.out, "passes", op.server.ttl.passes.Load())
+	op.out = bsonraw.EndDoc(op.out, open)
 }
