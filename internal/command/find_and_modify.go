@@ -59,13 +59,13 @@ func findAndModify(op *operation) error {
 	answer := famAnswer{args: &args, fields: fields, filter: m.filter}
 	m.result = answer.build
 	done, err := m.run()
+	if err == nil && m.answer == nil { // nothing was written
+		m.answer, err = answer.build(done)
+	}
 	if err != nil {
 		return err
 	}
-	op.out = append(op.out, elements(answer.build(done))...)
-	if answer.err != nil {
-		return answer.err
-	}
+	op.out = append(op.out, elements(m.answer)...)
 	return op.acknowledge(w.last)
 }
 
@@ -131,7 +131,13 @@ func (f *findAndModifyArgs) compile(w *writer, scope *expression.Scope) (m *modi
 	if m.filter, err = filter.Compile(f.query, filter.Options{Scope: scope}); err != nil {
 		return nil, nil, err
 	}
-	if !f.sort.IsEmpty() {
+	_, natural, err := ordering.Natural(f.sort)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case natural && m.hint.IsMissing():
+		m.hint = f.sort.Value()
+	case !natural && !f.sort.IsEmpty():
 		if m.sort, err = ordering.Compile(f.sort, scope.Collation()); err != nil {
 			return nil, nil, err
 		}
@@ -152,10 +158,9 @@ type famAnswer struct {
 	args   *findAndModifyArgs
 	fields *projection.Projection
 	filter *filter.Filter
-	err    error // of the projection; the modification has taken place all the same
 }
 
-func (f *famAnswer) build(done modified) bsonraw.Doc {
+func (f *famAnswer) build(done modified) (bsonraw.Doc, error) {
 	out, at := bsonraw.BeginDoc(nil)
 	var last int
 	out, last = bsonraw.BeginElem(out, bsonraw.TypeDocument, "lastErrorObject")
@@ -171,27 +176,26 @@ func (f *famAnswer) build(done modified) bsonraw.Doc {
 		value = done.new
 	}
 	if value == nil {
-		out = bsonraw.AppendNull(out, "value")
-	} else {
-		out = bsonraw.AppendHeader(out, bsonraw.TypeDocument, "value")
-		out = f.project(out, value)
+		return bsonraw.EndDoc(bsonraw.AppendNull(out, "value"), at), nil
 	}
-	return bsonraw.EndDoc(out, at)
+	out, err := f.project(bsonraw.AppendHeader(out, bsonraw.TypeDocument, "value"), value)
+	if err != nil {
+		return nil, err
+	}
+	return bsonraw.EndDoc(out, at), nil
 }
 
-func (f *famAnswer) project(out []byte, doc bsonraw.Doc) []byte {
+func (f *famAnswer) project(out []byte, doc bsonraw.Doc) ([]byte, error) {
 	if f.fields == nil {
-		return append(out, doc...)
+		return append(out, doc...), nil
 	}
 	position := -1
 	if f.fields.Positional() {
-		_, position, _ = f.filter.MatchAt(doc) // a document that no longer matches has no position
+		var err error
+		if _, position, err = f.filter.Position(doc); err != nil {
+			return nil, err
+		}
 	}
 	var ctx expression.Context
-	projected, err := f.fields.AppendAt(out, &ctx, doc, position)
-	if err != nil {
-		f.err = err
-		return append(out, bsonraw.Empty...)
-	}
-	return projected
+	return f.fields.AppendAt(out, &ctx, doc, position)
 }

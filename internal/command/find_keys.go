@@ -153,7 +153,7 @@ func (r *recordIDResult) Next(ctx context.Context) (bsonraw.Doc, error) {
 	if r.fields != nil {
 		position := -1
 		if r.filter != nil {
-			if _, position, err = r.filter.MatchAt(doc); err != nil {
+			if _, position, err = r.filter.Position(doc); err != nil {
 				return nil, err
 			}
 		}

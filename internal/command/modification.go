@@ -31,8 +31,10 @@ type modification struct {
 	// supplied is what an upsert inserts, instead of a document made of the filter and the update; nil for the latter.
 	supplied bsonraw.Doc
 
-	// result makes what a repeated statement will answer, from the outcome; nil: the counts.
-	result func(modified) bsonraw.Doc
+	// result makes the answer from the outcome, before anything is written: its error leaves all as it was. A repeated statement
+	// gives the same answer. Nil: the counts.
+	result func(modified) (bsonraw.Doc, error)
+	answer bsonraw.Doc // what result gave, where something was written
 	buf    []byte
 }
 
@@ -315,9 +317,10 @@ func (m *modification) newDocument() (bsonraw.Doc, error) {
 // commit ends a statement's write with the record for a retry.
 func (m *modification) commit(tx *store.Write, done modified) (modified, error) {
 	done = m.images(done)
-	result := bsonraw.Empty
-	if m.op.session != nil {
-		result = m.outcome(done)
+	result, err := m.outcome(done)
+	if err != nil {
+		tx.Discard()
+		return modified{}, err
 	}
 	record, retryable := m.op.retryRecord(tx, m.stmtID, 1, result)
 	if err := failRetryable(m.op); err != nil {
@@ -346,15 +349,20 @@ func (m *modification) images(done modified) modified {
 }
 
 // outcome is what a repeated statement will answer.
-func (m *modification) outcome(done modified) bsonraw.Doc {
-	if m.result != nil {
-		return m.result(done)
+func (m *modification) outcome(done modified) (bsonraw.Doc, error) {
+	switch {
+	case m.result != nil:
+		answer, err := m.result(done)
+		m.answer = answer
+		return answer, err
+	case m.op.session == nil:
+		return bsonraw.Empty, nil
 	}
 	out, at := bsonraw.BeginDoc(nil)
 	out = bsonraw.AppendInt32(out, "n", max(done.matched, b2i(!done.upsertedID.IsMissing())))
 	out = bsonraw.AppendInt32(out, "nModified", done.modified)
 	out = bsonraw.AppendValue(out, "upserted", done.upsertedID)
-	return bsonraw.EndDoc(out, at)
+	return bsonraw.EndDoc(out, at), nil
 }
 
 func b2i(b bool) int32 {

@@ -140,6 +140,14 @@ func buildConjunction(list []*clause) node {
 	return andNode(nodes)
 }
 
+// buildWritten makes a node whose conjuncts run in the order in which they were written.
+func buildWritten(c *clause) node {
+	if c.op != opAnd {
+		return build(c, atDocument)
+	}
+	return andNode(buildAll(c.children, atDocument))
+}
+
 // buildOrdered makes a node whose conjuncts run in MongoDB's order, so that the position is that of the last of them.
 func buildOrdered(c *clause) node {
 	if c.op != opAnd {

@@ -28,6 +28,7 @@ type Filter struct {
 	// positional runs the conjuncts in the order in which MongoDB does, because the last one to find an array's element decides
 	// the position. It is built at first use: only updates with a positional operator ask for it.
 	positional func() node
+	written    func() node // runs them in the order in which they were written, for projections
 	usesExpr   bool
 }
 
@@ -46,6 +47,7 @@ func Compile(doc bsonraw.Doc, opts Options) (*Filter, error) {
 		run:        build(c, atDocument),
 		by:         opts.Scope.Collation(),
 		positional: sync.OnceValue(func() node { return buildOrdered(c) }),
+		written:    sync.OnceValue(func() node { return buildWritten(c) }),
 		usesExpr:   p.usesExpr,
 	}, nil
 }
@@ -64,7 +66,7 @@ func (f *Filter) MatchWith(ctx *expression.Context, doc bsonraw.Doc) (bool, erro
 }
 
 // MatchAt is Match that also says which element of an array the document matched by: the index that the positional operator $
-// of an update or projection stands for, -1 where no array was spread. Where several clauses meet arrays, MongoDB sorts them by
+// of an update stands for, -1 where no array was spread. Where several clauses meet arrays, MongoDB sorts them by
 // operator and path, and the last one decides; within $or, $nor and $not none does.
 func (f *Filter) MatchAt(doc bsonraw.Doc) (matched bool, index int, err error) {
 	ok, at, err := f.positional().match(nil, doc.Value())
@@ -90,6 +92,16 @@ func (f *Filter) ID() (v bsonraw.Value, ok bool) {
 		}
 	}
 	return v, false
+}
+
+// Position is MatchAt for the positional operator $ of a projection: where several clauses meet arrays, the last one as they were
+// written decides.
+func (f *Filter) Position(doc bsonraw.Doc) (matched bool, index int, err error) {
+	ok, at, err := f.written().match(nil, doc.Value())
+	if !ok || err != nil {
+		return false, -1, err
+	}
+	return true, at, nil
 }
 
 // IsEmpty reports whether the filter takes every document without looking at it.

@@ -241,8 +241,11 @@ func (p *parser) operator(f field) error {
 // metadata reads {$meta: ..}, which is of no kind of projection. What of it is not refused has no value.
 func (p *parser) metadata(f field) error {
 	e, err := expression.CompileObject(f.value.Doc(), p.scope)
-	if err != nil || p.kind == Find || p.mode == exclusion {
+	if err != nil {
 		return err
+	}
+	if p.kind == Find || p.mode == exclusion {
+		return p.root.insert(f.path, f.full, entry{action: compute, value: e})
 	}
 	return p.compute(f, e)
 }
