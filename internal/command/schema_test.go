@@ -154,3 +154,17 @@ func TestDropsAndInsertsAtTheSameTime(t *testing.T) {
 		t.Errorf("%d collections are left", len(left))
 	}
 }
+
+func TestWhatIsRefusedIsNotThere(t *testing.T) {
+	t.Parallel()
+	for name := range unsupported {
+		if lookup([]byte(name)) != nil {
+			t.Errorf("%s is in the table of commands and among those that are refused", name)
+		}
+	}
+	for alias, name := range aliases {
+		if table()[name] == nil && unsupported[name] == "" {
+			t.Errorf("%s is another spelling of %s, which there is not", alias, name)
+		}
+	}
+}
