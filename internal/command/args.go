@@ -150,7 +150,7 @@ func written(a argument, to *string) error {
 
 // checkWritten refuses the collection that only the commands about views change.
 func checkWritten(db, name string) error {
-	if name == store.ViewsCollection {
+	if name == store.ViewsCollection || store.IsOplog(db, name) {
 		return mongoerr.New(mongoerr.InvalidNamespace, "cannot write to %s.%s", db, name)
 	}
 	return nil

@@ -28,7 +28,7 @@ func create(op *operation) error {
 	if err != nil {
 		return err
 	}
-	if !sameOptions(c.Options, with.options) || !bytes.Equal(c.Indexes[0].Spec, with.idIndex) {
+	if c.Oplog || !sameOptions(c.Options, with.options) || !bytes.Equal(c.Indexes[0].Spec, with.idIndex) {
 		return mongoerr.New(mongoerr.NamespaceExists, "namespace %s already exists, but with different options: %s", c.NS(), c.Options.Shell())
 	}
 	if args.autoIndexID != nil {

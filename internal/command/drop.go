@@ -33,6 +33,9 @@ func drop(op *operation) error {
 			return op.acknowledge(commit)
 		}
 	}
+	if at := op.server.store.Catalog().Collection(op.db, coll); at != nil && at.Oplog {
+		return mongoerr.New(5255000, "can't drop live oplog while replicating")
+	}
 	if strings.HasPrefix(coll, "system.") && coll != store.ViewsCollection && op.server.store.Catalog().Collection(op.db, coll) != nil {
 		return mongoerr.New(mongoerr.IllegalOperation, "can't drop system collection %s.%s", op.db, coll)
 	}

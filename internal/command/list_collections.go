@@ -66,7 +66,7 @@ func collectionEntry(c *store.Collection, nameOnly bool) bsonraw.Doc {
 	entry = bsonraw.AppendBool(entry, "readOnly", false)
 	entry = bsonraw.AppendBinary(entry, "uuid", bsonraw.SubtypeUUID, c.UUID[:])
 	entry = bsonraw.EndDoc(entry, info)
-	if !c.Indexes[0].Clustered {
+	if len(c.Indexes) > 0 && !c.Indexes[0].Clustered {
 		entry = bsonraw.AppendDoc(entry, "idIndex", c.Indexes[0].Spec)
 	}
 	return bsonraw.EndDoc(entry, at)

@@ -98,6 +98,9 @@ func (r *rename) check() error {
 	if r.from == r.to {
 		return mongoerr.New(mongoerr.IllegalOperation, "Can't rename a collection to itself")
 	}
+	if store.IsOplog(r.db, r.source) || store.IsOplog(r.toDB, r.target) {
+		return mongoerr.New(mongoerr.IllegalOperation, "can't rename live oplog while replicating")
+	}
 	for _, side := range []struct{ what, db, coll string }{{"source", r.db, r.source}, {"target", r.toDB, r.target}} {
 		err := checkCollectionName(side.db, side.coll)
 		if err == nil {

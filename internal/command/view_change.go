@@ -102,6 +102,9 @@ func refuseView(op *operation, db, name string) error {
 // checkTarget refuses what a command cannot be about: a collection that is not the one that the client means, and a view. c is
 // nil where there is no collection of the name.
 func checkTarget(op *operation, name string, c *store.Collection) error {
+	if c != nil && c.Oplog {
+		return mongoerr.New(mongoerr.InvalidNamespace, "cannot write to %s", c.NS())
+	}
 	if err := checkUUID(op, op.db, name, c); err != nil || c != nil {
 		return err
 	}

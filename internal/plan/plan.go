@@ -56,6 +56,9 @@ func Choose(c *store.Collection, q Query) *Plan {
 		p.kind, p.Sorted = nothing, true
 		return p
 	}
+	if c.Oplog {
+		return q.onOplog(c)
+	}
 	if q.Bounds != nil {
 		q.bounded(p)
 		return p

@@ -23,6 +23,7 @@ type Walk struct {
 	buf     []byte
 	looked  int
 	inOrder orderWalk
+	inOplog oplogWalk
 	tail    bool // the end is only the end for now
 	ended   bool
 }
@@ -95,6 +96,8 @@ func (w *Walk) next() (bsonraw.Doc, error) {
 	switch {
 	case w.plan.kind == pointRead:
 		return w.getPoint()
+	case w.plan.Collection.Oplog:
+		return w.nextInOplog()
 	case w.plan.kind == scanAll && w.plan.Collection.Order != nil:
 		return w.nextInOrder()
 	}
@@ -225,7 +228,7 @@ func (w *Walk) Pause() error {
 	}
 	w.streams = append(w.streams, w.waiting...)
 	w.waiting = w.waiting[:0]
-	return errors.Join(err, w.inOrder.close())
+	return errors.Join(err, w.inOrder.close(), w.inOplog.close())
 }
 
 // Close ends the walk.

@@ -18,6 +18,7 @@ import (
 type Catalog struct {
 	byNS  map[string]*Collection
 	views map[string]*ViewDefinition // by namespace too
+	oplog *Collection                // which is none of them
 }
 
 // Collection is a collection as one catalog shows it. Its Indexes never change; Shared is common to all its versions.
@@ -32,6 +33,7 @@ type Collection struct {
 	Indexes []*Index    // the first is always the one on _id
 	Cap     *Cap        // of Options; nil for a collection that is not capped
 	Order   *Index      // the order of insertion of a capped collection; nil for others, whose order is that of _id
+	Oplog   bool        // it is the oplog: see newOplogCollection
 	*Shared
 }
 
@@ -78,14 +80,19 @@ func (c *Collection) Index(name string) *Index {
 
 // IndexCount returns how many indexes the collection has beside its documents: one that is clustered has none on _id.
 func (c *Collection) IndexCount() int {
-	if c.Indexes[0].Clustered {
+	if len(c.Indexes) > 0 && c.Indexes[0].Clustered {
 		return len(c.Indexes) - 1
 	}
 	return len(c.Indexes)
 }
 
 // Collection returns the collection of a namespace, or nil.
-func (c *Catalog) Collection(db, name string) *Collection { return c.byNS[db+"."+name] }
+func (c *Catalog) Collection(db, name string) *Collection {
+	if IsOplog(db, name) {
+		return c.oplog
+	}
+	return c.byNS[db+"."+name]
+}
 
 // ByUUID returns the collection with that UUID, or nil.
 func (c *Catalog) ByUUID(uuid [16]byte) *Collection {
@@ -97,9 +104,12 @@ func (c *Catalog) ByUUID(uuid [16]byte) *Collection {
 	return nil
 }
 
-// Collections returns a database's collections, or all with an empty db, sorted by namespace.
+// Collections returns a database's collections, or all but the oplog with an empty db, sorted by namespace.
 func (c *Catalog) Collections(db string) []*Collection {
 	var list []*Collection
+	if db == LocalDB {
+		list = append(list, c.oplog)
+	}
 	for _, coll := range c.byNS {
 		if db == "" || coll.DB == db {
 			list = append(list, coll)
@@ -113,7 +123,7 @@ func (c *Catalog) Collections(db string) []*Collection {
 
 // Databases returns the names of the databases that have a collection, sorted.
 func (c *Catalog) Databases() []string {
-	names := map[string]bool{}
+	names := map[string]bool{LocalDB: true}
 	for _, coll := range c.byNS {
 		names[coll.DB] = true
 	}
@@ -125,14 +135,15 @@ func (s *Store) Catalog() *Catalog { return s.catalog.Load() }
 
 // with returns a copy in which set (by namespace) is added or replaced and removed ones are gone.
 func (c *Catalog) with(set []*Collection, removed []*Collection) *Catalog {
-	next := &Catalog{byNS: maps.Clone(c.byNS)}
+	next := *c
+	next.byNS = maps.Clone(c.byNS)
 	for _, coll := range removed {
 		delete(next.byNS, coll.NS())
 	}
 	for _, coll := range set {
 		next.byNS[coll.NS()] = coll
 	}
-	return next
+	return &next
 }
 
 // record encodes a collection for the catalog.
@@ -232,6 +243,7 @@ func (s *Store) loadCatalog() error {
 	if err := s.loadViews(catalog); err != nil {
 		return err
 	}
+	catalog.oplog = newOplogCollection(s.trimmer.maxBytes)
 	s.catalog.Store(catalog)
 	return nil
 }

@@ -38,6 +38,9 @@ func (s *Store) Count(ctx context.Context, c *Collection) (int64, error) {
 
 // Stats returns how much the collection holds.
 func (s *Store) Stats(ctx context.Context, c *Collection) (Stats, error) {
+	if c.Oplog {
+		return s.oplogStats(ctx)
+	}
 	t := &c.tally
 	if t.known.Load() {
 		return t.stats(), nil

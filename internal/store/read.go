@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -17,6 +18,7 @@ import (
 type reader struct {
 	db     source
 	failed *failure
+	newest *atomic.Uint64 // entries of the oplog after this are not shown; nil: all are
 }
 
 // stampLen is the length of the commit timestamp before a stored document.
@@ -96,15 +98,20 @@ type Docs struct {
 	started bool
 	doc     bsonraw.Doc
 	err     error
+	keyAt   int // where the key of _id begins in a key
+	stamp   int // where the document begins in a value
 }
 
 // Docs returns a walk over the documents whose key of _id lies in the range. It sees one moment and pins it until Close.
 func (r reader) Docs(c *Collection, within Range, reverse bool) (*Docs, error) {
+	if c.Oplog {
+		return r.oplogDocs(within, reverse)
+	}
 	it, err := r.db.NewIter(bounds(numberedKey(kindDocument, c.ID), within))
 	if err != nil {
 		return nil, err
 	}
-	return &Docs{it: it, reverse: reverse}, r.failed.get()
+	return &Docs{it: it, reverse: reverse, keyAt: 5, stamp: stampLen}, r.failed.get()
 }
 
 func bounds(prefix []byte, r Range) *pebble.IterOptions {
@@ -143,7 +150,7 @@ func (d *Docs) Next() bool {
 		d.err = err
 		return false
 	}
-	d.doc = value[stampLen:]
+	d.doc = value[d.stamp:]
 	return true
 }
 
@@ -151,7 +158,7 @@ func (d *Docs) Next() bool {
 func (d *Docs) Doc() bsonraw.Doc { return d.doc }
 
 // IDKey returns the key of the current document's _id, valid as long.
-func (d *Docs) IDKey() []byte { return d.it.Key()[5:] }
+func (d *Docs) IDKey() []byte { return d.it.Key()[d.keyAt:] }
 
 // Close ends the walk and returns what went wrong in it.
 func (d *Docs) Close() error { return errors.Join(d.err, d.it.Error(), d.it.Close()) }

@@ -41,6 +41,9 @@ func (f *footprint) IndexSize(x *Index) (int64, error) {
 
 // docRanges are the prefixes of all that belongs to a collection but its indexes.
 func (c *Collection) docRanges() [][]byte {
+	if c.Oplog {
+		return [][]byte{{kindOplog}}
+	}
 	prefixes := [][]byte{numberedKey(kindDocument, c.ID)}
 	if c.Order != nil {
 		prefixes = append(prefixes, numberedKey(kindPlace, c.ID), numberedKey(kindIndex, c.Order.ID))

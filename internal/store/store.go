@@ -147,7 +147,7 @@ func (s *Store) openPebble(cfg Config) error {
 		s.cache.Unref()
 		return explainLocked(err, dir, cfg.FS)
 	}
-	s.db, s.reader.db = db, stored{db}
+	s.db, s.reader.db, s.reader.newest = db, stored{db}, &s.durability.newest
 	s.images = &images{db: db, failure: s.failed}
 	s.footprint = &footprint{db, cfg.FS, cfg.Dir}
 	return nil
@@ -165,6 +165,7 @@ func (s *Store) load(cfg Config) error {
 	if err := s.checkFormat(); err != nil {
 		return err
 	}
+	s.trimmer.maxBytes = cfg.OplogMaxBytes
 	if err := s.loadCatalog(); err != nil {
 		return err
 	}
