@@ -38,7 +38,7 @@ func leadingMatch(stages []stage) (*match, bool) {
 func (p *Pipeline) filtered(spec bsonraw.Doc) (*Pipeline, error) {
 	m, rest := &match{spec: spec}, p.stages
 	if before, ok := leadingMatch(p.stages); ok {
-		m.spec, m.varies, rest = both(spec, before.spec), before.varies, rest[1:]
+		m.spec, m.varies, rest = all([]bsonraw.Doc{spec, before.spec}), before.varies, rest[1:]
 	}
 	if !m.varies { // else bind compiles it
 		var err error

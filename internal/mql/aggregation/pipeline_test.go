@@ -174,6 +174,14 @@ func TestStagesThatAreNotThereYetSaySo(t *testing.T) {
 	}
 }
 
+func TestManyMatchesAreNoDeepFilter(t *testing.T) {
+	t.Parallel()
+	text := "[" + strings.Repeat(`{"$match": {"a": 1}}, `, maxStages-1) + `{"$match": {"a": 1}}]`
+	if _, err := Compile(array(t, text), testOptions); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTooManyStages(t *testing.T) {
 	t.Parallel()
 	text := "[" + strings.Repeat(`{"$skip": 0}, `, maxStages) + `{"$skip": 0}]`

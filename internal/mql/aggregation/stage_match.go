@@ -1,6 +1,7 @@
 package aggregation
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -13,8 +14,9 @@ import (
 type match struct {
 	filter *filter.Filter
 	spec   bsonraw.Doc
-	varies bool  // its $expr names a variable of a stage around the pipeline
-	failed error // what evaluating the constant parts of $expr gave
+	joined []bsonraw.Doc // the filters of which spec is the $and; nil where it stands as it was given
+	varies bool          // its $expr names a variable of a stage around the pipeline
+	failed error         // what evaluating the constant parts of $expr gave
 }
 
 func compileMatch(c *compiler, _ string, spec bsonraw.Value) (stage, error) {
@@ -39,17 +41,27 @@ func (s *match) apply(ctx *expression.Context, doc bsonraw.Doc) (bsonraw.Doc, bo
 
 // and returns the stage that both s and t let through.
 func (s *match) and(scope *expression.Scope, t *match) (*match, error) {
-	joined := &match{spec: both(s.spec, t.spec), varies: s.varies || t.varies}
+	out := &match{joined: slices.Concat(s.conjuncts(), t.conjuncts()), varies: s.varies || t.varies}
+	out.spec = all(out.joined)
 	var err error
-	joined.filter, err = filter.Compile(joined.spec, filter.Options{Scope: scope})
-	return joined, err
+	out.filter, err = filter.Compile(out.spec, filter.Options{Scope: scope})
+	return out, err
 }
 
-// both is the filter {$and: [a, b]}.
-func both(a, b bsonraw.Doc) bsonraw.Doc {
+// conjuncts returns the filters of all stages that were joined to this one, side by side, so that many stages do not nest deeply.
+func (s *match) conjuncts() []bsonraw.Doc {
+	if s.joined != nil {
+		return s.joined
+	}
+	return []bsonraw.Doc{s.spec}
+}
+
+// all is the filter {$and: [...]}.
+func all(filters []bsonraw.Doc) bsonraw.Doc {
 	spec, at := bsonraw.BeginDoc(nil)
 	list := bsonraw.BeginArray(bsonraw.AppendHeader(spec, bsonraw.TypeArray, "$and"))
-	list.AppendDoc(a)
-	list.AppendDoc(b)
+	for _, f := range filters {
+		list.AppendDoc(f)
+	}
 	return bsonraw.EndDoc(list.End(), at)
 }
