@@ -23,7 +23,8 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write what the pipelines give into the files of testdata")
 
-// TestGolden runs the files of testdata. "docs [..]" sets the collection, "pipeline [..]" runs on it, and the line behind is what
+// TestGolden runs the files of testdata. "docs [..]" sets the collection, "other NAME [..]" another one, "view NAME ON [..]" a view on
+// one, "pipeline [..]" runs on the first, and the line behind is what
 // MongoDB gives: "= [..]", or "! stage code message", the stage being compile or run. All values are Extended JSON.
 func TestGolden(t *testing.T) {
 	t.Parallel()
@@ -47,6 +48,7 @@ func runGolden(t *testing.T, file string) {
 	}
 	var out strings.Builder
 	var docs bsonraw.Doc
+	env := newTestEnvironment()
 	got := ""
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
@@ -54,8 +56,15 @@ func runGolden(t *testing.T, file string) {
 		switch kind, rest, _ := strings.Cut(line, " "); kind {
 		case "docs":
 			docs = array(t, rest)
+		case "other":
+			name, list, _ := strings.Cut(rest, " ")
+			env.collections[name] = array(t, list)
+		case "view":
+			name, rest, _ := strings.Cut(rest, " ")
+			on, pipeline, _ := strings.Cut(rest, " ")
+			env.views[name] = Beneath{Namespace: Namespace{"db", on}, View: true, Pipeline: array(t, pipeline)}
 		case "pipeline":
-			got = aggregated(t, array(t, rest), docs)
+			got = aggregated(t, env, array(t, rest), docs)
 		case "=", "!":
 			if *rewrite {
 				line = got
@@ -74,9 +83,11 @@ func runGolden(t *testing.T, file string) {
 
 var testOptions = Options{Scope: expression.NewScope(time.UnixMilli(1), 1<<32)}
 
-func aggregated(t *testing.T, pipeline, docs bsonraw.Doc) string {
+func aggregated(t *testing.T, env *testEnvironment, pipeline, docs bsonraw.Doc) string {
 	t.Helper()
-	p, err := Compile(pipeline, testOptions)
+	opts := testOptions
+	opts.DB, opts.Environment = "db", env
+	p, err := Compile(pipeline, opts)
 	if err != nil {
 		return errorText("compile", err)
 	}

@@ -64,7 +64,7 @@ func newTable() map[string]definition {
 		"$out":   {compile: compileOut, position: last},
 
 		"$bucket":          {expand: compileBucket},
-		"$bucketAuto":      {},
+		"$bucketAuto":      {compile: compileBucketAuto},
 		"$densify":         {},
 		"$facet":           {compile: compileFacet},
 		"$fill":            {},
