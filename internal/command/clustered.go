@@ -3,6 +3,7 @@ package command
 import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/store"
 )
 
 // clusteredSpec is the clusteredIndex argument of create. Documents are stored in the order of _id in every collection; one that
@@ -109,4 +110,32 @@ func (s *clusteredSpec) doc(asIndex bool) bsonraw.Doc {
 		out = bsonraw.AppendBool(out, "clustered", true)
 	}
 	return bsonraw.EndDoc(out, at)
+}
+
+// checkClustered refuses a specification that does not go with the collection's index on _id where that is clustered, or only the
+// specification is.
+func (s *indexSpec) checkClustered(onID *store.Index) error {
+	var err *mongoerr.Error
+	switch {
+	case s.clustered && !(onID.Clustered && s.isID()):
+		err = mongoerr.New(6243700, "Cannot create index with option 'clustered' that does not match an existing clustered index")
+	case onID.Clustered && s.name == onID.Name && !s.isID():
+		err = mongoerr.New(6100906, "Cannot create an index where the name matches the clusteredIndex but the key does not - indexSpec: %s, clusteredIndex: %s",
+			s.versioned().Shell(), onID.Spec.Shell())
+	default:
+		return nil
+	}
+	return err.Prefix("Error in specification " + s.versioned().Shell() + " :: caused by :: ")
+}
+
+// ofClustered is the error of changing a clustered index: it cannot be hidden, and for anything else it is none.
+func (x *indexChange) ofClustered(c *store.Collection) error {
+	if x.hidden != nil {
+		return mongoerr.New(6011800, "The 'hidden' option is not supported for a clusteredIndex")
+	}
+	which := x.name
+	if x.key != nil {
+		which = x.key.Shell()
+	}
+	return mongoerr.New(mongoerr.IndexNotFound, "cannot find index %s for ns %s", which, c.NS())
 }

@@ -71,6 +71,9 @@ func (x *indexChange) check(c *store.Collection) error {
 	if err := x.find(c); err != nil {
 		return err
 	}
+	if x.index.Clustered {
+		return x.ofClustered(c)
+	}
 	switch {
 	case x.expire != nil && x.index.IsID():
 		return mongoerr.New(mongoerr.InvalidOptions, "the _id field does not support TTL indexes")

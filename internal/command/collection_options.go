@@ -2,6 +2,7 @@ package command
 
 import (
 	"slices"
+	"time"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -94,16 +95,16 @@ func parseSeconds(a argument, to *int64) error {
 	return err
 }
 
-// checkExpiry checks the seconds after which documents expire.
+// checkExpiry checks the seconds after which the documents of a clustered collection expire.
 func checkExpiry(seconds int64) error {
 	switch {
 	case seconds < 0:
 		return mongoerr.New(mongoerr.InvalidOptions, "TTL index 'expireAfterSeconds' option cannot be less than 0")
-	case seconds > maxExpiry:
+	case seconds > time.Now().Unix(): // there were no documents then
 		return mongoerr.New(mongoerr.InvalidOptions, "TTL index 'expireAfterSeconds' option must be within an acceptable range, try a lower number")
 	}
 	return nil
 }
 
-// maxExpiry is the longest time that documents may take to expire, in seconds.
+// maxExpiry is the longest time that an index may let documents live, in seconds.
 const maxExpiry = 1<<31 - 1

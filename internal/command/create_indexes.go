@@ -152,6 +152,9 @@ func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
 
 // runNew creates the collection with its indexes.
 func (c *createIndexesArgs) runNew(op *operation) (done bool, err error) {
+	if slices.ContainsFunc(c.specs, func(s *indexSpec) bool { return s.clustered }) {
+		return false, mongoerr.New(6100900, "Cannot implicitly create a new collection with createIndex 'clustered' option")
+	}
 	st := op.target
 	ch := st.Change()
 	if st.Catalog().Collection(op.db, c.coll) != nil {
@@ -199,6 +202,9 @@ func (c *createIndexesArgs) runEmpty(op *operation, ch *store.Change, coll *stor
 // missing returns the specifications of the indexes that do not exist yet.
 func (c *createIndexesArgs) missing(coll *store.Collection) ([]*indexSpec, error) {
 	for _, s := range c.specs {
+		if err := s.checkClustered(coll.Indexes[0]); err != nil {
+			return nil, err
+		}
 		if err := s.resolve(coll.Options); err != nil {
 			return nil, err
 		}
@@ -254,8 +260,8 @@ func logIndexes(ch *store.Change, c *store.Collection, indexes []*store.Index, b
 
 func (c *createIndexesArgs) reply(op *operation, before, after *store.Collection, created bool) {
 	built := len(after.Indexes) - len(before.Indexes)
-	op.out = bsonraw.AppendInt32(op.out, "numIndexesBefore", int32(len(before.Indexes)))
-	op.out = bsonraw.AppendInt32(op.out, "numIndexesAfter", int32(len(after.Indexes)))
+	op.out = bsonraw.AppendInt32(op.out, "numIndexesBefore", int32(before.IndexCount()))
+	op.out = bsonraw.AppendInt32(op.out, "numIndexesAfter", int32(after.IndexCount()))
 	if built > 0 || created {
 		op.out = bsonraw.AppendBool(op.out, "createdCollectionAutomatically", created)
 		op.out = bsonraw.AppendValue(op.out, "commitQuorum", c.quorum)

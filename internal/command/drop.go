@@ -44,7 +44,7 @@ func drop(op *operation) error {
 		return err
 	}
 	if c != nil {
-		op.out = bsonraw.AppendInt32(op.out, "nIndexesWas", int32(len(c.Indexes)))
+		op.out = bsonraw.AppendInt32(op.out, "nIndexesWas", int32(c.IndexCount()))
 		op.out = bsonraw.AppendString(op.out, "ns", c.NS())
 	}
 	return op.acknowledge(commit)

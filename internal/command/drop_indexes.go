@@ -39,7 +39,7 @@ func dropIndexes(op *operation) error {
 	if err != nil {
 		return err
 	}
-	op.out = bsonraw.AppendInt32(op.out, "nIndexesWas", int32(len(c.Indexes)))
+	op.out = bsonraw.AppendInt32(op.out, "nIndexesWas", int32(c.IndexCount()))
 	if isEveryIndex(which) {
 		op.out = bsonraw.AppendString(op.out, "msg", "non-_id indexes dropped for collection")
 	}
@@ -140,7 +140,7 @@ func chooseIndexes(c *store.Collection, which bsonraw.Value) ([]*store.Index, []
 		case x == nil:
 			return nil, nil, mongoerr.New(mongoerr.IndexNotFound, "index not found with name [%s]", name)
 		case x.IsID():
-			return nil, nil, errDropID
+			return nil, nil, errDropOnID(x)
 		case !slices.Contains(list, x):
 			list = append(list, x)
 		}
@@ -166,7 +166,13 @@ func checkOnlyIndex(b *store.Build) error {
 	return mongoerr.New(backgroundOperationInProgress, "cannot drop one index of the build %s, which makes %d: drop them all with '*'", uuidText(b.UUID), len(b.Indexes))
 }
 
-var errDropID = mongoerr.New(mongoerr.InvalidOptions, "cannot drop _id index")
+// errDropOnID is the error of dropping the index on _id.
+func errDropOnID(x *store.Index) error {
+	if x.Clustered {
+		return mongoerr.New(5979800, "It is illegal to drop the clusteredIndex")
+	}
+	return mongoerr.New(mongoerr.InvalidOptions, "cannot drop _id index")
+}
 
 func indexByKey(c *store.Collection, key bsonraw.Doc) (*store.Index, error) {
 	var found []*store.Index
@@ -186,7 +192,7 @@ func indexByKey(c *store.Collection, key bsonraw.Doc) (*store.Index, error) {
 		return nil, mongoerr.New(mongoerr.AmbiguousIndexKeyPattern, "%d indexes found for key: %s, identify by name instead. Conflicting indexes: %s",
 			len(found), key.Shell(), strings.Join(specs, ", "))
 	case found[0].IsID():
-		return nil, errDropID
+		return nil, errDropOnID(found[0])
 	}
 	return found[0], nil
 }

@@ -20,6 +20,7 @@ type indexSpec struct {
 	collation              bsonraw.Doc // as given; nil: that of the collection
 	partial                bsonraw.Doc
 	expires                bsonraw.Value // expireAfterSeconds, as given
+	clustered              bool
 
 	// What the collection makes of it: see resolve.
 	by      *collation.Collation
@@ -107,7 +108,11 @@ func (s *indexSpec) option(name string, v bsonraw.Value, lenient bool) error {
 	case "background":
 		_, err := s.flag(name, v)
 		return err
-	case "prepareUnique", "clustered":
+	case "clustered":
+		var err error
+		s.clustered, err = s.flag(name, v)
+		return err
+	case "prepareUnique":
 		if on, err := s.flag(name, v); err != nil || !on {
 			return err
 		}
@@ -170,6 +175,11 @@ func (s *indexSpec) checkID() error {
 	for it := s.given.Iter(); it.Next(); {
 		switch name := string(it.Key()); name {
 		case "key", "name", "v", "ns", "collation":
+		case "unique", "clustered":
+			if s.clustered {
+				continue
+			}
+			fallthrough
 		default:
 			return mongoerr.New(mongoerr.InvalidIndexSpecificationOption,
 				"The field '%s' is not valid for an _id index specification. Specification: %s", name, s.versioned().Shell())
