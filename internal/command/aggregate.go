@@ -65,12 +65,15 @@ func aggregate(op *operation) error {
 // checkPlace refuses what depends on where the pipeline runs.
 func (f *aggregateArgs) checkPlace(op *operation, first string) error {
 	if f.coll == "" {
-		if first != "$documents" {
+		if !aggregation.NeedsNoCollection(first) {
 			return noCollection(first)
 		}
 		if op.wantUUID != nil {
 			return mongoerr.New(4928901, "collectionUUID is not supported for a collectionless aggregation")
 		}
+	}
+	if level := op.readConcern.level; aggregation.LocalOnly(first) && level != "" && level != "local" {
+		return mongoerr.New(mongoerr.InvalidOptions, "Aggregation stage %s cannot run with a readConcern other than 'local'. Current readConcern: %s", first, level)
 	}
 	if op.readConcern.level != "linearizable" {
 		return nil

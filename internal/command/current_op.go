@@ -142,5 +142,8 @@ func (r *running) namespace() string {
 	if ns := namespaceOf(r.cmd, r.db, r.body); !strings.HasSuffix(ns, ".") {
 		return ns
 	}
+	if r.cmd.name == "aggregate" {
+		return r.db + ".$cmd.aggregate"
+	}
 	return r.db + ".$cmd"
 }

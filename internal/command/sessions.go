@@ -83,6 +83,19 @@ func (s *sessions) expire(now time.Time, busy func(key string) bool) []string {
 	return gone
 }
 
+// lastUses returns when the sessions were used last, those left out that are about to end.
+func (s *sessions) lastUses() map[string]time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	uses := make(map[string]time.Time, len(s.byKey))
+	for key, x := range s.byKey {
+		if !x.used.IsZero() {
+			uses[key] = x.used
+		}
+	}
+	return uses
+}
+
 // len returns the number of sessions.
 func (s *sessions) len() int {
 	s.mu.Lock()

@@ -28,6 +28,8 @@ type Environment interface {
 	Read(ns Namespace, p *Pipeline) (Reader, error)
 	// Statistics returns the documents of the stages that tell about a collection.
 	Statistics(ns Namespace, of *Statistics) ([]bsonraw.Doc, error)
+	// Activity returns the documents of the stages that tell what the server is doing.
+	Activity(of *Activity) []bsonraw.Doc
 	// Replace makes the documents of src the whole content of a collection, all of them or, after an error, none.
 	Replace(ctx context.Context, ns Namespace, src Source) error
 	// Merge writes the documents of src into a collection.

@@ -169,7 +169,7 @@ func TestStagesThatAreNotThereYetSaySo(t *testing.T) {
 			t.Errorf("%s gave %v, want CommandNotSupported that names it", name, err)
 		}
 	}
-	if _, err := Compile(array(t, `[{"$currentOp": {}}]`), testOptions); !mongoerr.Is(err, mongoerr.CommandNotSupported) {
+	if _, err := Compile(array(t, `[{"$planCacheStats": {}}]`), testOptions); !mongoerr.Is(err, mongoerr.CommandNotSupported) {
 		t.Errorf("a source that the caller did not take gave %v", err)
 	}
 }
