@@ -57,6 +57,8 @@ func (e *testEnvironment) Read(ns Namespace, p *Pipeline) (Reader, error) {
 	return &testReader{Source: p.Run(newSource(e.collections[ns.Coll])), env: e}, nil
 }
 
+func (e *testEnvironment) Activity(*Activity) []bsonraw.Doc { return nil }
+
 func (e *testEnvironment) Statistics(ns Namespace, of *Statistics) ([]bsonraw.Doc, error) {
 	if !of.Count {
 		return nil, mongoerr.New(mongoerr.NamespaceNotFound, "nothing is known of %s", ns)
