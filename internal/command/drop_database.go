@@ -8,7 +8,7 @@ import (
 )
 
 // dropDatabase {dropDatabase: 1} drops a database: its collections one after the other, each in a commit of its own, then the
-// database. One that does not exist is no error.
+// database. One that does not exist is no error, and nothing that a stream would show.
 func dropDatabase(op *operation) error {
 	err := op.arguments(func(name string, a argument) error {
 		if name == "dropDatabase" {
@@ -25,7 +25,6 @@ func dropDatabase(op *operation) error {
 	case "local":
 		return mongoerr.New(mongoerr.IllegalOperation, "Cannot drop 'local' database while replication is active")
 	}
-	dropped := false
 	for {
 		collections := op.server.store.Catalog().Collections(op.db)
 		for _, c := range collections {
@@ -35,9 +34,8 @@ func dropDatabase(op *operation) error {
 			if _, _, err := dropCollection(op, c.Name); err != nil {
 				return err
 			}
-			dropped = true
 		}
-		commit, done, err := logDropDatabase(op, dropped)
+		commit, done, err := logDropDatabase(op)
 		if err != nil {
 			return err
 		}
@@ -60,15 +58,14 @@ func (a argument) one() error {
 }
 
 // logDropDatabase ends the drop, unless somebody has created another collection meanwhile.
-func logDropDatabase(op *operation, dropped bool) (commit store.Commit, done bool, err error) {
-	if !dropped {
-		return store.Commit{}, true, nil
-	}
+func logDropDatabase(op *operation) (commit store.Commit, done bool, err error) {
 	ch := op.server.store.Change()
-	if len(op.server.store.Catalog().Collections(op.db)) > 0 {
+	catalog := op.server.store.Catalog()
+	if existing := catalog.HasDatabase(op.db); !existing || len(catalog.Collections(op.db)) > 0 {
 		ch.Discard()
-		return store.Commit{}, false, nil
+		return store.Commit{}, !existing, nil
 	}
+	ch.DropDatabase(op.db)
 	o, at := bsonraw.BeginDoc(nil)
 	o = bsonraw.EndDoc(bsonraw.AppendInt32(o, "dropDatabase", 1), at)
 	ch.Log(&oplog.Entry{Op: oplog.Command, NS: []byte(op.db + ".$cmd"), O: o})

@@ -19,6 +19,10 @@ type Catalog struct {
 	byNS  map[string]*Collection
 	views map[string]*ViewDefinition // by namespace too
 	oplog *Collection                // which is none of them
+
+	// Databases that have, or had since the store was opened, a collection. As in MongoDB a database outlives its last one, until
+	// it is dropped: that is a change which streams show.
+	databases map[string]bool
 }
 
 // Collection is a collection as one catalog shows it. Its Indexes never change; Shared is common to all its versions.
@@ -130,6 +134,9 @@ func (c *Catalog) Databases() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
+// HasDatabase reports whether there is a database to be dropped, be it without collections by now.
+func (c *Catalog) HasDatabase(db string) bool { return c.databases[db] }
+
 // Catalog returns what exists now.
 func (s *Store) Catalog() *Catalog { return s.catalog.Load() }
 
@@ -142,7 +149,27 @@ func (c *Catalog) with(set []*Collection, removed []*Collection) *Catalog {
 	}
 	for _, coll := range set {
 		next.byNS[coll.NS()] = coll
+		next.addDatabase(coll.DB)
 	}
+	return &next
+}
+
+// addDatabase makes a database known in a catalog that nobody else knows yet.
+func (c *Catalog) addDatabase(db string) {
+	if !c.databases[db] {
+		c.databases = maps.Clone(c.databases)
+		c.databases[db] = true
+	}
+}
+
+// withoutDatabase returns a copy in which a database is gone.
+func (c *Catalog) withoutDatabase(db string) *Catalog {
+	if !c.databases[db] {
+		return c
+	}
+	next := *c
+	next.databases = maps.Clone(c.databases)
+	delete(next.databases, db)
 	return &next
 }
 
@@ -206,13 +233,14 @@ func parseCollection(id uint32, record bsonraw.Doc, compile compiler) (*Collecti
 
 // loadCatalog reads the catalog when the store is opened.
 func (s *Store) loadCatalog() error {
-	catalog := &Catalog{byNS: map[string]*Collection{}}
+	catalog := &Catalog{byNS: map[string]*Collection{}, databases: map[string]bool{}}
 	err := s.each(kindCatalog, func(key, value []byte) error {
 		c, err := parseCollection(binary.BigEndian.Uint32(key[1:]), value, s.compile)
 		if err != nil {
 			return err
 		}
 		catalog.byNS[c.NS()] = c
+		catalog.databases[c.DB] = true
 		s.nextID = max(s.nextID, c.ID+1)
 		for _, x := range c.Indexes {
 			s.nextID = max(s.nextID, x.ID+1)

@@ -16,6 +16,7 @@ type Change struct {
 	set     []*Collection
 	removed []*Collection
 	dropped []*Collection // removed for good, not renamed
+	dropDB  string        // a database that goes, without any collection; empty: none
 	views   []viewChange
 }
 
@@ -85,6 +86,9 @@ func (ch *Change) Drop(c *Collection) error {
 	return ch.deleteAll(kindDocument, c.ID)
 }
 
+// DropDatabase makes a database without collections unknown.
+func (ch *Change) DropDatabase(db string) { ch.dropDB = db }
+
 // DropIndex deletes an index's entries. Taking it out of the collection is a Put.
 func (ch *Change) DropIndex(x *Index) error {
 	if err := ch.deleteAll(kindMultikey, x.ID); err != nil {
@@ -117,7 +121,8 @@ func (ch *Change) Commit() (Commit, error) {
 			}
 		}
 		before := s.Catalog()
-		s.catalog.Store(before.with(ch.set, ch.removed).withViews(before, ch.views, ch.dropped))
+		after := before.with(ch.set, ch.removed).withViews(before, ch.views, ch.dropped)
+		s.catalog.Store(after.withoutDatabase(ch.dropDB))
 	}
 	return ch.Write.Commit()
 }
