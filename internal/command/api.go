@@ -76,10 +76,11 @@ var stableCommands = map[string]bool{
 // unstableArguments are arguments that stable commands have and version 1 has not.
 var unstableArguments = map[string]bool{
 	"find.awaitData": true, "find.max": true, "find.min": true, "find.noCursorTimeout": true, "find.oplogReplay": true,
-	"find.returnKey": true, "find.showRecordId": true, "find.tailable": true,
+	"find.readOnce": true, "find.returnKey": true, "find.showRecordId": true, "find.tailable": true, "find.term": true,
+	"find.$_requestResumeToken": true, "find.$_resumeAfter": true,
 	"create.autoIndexId": true, "create.capped": true, "create.indexOptionDefaults": true, "create.max": true, "create.size": true,
 	"create.storageEngine": true,
-	"aggregate.exchange":   true,
+	"aggregate.exchange":   true, "listCollections.includePendingDrops": true, "listIndexes.includeBuildUUIDs": true,
 }
 
 // unstableStages are the stages that version 1 has not. Of $collStats it has the count.
@@ -96,8 +97,38 @@ func checkStableStages(pipeline bsonraw.Value) error {
 			continue
 		}
 		stage := it.Value().Doc().Iter()
-		if stage.Next() && unstableStages[string(stage.Key())] {
-			return mongoerr.New(mongoerr.APIStrictError, "%s is not allowed with 'apiStrict: true' in API Version 1", stage.Key())
+		if !stage.Next() {
+			continue
+		}
+		if err := checkStableStage(string(stage.Key()), stage.Value()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkStableStage looks at a stage and the pipelines within it.
+func checkStableStage(name string, spec bsonraw.Value) error {
+	if unstableStages[name] {
+		return mongoerr.New(mongoerr.APIStrictError, "%s is not allowed with 'apiStrict: true' in API Version 1", name)
+	}
+	if spec.Type != bsonraw.TypeDocument {
+		return nil
+	}
+	switch name {
+	case "$collStats":
+		for it := spec.Doc().Iter(); it.Next(); {
+			if string(it.Key()) != "count" {
+				return mongoerr.New(mongoerr.APIStrictError, "only the 'count' option to $collStats is supported in API Version 1")
+			}
+		}
+	case "$lookup", "$unionWith":
+		return checkStableStages(spec.Doc().Lookup("pipeline"))
+	case "$facet":
+		for it := spec.Doc().Iter(); it.Next(); {
+			if err := checkStableStages(it.Value()); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
