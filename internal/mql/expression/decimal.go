@@ -63,6 +63,9 @@ func dropZeros(d *apd.Decimal, ideal int32) {
 
 // decimalQuotient divides. An exact quotient has the exponent nearest to that of the dividend less that of the divisor.
 func decimalQuotient(a, b *apd.Decimal) *apd.Decimal {
+	if a.Form == apd.Finite && b.Form == apd.Infinite {
+		return zeroDecimal(a.Negative != b.Negative, minDecimalExponent)
+	}
 	q := new(apd.Decimal)
 	if condition, err := decimalContext.Quo(q, a, b); err == nil && !condition.Inexact() {
 		dropZeros(q, a.Exponent-b.Exponent)

@@ -11,6 +11,12 @@ type late struct{}
 
 func (late) runsLate() {}
 
+// untouched is embedded in nodes that MongoDB does not look into before it runs them: not even what is constant in their arguments is
+// evaluated.
+type untouched struct{}
+
+func (untouched) staysUntouched() {}
+
 // named is a named argument of an operator, and the place for what it is compiled to.
 type named struct {
 	name string
@@ -46,6 +52,7 @@ func unknownArgument(code mongoerr.Code, operator string) func(name []byte) erro
 
 // namedCall is an operator with named arguments that evaluates all of them first. Those left out are nil, and missing to call.
 type namedCall struct {
+	late
 	args []node
 	call func(ctx *Context, args []bsonraw.Value) (bsonraw.Value, error)
 }

@@ -144,10 +144,10 @@ type preparer interface{ prepare() error }
 
 // fold replaces what does not depend on the document by its value.
 func fold(ctx *Context, n node) (node, error) {
-	switch n := n.(type) {
-	case *getField:
-		return n, nil // MongoDB evaluates all of it when it runs, so that is when it fails
-	case *switchCase:
+	if _, ok := n.(interface{ staysUntouched() }); ok {
+		return n, nil
+	}
+	if n, ok := n.(*switchCase); ok {
 		return n.fold(ctx)
 	}
 	var failed error
@@ -166,13 +166,13 @@ func fold(ctx *Context, n node) (node, error) {
 	if failed != nil {
 		return nil, failed
 	}
-	if _, ok := n.(interface{ runsLate() }); ok {
-		return n, nil
-	}
 	if p, ok := n.(preparer); ok {
 		if err := p.prepare(); err != nil {
 			return nil, err
 		}
+	}
+	if _, ok := n.(interface{ runsLate() }); ok {
+		return n, nil
 	}
 	switch n := n.(type) {
 	case *constant, *fieldPath, *variablePath, *mapArray, *filterArray:
@@ -185,10 +185,6 @@ func fold(ctx *Context, n node) (node, error) {
 	case *junction:
 		if !constants {
 			return n.decide(), nil
-		}
-	case *setEquals:
-		if err := n.checkConstants(); err != nil {
-			return nil, err
 		}
 	case *naryCall:
 		if err := n.join(ctx); err != nil {

@@ -144,7 +144,7 @@ func (n *sortArray) children(visit func(*node)) { visit(&n.input) }
 
 // pick is $firstN, $lastN, $minN or $maxN.
 type pick struct {
-	late
+	untouched
 	n, input node
 	take     func(by *collation.Collation, items []bsonraw.Value, n int) []bsonraw.Value
 	by       *collation.Collation
@@ -204,8 +204,11 @@ func PickCount(v bsonraw.Value) (int64, error) {
 	if !v.Type.IsNumber() {
 		return 0, mongoerr.New(5787902, "Value for 'n' must be of integral type, but found %s", Text(v))
 	}
-	n, ok := v.AsInt64()
-	if !ok || bsonraw.Compare(v, bsonraw.Int64Value(n)) != 0 {
+	n, err := coerceLong(v)
+	if err != nil {
+		return 0, err
+	}
+	if double, _ := v.AsFloat64(); double != float64(n) { // as doubles, which lets the smallest fractions of a decimal128 pass
 		return 0, mongoerr.New(5787903, "Value for 'n' must be of integral type, but found %s", Text(v))
 	}
 	if n <= 0 {

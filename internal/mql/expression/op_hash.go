@@ -13,7 +13,12 @@ import (
 // compileHashedIndexKey reads $toHashedIndexKey, to which an array is one argument.
 func compileHashedIndexKey(c *compiler, _ string, argument bsonraw.Value) (node, error) {
 	arg, err := c.operand(argument)
-	return &unaryCall{call: evalHashedIndexKey, arg: arg}, err
+	return &hashedIndexKey{unaryCall: unaryCall{call: evalHashedIndexKey, arg: arg}}, err
+}
+
+type hashedIndexKey struct {
+	untouched
+	unaryCall
 }
 
 // evalHashedIndexKey gives the key that a value has in a hashed index.

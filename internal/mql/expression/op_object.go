@@ -205,6 +205,7 @@ func keyAndValueOfObject(item bsonraw.Value) (key []byte, v bsonraw.Value, err e
 
 // getField is $getField: a field by its name, whatever characters that has.
 type getField struct {
+	untouched
 	name  string
 	input node
 }

@@ -10,7 +10,7 @@ import (
 // setField is $setField and $unsetField: a document with one of its top fields changed, added or, where there is no value,
 // removed.
 type setField struct {
-	late
+	untouched
 	name         string
 	input, value node // value is nil for $unsetField
 }

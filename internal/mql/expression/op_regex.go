@@ -13,6 +13,7 @@ import (
 
 // regex is $regexMatch, $regexFind or $regexFindAll. The last pattern compiled is kept with the node when it is constant.
 type regex struct {
+	late
 	name                  string
 	input, regex, options node // options may be nil
 	find                  func(ctx *Context, in regexInput) (bsonraw.Value, error)
@@ -115,21 +116,22 @@ func (n *regex) eval(ctx *Context) (bsonraw.Value, error) {
 		return bsonraw.Value{}, err
 	}
 	compiled := n.constant
+	var re, options bsonraw.Value
 	if compiled == nil {
-		re, err := n.regex.eval(ctx)
-		if err != nil {
+		if re, err = n.regex.eval(ctx); err != nil {
 			return bsonraw.Value{}, err
 		}
-		options, err := evalPresent(ctx, n.options)
-		if err != nil {
-			return bsonraw.Value{}, err
-		}
-		if compiled, err = n.compile(re, options); err != nil {
+		if options, err = evalPresent(ctx, n.options); err != nil {
 			return bsonraw.Value{}, err
 		}
 	}
 	if input.Type != bsonraw.TypeString && !isNullish(input) {
 		return bsonraw.Value{}, mongoerr.New(51104, "%s needs 'input' to be of type string", n.name)
+	}
+	if compiled == nil {
+		if compiled, err = n.compile(re, options); err != nil {
+			return bsonraw.Value{}, err
+		}
 	}
 	if isNullish(input) || compiled == nil {
 		return n.none, nil

@@ -129,17 +129,68 @@ func setDifference(by *collation.Collation) operator {
 	}}
 }
 
-func setIsSubset(by *collation.Collation) operator {
-	return operator{binary: func(_ *Context, a, b bsonraw.Value) (bsonraw.Value, error) {
-		if a.Type != bsonraw.TypeArray {
-			return bsonraw.Value{}, mongoerr.New(17046, "both operands of $setIsSubset must be arrays. First argument is of type: %s", a.Type.Name())
+// subset is $setIsSubset. A second array that is constant is looked at once, and errors have other codes then.
+type subset struct {
+	by          *collation.Collation
+	part, whole node
+	known       *valueSet // of whole
+}
+
+func compileSetIsSubset(c *compiler, name string, argument bsonraw.Value) (node, error) {
+	args, err := c.arguments(argument)
+	if err != nil {
+		return nil, err
+	}
+	if err := (operator{min: 2, max: 2}).checkArity(name, len(args)); err != nil {
+		return nil, err
+	}
+	return &subset{by: c.scope.Collation(), part: args[0], whole: args[1]}, nil
+}
+
+func (n *subset) prepare() error {
+	whole, ok := n.whole.(*constant)
+	if _, both := n.part.(*constant); !ok || both {
+		return nil
+	}
+	if whole.value.Type != bsonraw.TypeArray {
+		return errSubset(17311, "Second", whole.value)
+	}
+	set := newSet(n.by, whole.value.Doc())
+	n.known = &set
+	return nil
+}
+
+func errSubset(code mongoerr.Code, which string, v bsonraw.Value) error {
+	return mongoerr.New(code, "both operands of $setIsSubset must be arrays. %s argument is of type: %s", which, v.Type.Name())
+}
+
+func (n *subset) eval(ctx *Context) (bsonraw.Value, error) {
+	part, err := n.part.eval(ctx)
+	if err != nil {
+		return bsonraw.Value{}, err
+	}
+	if n.known != nil {
+		if part.Type != bsonraw.TypeArray {
+			return bsonraw.Value{}, errSubset(17310, "First", part)
 		}
-		if b.Type != bsonraw.TypeArray {
-			return bsonraw.Value{}, mongoerr.New(17042, "both operands of $setIsSubset must be arrays. Second argument is of type: %s", b.Type.Name())
-		}
-		whole := newSet(by, b.Doc())
-		return bsonraw.BoolValue(whole.covers(newSet(by, a.Doc()))), nil
-	}}
+		return bsonraw.BoolValue(n.known.covers(newSet(n.by, part.Doc()))), nil
+	}
+	whole, err := n.whole.eval(ctx)
+	switch {
+	case err != nil:
+		return bsonraw.Value{}, err
+	case part.Type != bsonraw.TypeArray:
+		return bsonraw.Value{}, errSubset(17046, "First", part)
+	case whole.Type != bsonraw.TypeArray:
+		return bsonraw.Value{}, errSubset(17042, "Second", whole)
+	}
+	set := newSet(n.by, whole.Doc())
+	return bsonraw.BoolValue(set.covers(newSet(n.by, part.Doc()))), nil
+}
+
+func (n *subset) children(visit func(*node)) {
+	visit(&n.part)
+	visit(&n.whole)
 }
 
 // compileSetEquals counts the arguments in words of its own, and looks at constants before the others.
@@ -155,6 +206,7 @@ func compileSetEquals(c *compiler, name string, argument bsonraw.Value) (node, e
 }
 
 type setEquals struct {
+	late
 	by   *collation.Collation
 	args []node
 }
@@ -180,8 +232,8 @@ func (n *setEquals) eval(ctx *Context) (bsonraw.Value, error) {
 	return bsonraw.BoolValue(equal), nil
 }
 
-// checkConstants refuses a constant that is no array before anything runs.
-func (n *setEquals) checkConstants() error {
+// prepare refuses a constant that is no array before anything runs.
+func (n *setEquals) prepare() error {
 	for i, arg := range n.args {
 		if c, ok := arg.(*constant); ok && c.value.Type != bsonraw.TypeArray {
 			return errSetEquals(5887502, i, c.value)

@@ -184,9 +184,5 @@ func extremeAngle(y, x *apd.Decimal) *big.Float {
 	}
 	angle := math.Atan2(side(y), side(x))
 	eighths := math.Round(angle / (math.Pi / 4))
-	f := new(big.Float).Mul(elementary.BigPi(), new(big.Float).SetPrec(quadBits*2).SetFloat64(eighths/4))
-	if eighths == 0 && math.Signbit(angle) {
-		f.Neg(f)
-	}
-	return f
+	return new(big.Float).Mul(elementary.BigPi(), new(big.Float).SetPrec(quadBits*2).SetFloat64(eighths/4)) // which may be -0
 }

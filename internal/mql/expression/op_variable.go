@@ -45,20 +45,18 @@ func compileLet(c *compiler, _ string, argument bsonraw.Value) (node, error) {
 
 func (c *compiler) let(vars bsonraw.Doc, in bsonraw.Value) (node, error) {
 	n := &let{}
-	var names []string
+	for it := vars.Iter(); it.Next(); { // the values see the variables around $let, not those beside them
+		value, err := c.operand(it.Value())
+		if err != nil {
+			return nil, err
+		}
+		n.values = append(n.values, value)
+	}
 	for it := vars.Iter(); it.Next(); {
 		name := string(it.Key())
 		if err := CheckUserVariable(name); err != nil {
 			return nil, err
 		}
-		// The values see the variables around $let, not those beside them.
-		value, err := c.operand(it.Value())
-		if err != nil {
-			return nil, err
-		}
-		names, n.values = append(names, name), append(n.values, value)
-	}
-	for _, name := range names {
 		slot, restore := c.bind(name)
 		defer restore()
 		n.slots = append(n.slots, slot)

@@ -68,8 +68,8 @@ func (s *sum) double() float64 {
 // integer rounds the total, halves toward zero; ok is false when it does not fit.
 func (s *sum) integer() (n int64, ok bool) {
 	switch high := math.Round(s.high); {
-	case high == 1<<63 && s.low < 0:
-		return math.MaxInt64 + int64(math.Round((s.high-high)+s.low)+1), true
+	case high == 1<<63 && math.Round(s.low) < 0:
+		return math.MaxInt64 + int64(math.Round(s.low)) + 1, true
 	case high == -(1<<63) && s.low < 0, !(high >= -(1<<63) && high < 1<<63):
 		return 0, false
 	default:
@@ -77,17 +77,17 @@ func (s *sum) integer() (n int64, ok bool) {
 	}
 }
 
-// decimalTotal returns the whole sum as a decimal.
+// decimalTotal returns the whole sum as a decimal. What was no decimal is added up before the decimals join it.
 func (s *sum) decimalTotal() *apd.Decimal {
-	total := new(apd.Decimal)
-	if s.decimal != nil {
-		total.Set(s.decimal)
+	var total *apd.Decimal
+	if math.IsNaN(s.high) || math.IsInf(s.high, 0) {
+		total = exactDecimal(s.special)
+	} else {
+		total = exactDecimal(s.high)
+		_, _ = decimalContext.Add(total, total, exactDecimal(s.low))
 	}
-	for _, part := range []float64{s.high, s.low} {
-		if math.IsNaN(s.high) || math.IsInf(s.high, 0) {
-			part = s.special
-		}
-		_, _ = decimalContext.Add(total, total, exactDecimal(part))
+	if s.decimal != nil {
+		_, _ = decimalContext.Add(total, s.decimal, total)
 	}
 	return total
 }

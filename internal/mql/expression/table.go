@@ -121,7 +121,7 @@ var operators = map[string]operator{
 	"$setUnion":        setOperator(setUnion),
 	"$setIntersection": setOperator(setIntersection),
 	"$setDifference":   setOperator(setDifference),
-	"$setIsSubset":     setOperator(setIsSubset),
+	"$setIsSubset":     {special: compileSetIsSubset},
 	"$setEquals":       {special: compileSetEquals},
 	"$anyElementTrue":  elementsTrue("$anyElementTrue", 17041, true),
 	"$allElementsTrue": elementsTrue("$allElementsTrue", 17040, false),
