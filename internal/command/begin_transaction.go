@@ -92,7 +92,7 @@ func beginInTransaction(op *operation) error {
 			return err
 		}
 		x.advance(op.server, op.txnNumber)
-		x.txn = &transaction{session: x.key, number: op.txnNumber, expires: time.Now().Add(transactionLifetime), data: data}
+		x.txn = &transaction{session: x.key, number: op.txnNumber, expires: time.Now().Add(op.server.transactions.lifetime()), data: data}
 		op.server.transactions.add(x.txn)
 	}
 	if op.cmd.name == "commitTransaction" && x.txn.isCommitted() {

@@ -91,9 +91,11 @@ func (c *Conn) Run(ctx context.Context, req *Request, dst []byte) (reply []byte,
 	}
 	op.failed = op.failed || err != nil || op.hangUp
 	if op.hangUp {
+		c.server.traffic.count(op, err, 0)
 		return dst, ThenHangUp
 	}
 	reply = op.finish(err)
+	c.server.traffic.count(op, err, len(reply)-op.start)
 	if err != nil || !op.more || !req.Exhaust {
 		return reply, ThenWait
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -12,7 +13,7 @@ import (
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
-// cursorTimeout is how long a cursor without a session lives after its last use.
+// cursorTimeout is how long a cursor without a session lives after its last use, unless cursorTimeoutMillis was set.
 const cursorTimeout = 10 * time.Minute
 
 // batchLimit says how much one reply may bring.
@@ -75,13 +76,15 @@ func (c *cursor) close() {
 
 // cursors are the open cursors of all clients.
 type cursors struct {
-	limit int
-	mu    sync.Mutex
-	byID  map[int64]*cursor
+	limit   int
+	timeout atomic.Int64
+	mu      sync.Mutex
+	byID    map[int64]*cursor
 }
 
 func (cs *cursors) init(limit int) {
 	cs.limit = limit
+	cs.timeout.Store(int64(cursorTimeout))
 	cs.byID = make(map[int64]*cursor)
 }
 
@@ -177,7 +180,7 @@ func (cs *cursors) removeWhere(which func(*cursor) bool) int {
 // expire kills the cursors that nobody used for long. Those of a session live as long as it.
 func (cs *cursors) expire(now time.Time) int {
 	return cs.removeWhere(func(c *cursor) bool {
-		return c.session == "" && !c.noIdle && !c.inUse && now.Sub(c.used) > cursorTimeout
+		return c.session == "" && !c.noIdle && !c.inUse && now.Sub(c.used) > time.Duration(cs.timeout.Load())
 	})
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
 
-// logNames are the logs that clients may ask for. Both are empty: this server's log goes to whoever runs it, and nothing at its
-// start is worth a warning to clients.
+// logNames are the logs that clients may ask for. The second one is empty: nothing at the server's start is worth a warning to
+// clients.
 var logNames = []string{"global", "startupWarnings"}
 
 // getLog {getLog: "*" | <name>} lists the logs or gives one.
@@ -35,8 +35,13 @@ func getLog(op *operation) error {
 		return nil
 	}
 	if slices.Contains(logNames, which) {
-		op.out = bsonraw.AppendInt32(op.out, "totalLinesWritten", 0)
-		op.appendList("log", nil)
+		var lines []string
+		var total int64
+		if which == "global" {
+			lines, total = op.server.log.newest()
+		}
+		op.out = bsonraw.AppendValue(op.out, "totalLinesWritten", numberValue(total))
+		op.out = appendTexts(op.out, "log", lines)
 		return nil
 	}
 	return mongoerr.New(mongoerr.OperationFailed, "No log named '%s'", which)

@@ -7,46 +7,50 @@ import (
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
 
-// parameter is a server parameter: what getParameter appends for its name.
+// parameter is a server parameter.
 type parameter struct {
 	name    string
-	startup bool // may be set when the server is started; none may be set while it runs
-	append  func(dst []byte, name string, s *Server) []byte
+	startup bool                                                // may be set when the server is started
+	append  func(dst []byte, name string, s *Server) []byte     // appends the value
+	set     func(s *Server, name string, v bsonraw.Value) error // while the server runs; nil: it may not be set then
 }
 
 // parameters are those that clients ask for, sorted by name.
 var parameters = []parameter{
 	{"authenticationMechanisms", true, func(dst []byte, name string, _ *Server) []byte {
 		return bsonraw.AppendArray(dst, name, bsonraw.Empty)
-	}},
-	{"cursorTimeoutMillis", false, func(dst []byte, name string, _ *Server) []byte {
-		return bsonraw.AppendInt64(dst, name, cursorTimeout.Milliseconds())
-	}},
+	}, nil},
+	{"cursorTimeoutMillis", false, func(dst []byte, name string, s *Server) []byte {
+		return bsonraw.AppendInt64(dst, name, time.Duration(s.cursors.timeout.Load()).Milliseconds())
+	}, setCursorTimeout},
 	{"enableTestCommands", true, func(dst []byte, name string, s *Server) []byte {
 		return bsonraw.AppendBool(dst, name, s.cfg.TestCommands)
-	}},
+	}, nil},
 	{"enableTimeoutOfInactiveSessionCursors", false, func(dst []byte, name string, _ *Server) []byte {
 		return bsonraw.AppendBool(dst, name, false)
-	}},
+	}, nil},
 	{"featureCompatibilityVersion", false, func(dst []byte, name string, _ *Server) []byte {
 		dst, at := bsonraw.BeginElem(dst, bsonraw.TypeDocument, name)
 		return bsonraw.EndDoc(bsonraw.AppendString(dst, "version", compatibilityVersion), at)
-	}},
+	}, nil},
 	{"localLogicalSessionTimeoutMinutes", false, func(dst []byte, name string, _ *Server) []byte {
 		return bsonraw.AppendInt32(dst, name, int32(sessionTimeout/time.Minute))
-	}},
+	}, nil},
+	{"maxBSONDepth", false, func(dst []byte, name string, _ *Server) []byte {
+		return bsonraw.AppendInt32(dst, name, bsonraw.MaxMessageDepth)
+	}, nil},
 	{"requireApiVersion", false, func(dst []byte, name string, _ *Server) []byte {
 		return bsonraw.AppendBool(dst, name, false)
-	}},
-	{"transactionLifetimeLimitSeconds", false, func(dst []byte, name string, _ *Server) []byte {
-		return bsonraw.AppendInt32(dst, name, int32(transactionLifetime/time.Second))
-	}},
+	}, nil},
+	{"transactionLifetimeLimitSeconds", false, func(dst []byte, name string, s *Server) []byte {
+		return bsonraw.AppendInt32(dst, name, int32(s.transactions.lifetime()/time.Second))
+	}, setTransactionLifetime},
 	{"ttlMonitorEnabled", false, func(dst []byte, name string, s *Server) []byte {
 		return bsonraw.AppendBool(dst, name, !s.ttl.off.Load())
-	}},
+	}, setTTLEnabled},
 	{"ttlMonitorSleepSecs", false, func(dst []byte, name string, s *Server) []byte {
 		return bsonraw.AppendInt32(dst, name, int32(time.Duration(s.ttl.sleep.Load())/time.Second))
-	}},
+	}, setTTLSleep},
 }
 
 // getParameter {getParameter: 1 | "*" | {showDetails, allParameters}, <name>: <anything>, ...} tells parameters, those named or
@@ -69,7 +73,7 @@ func getParameter(op *operation) error {
 		var at int
 		op.out, at = bsonraw.BeginElem(op.out, bsonraw.TypeDocument, p.name)
 		op.out = p.append(op.out, "value", op.server)
-		op.out = bsonraw.AppendBool(op.out, "settableAtRuntime", false)
+		op.out = bsonraw.AppendBool(op.out, "settableAtRuntime", p.set != nil)
 		op.out = bsonraw.AppendBool(op.out, "settableAtStartup", p.startup)
 		op.out = bsonraw.EndDoc(op.out, at)
 	}

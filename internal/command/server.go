@@ -35,6 +35,8 @@ type Server struct {
 	failPoints    failPoints
 	ttl           ttl
 	counters      counters
+	traffic       traffic
+	log           *logLines
 	usages        usages
 	connections   connections
 	topology      topology
@@ -64,14 +66,17 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	lines := &logLines{}
+	cfg.Logger = slog.New(&keeper{Handler: cfg.Logger.Handler(), lines: lines})
 	cfg.Store.Logger, cfg.Store.IndexRules = cfg.Logger, plan.CompileIndexRules
 	st, err := store.Open(ctx, cfg.Store)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, store: st, started: time.Now()}
+	s := &Server{cfg: cfg, store: st, started: time.Now(), log: lines}
 	_, _ = rand.Read(s.processID[:]) // it never fails
 	s.topology.init()
+	s.traffic.init()
 	s.cursors.init(cfg.MaxCursors)
 	s.sessions.init(st)
 	s.failPoints.init()

@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime/metrics"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -40,11 +41,18 @@ var statusSections = []struct {
 	name   string
 	append func(*operation)
 }{
+	{"asserts", appendAsserts},
+	{"catalogStats", appendCatalogStats},
 	{"connections", appendConnections},
+	{"defaultRWConcern", func(op *operation) { op.out = appendDefaultConcerns(op.out) }},
+	{"globalLock", appendGlobalLock},
 	{"logicalSessionRecordCache", appendSessionCache},
+	{"network", appendNetwork},
 	{"opcounters", appendOpCounters},
+	{"opcountersRepl", appendReplicatedCounters},
 	{"repl", appendReplication},
 	{"storageEngine", appendStorageEngine},
+	{"transactions", appendTransactions},
 	{"mem", appendMemory},
 	{"metrics", appendMetrics},
 }
@@ -53,6 +61,96 @@ func appendConnections(op *operation) {
 	c := &op.server.counters
 	op.out = bsonraw.AppendInt32(op.out, "current", int32(c.connections.Load()))
 	op.out = bsonraw.AppendInt32(op.out, "totalCreated", int32(c.created.Load()))
+	readers, writers, others := op.server.active()
+	op.out = bsonraw.AppendInt32(op.out, "active", readers+writers+others)
+}
+
+// active counts the commands under way, by what they do with documents.
+func (s *Server) active() (readers, writers, others int32) {
+	s.connections.each(func(c *Conn) {
+		c.running.mu.Lock()
+		defer c.running.mu.Unlock()
+		switch {
+		case c.running.cmd == nil:
+		case c.running.cmd.privilege == readData:
+			readers++
+		case c.running.cmd.privilege == writeData:
+			writers++
+		default:
+			others++
+		}
+	})
+	return readers, writers, others
+}
+
+// appendGlobalLock tells how many commands are under way. Nobody queues for a lock of everything, since there is none.
+func appendGlobalLock(op *operation) {
+	readers, writers, others := op.server.active()
+	op.out = bsonraw.AppendInt64(op.out, "totalTime", time.Since(op.server.started).Microseconds())
+	for _, group := range []struct {
+		name                    string
+		total, readers, writers int32
+	}{{"currentQueue", 0, 0, 0}, {"activeClients", readers + writers + others, readers, writers}} {
+		var at int
+		op.out, at = bsonraw.BeginElem(op.out, bsonraw.TypeDocument, group.name)
+		op.out = bsonraw.AppendInt32(op.out, "total", group.total)
+		op.out = bsonraw.AppendInt32(op.out, "readers", group.readers)
+		op.out = bsonraw.AppendInt32(op.out, "writers", group.writers)
+		op.out = bsonraw.EndDoc(op.out, at)
+	}
+}
+
+// appendCatalogStats counts collections and views, and apart those of the databases and names that clients do not make.
+func appendCatalogStats(op *operation) {
+	var collections, capped, clustered, views, internal, internalViews int32
+	catalog := op.server.store.Catalog()
+	for _, c := range catalog.Collections("") {
+		switch {
+		case internalDatabases[c.DB] || strings.HasPrefix(c.Name, "system."):
+			internal++
+			continue
+		case c.Cap != nil:
+			capped++
+		case c.Indexes[0].Clustered:
+			clustered++
+		}
+		collections++
+	}
+	for _, db := range catalog.Databases() {
+		if n := int32(len(catalog.ViewDefinitions(db))); internalDatabases[db] {
+			internalViews += n
+		} else {
+			views += n
+		}
+	}
+	for _, count := range []struct {
+		name string
+		n    int32
+	}{
+		{"collections", collections},
+		{"capped", capped},
+		{"clustered", clustered},
+		{"timeseries", 0},
+		{"views", views},
+		{"internalCollections", internal},
+		{"internalViews", internalViews},
+	} {
+		op.out = bsonraw.AppendInt32(op.out, count.name, count.n)
+	}
+}
+
+// internalDatabases are those that MongoDB keeps for itself.
+var internalDatabases = map[string]bool{"admin": true, "config": true, "local": true}
+
+// appendReplicatedCounters tells how much came from another member of the set: nothing.
+func appendReplicatedCounters(op *operation) {
+	for _, name := range []string{"insert", "query", "update", "delete", "getmore", "command"} {
+		op.out = bsonraw.AppendInt64(op.out, name, 0)
+	}
+}
+
+func appendTransactions(op *operation) {
+	op.out = bsonraw.AppendInt64(op.out, "currentOpen", int64(op.server.transactions.len()))
 }
 
 func appendSessionCache(op *operation) {
@@ -92,8 +190,9 @@ func appendReplication(op *operation) {
 func appendStorageEngine(op *operation) {
 	op.out = bsonraw.AppendString(op.out, "name", storageEngine)
 	op.out = bsonraw.AppendBool(op.out, "supportsCommittedReads", true)
-	op.out = bsonraw.AppendBool(op.out, "supportsSnapshotReadConcern", false)
+	op.out = bsonraw.AppendBool(op.out, "supportsSnapshotReadConcern", true)
 	op.out = bsonraw.AppendBool(op.out, "readOnly", false)
+	op.out = bsonraw.AppendBool(op.out, "persistent", op.server.cfg.Store.Dir != "")
 }
 
 func appendMemory(op *operation) {
@@ -108,6 +207,7 @@ func appendMemory(op *operation) {
 }
 
 func appendMetrics(op *operation) {
+	op.out = op.server.traffic.appendCommands(op.out)
 	var streams, cursor, open int
 	op.out, streams = bsonraw.BeginElem(op.out, bsonraw.TypeDocument, "changeStreams")
 	op.out = bsonraw.AppendInt64(op.out, "open", op.server.counters.streamsOpen.Load())

@@ -186,6 +186,8 @@ func serverCommands() []command {
 		{"serverStatus", monitor, plain, serverStatus, "how the server does"},
 		{"setClusterParameter", operate, onAdmin, setClusterParameter, "changes parameters of the deployment"},
 		{"setFeatureCompatibilityVersion", operate, onAdmin, setFeatureCompatibilityVersion, "sets the only version that there is"},
+		{"setParameter", operate, onAdmin, setParameter, "changes parameters of the server"},
+		{"top", monitor, onAdmin, top, "how much collections were used"},
 		{"whatsmyuri", public, plain, whatsMyURI, "the client's own address"},
 	}
 }

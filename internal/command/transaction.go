@@ -5,13 +5,14 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/store"
 )
 
-// transactionLifetime is how long a transaction may be open, as mongod's transactionLifetimeLimitSeconds.
+// transactionLifetime is how long a transaction may be open, unless transactionLifetimeLimitSeconds was set.
 const transactionLifetime = 60 * time.Second
 
 // transactionState is where a transaction stands.
@@ -48,8 +49,25 @@ func committedBefore(session string, number int64) *transaction {
 
 // transactions are those that are open, so that they can be ended when they are too old.
 type transactions struct {
+	seconds atomic.Int64 // how long one may be open, as transactionLifetimeLimitSeconds was set; 0: it was not
+
 	mu   sync.Mutex
 	open map[*transaction]struct{}
+}
+
+// lifetime is how long a transaction may be open.
+func (ts *transactions) lifetime() time.Duration {
+	if n := ts.seconds.Load(); n > 0 {
+		return time.Duration(n) * time.Second
+	}
+	return transactionLifetime
+}
+
+// len returns how many transactions are open.
+func (ts *transactions) len() int {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return len(ts.open)
 }
 
 func (ts *transactions) add(t *transaction) {
@@ -94,7 +112,7 @@ func (ts *transactions) has(session string) bool {
 // expire ends the transactions that are open for too long.
 func (ts *transactions) expire(now time.Time) {
 	ts.killWhere(func(t *transaction) bool { return now.After(t.expires) }, mongoerr.New(mongoerr.TransactionExceededLifetimeLimitSeconds,
-		"operation was interrupted because the transaction exceeded the configured 'transactionLifetimeLimitSeconds' of %d", transactionLifetime/time.Second).
+		"operation was interrupted because the transaction exceeded the configured 'transactionLifetimeLimitSeconds' of %d", ts.lifetime()/time.Second).
 		WithLabel(mongoerr.LabelTransient))
 }
 

@@ -21,7 +21,11 @@ type usages struct {
 type usage struct {
 	reads, writes, commands latency
 	scans, tailableScans    atomic.Int64 // plans that look at all documents
+	byKind                  [len(topKinds)]effort
 }
+
+// effort is how often something was done and how long it took, without a histogram.
+type effort struct{ ops, micros atomic.Int64 }
 
 // latency is how often something was done and how long it took.
 type latency struct {
@@ -80,6 +84,9 @@ func (u *usages) record(op *operation, took time.Duration) {
 	if used == nil {
 		return
 	}
+	kind := &used.byKind[topKind(op.cmd.name)]
+	kind.ops.Add(1)
+	kind.micros.Add(max(took.Microseconds(), 0))
 	switch op.cmd.name {
 	case "find", "aggregate", "count", "distinct", "getMore":
 		used.reads.add(took)
