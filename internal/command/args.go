@@ -166,9 +166,25 @@ func checkDatabaseName(db string) error {
 // maxNamespace is the longest namespace, in bytes.
 const maxNamespace = 255
 
-func checkCollectionName(db, name string) error {
+// formedName reads the name of a collection that may have any letters: those that no collection can have are told of later.
+func formedName(a argument, to *string) error {
+	if a.Type != bsonraw.TypeString {
+		return a.collection(to)
+	}
+	*to = a.Value.Str()
+	return checkFormed(a.op.db, *to)
+}
+
+func checkFormed(db, name string) error {
 	if name == "" || name[0] == '.' || strings.ContainsRune(name, 0) {
 		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid namespace specified '%s.%s'", db, name)
+	}
+	return nil
+}
+
+func checkCollectionName(db, name string) error {
+	if err := checkFormed(db, name); err != nil {
+		return err
 	}
 	if strings.Contains(name, "$") && (db != "local" || name != "oplog.$main") {
 		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid collection name: %s", name)
@@ -180,7 +196,7 @@ func checkCollectionName(db, name string) error {
 func checkNewCollection(db, name string) error {
 	switch {
 	case strings.ContainsRune(name, '$'):
-		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid collection name: %s.%s", db, name)
+		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid collection name: %s", name)
 	case len(db)+1+len(name) > maxNamespace:
 		return mongoerr.New(mongoerr.InvalidNamespace, "Fully qualified namespace is too long. Namespace: %s.%s Max: %d", db, name, maxNamespace)
 	case strings.HasPrefix(name, "system.") && !systemCollections[name] && !(db == "admin" && adminCollections[name]):

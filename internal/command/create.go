@@ -56,7 +56,7 @@ type createArgs struct {
 func (c *createArgs) parse(name string, a argument) error {
 	switch name {
 	case "create":
-		return a.collection(&c.coll)
+		return formedName(a, &c.coll)
 	case "capped":
 		return a.flag(&c.capped)
 	case "size":

@@ -14,7 +14,7 @@ func drop(op *operation) error {
 	err := op.arguments(func(name string, a argument) error {
 		switch name {
 		case "drop":
-			return a.collection(&coll)
+			return formedName(a, &coll)
 		case "collectionUUID":
 			return parseCollectionUUID(a)
 		}

@@ -125,7 +125,7 @@ func addCollection(st store.Target, ch *store.Change, db, name string, with newC
 	o, at := bsonraw.BeginDoc(nil)
 	o = bsonraw.AppendString(o, "create", name)
 	o = append(o, elements(with.options)...)
-	if !idIndex.Clustered {
+	if v, _ := with.idIndex.Lookup("v").AsInt64(); !idIndex.Clustered && v >= 2 {
 		o = bsonraw.AppendDoc(o, "idIndex", with.idIndex)
 	}
 	logCommand(ch, c, bsonraw.EndDoc(o, at), nil)
