@@ -15,10 +15,13 @@ import (
 const tellLimit = time.Second
 
 // tooManyError is why a client is refused.
-type tooManyError int
+type tooManyError struct {
+	open  int
+	limit string // what sets the limit
+}
 
-func (n tooManyError) Error() string {
-	return fmt.Sprintf("too many connections: %d are open, which is the limit (MaxConnections)", int(n))
+func (e tooManyError) Error() string {
+	return fmt.Sprintf("too many connections: %d are open, which is the limit (%s)", e.open, e.limit)
 }
 
 // admit serves a client, or tells it why not.
@@ -41,14 +44,24 @@ func (e *Engine) start(socket net.Conn, remote, advertised string) error {
 	if e.mu.phase != phaseOpen {
 		return ErrClosed
 	}
-	if n := len(e.mu.conns); n >= e.cfg.MaxConnections {
-		e.log.Warn("client refused: too many connections", "client", remote, "limit", e.cfg.MaxConnections)
-		return tooManyError(n)
+	_, inProcess := socket.(*memConn)
+	switch n := len(e.mu.conns); {
+	case n >= e.cfg.MaxConnections:
+		return e.tooMany(n, remote, "MaxConnections")
+	case !inProcess && e.mu.sockets >= e.maxSockets:
+		return e.tooMany(e.mu.sockets, remote, "the files that the process may have open: raise it with ulimit -n")
 	}
 	c := e.newConn(socket, remote, advertised)
-	e.mu.conns[c] = struct{}{}
+	if e.mu.conns[c] = struct{}{}; !inProcess {
+		e.mu.sockets++
+	}
 	e.tasks.Go(c.serve)
 	return nil
+}
+
+func (e *Engine) tooMany(n int, client, limit string) error {
+	e.log.Warn("client refused: too many connections", "client", client, "open", n, "limit", limit)
+	return tooManyError{n, limit}
 }
 
 // forget is the last that a connection does.
@@ -56,6 +69,9 @@ func (e *Engine) forget(c *conn) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.mu.conns, c)
+	if _, inProcess := c.socket.(*memConn); !inProcess {
+		e.mu.sockets--
+	}
 	e.tellDrainedLocked()
 }
 

@@ -21,8 +21,8 @@ type Config struct {
 	OplogMinAge time.Duration
 	// MaxMemoryBytes bounds the caches of the store; 0 means their defaults, 128 MiB together.
 	MaxMemoryBytes int64
-	// MaxConnections is how many clients may be connected at once, those within the process included; default 65,536. Further
-	// ones are refused with an error that says so.
+	// MaxConnections is how many clients may be connected at once, those within the process included; default 65,536, and fewer
+	// by sockets where the process may not have as many files open. Further ones are refused with an error that says so.
 	MaxConnections int
 	// MaxCursors is how many cursors may be open at once; default 100,000.
 	MaxCursors int

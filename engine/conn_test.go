@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -357,6 +358,29 @@ func TestTooManyConnectionsAreToldSo(t *testing.T) {
 			return
 		}
 	}
+}
+
+// TestSocketsLeaveFilesForTheStorage lets no more clients come by sockets than there are files for; the others need none.
+func TestSocketsLeaveFilesForTheStorage(t *testing.T) {
+	t.Parallel()
+	e, _ := start(t, newScripted(nil), Config{})
+	e.maxSockets = 1
+	first := dialed["tcp"](t, e)
+	ping(t, first)
+	ping(t, dialed["in process"](t, e))
+
+	second := dialed["tcp"](t, e)
+	send(t, second, message(9, 0, bson.D{{Key: "hello", Value: 1}}))
+	if to, body := receive(t, second); to != 9 || !strings.Contains(body.Lookup("errmsg").StringValue(), "ulimit -n") {
+		t.Errorf("the second client was answered to %d with %v, want a refusal", to, body)
+	}
+	wantEnd(t, second)
+
+	first.Close()
+	for e.connections() > 1 { // its place is free once the engine has seen the end
+		runtime.Gosched()
+	}
+	ping(t, dialed["tcp"](t, e))
 }
 
 func TestManyClientsAtOnce(t *testing.T) {

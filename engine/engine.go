@@ -26,6 +26,8 @@ type Engine struct {
 	drained  chan struct{} // closed once draining is set and no connection is left
 	refusals chan struct{} // a place for each refused client that is being told why
 
+	maxSockets int // how many of the connections may be by sockets; not changed once there are any
+
 	closeOnce sync.Once
 	closed    chan struct{} // Close has ended
 	closeErr  error         // set before closed is closed
@@ -34,6 +36,7 @@ type Engine struct {
 		sync.Mutex
 		phase     phase
 		conns     map[*conn]struct{}
+		sockets   int // how many of conns are not within the process
 		listeners []*listener
 		firstURI  string // of the first listener there ever was
 	}
@@ -54,7 +57,7 @@ const maxRefusals = 16
 // newEngine starts an engine on a backend, which it owns.
 func newEngine(cfg Config, b backend) *Engine {
 	e := &Engine{
-		cfg: cfg, log: cfg.Logger, backend: b,
+		cfg: cfg, log: cfg.Logger, backend: b, maxSockets: defaultMaxConnections,
 		closed: make(chan struct{}), drained: make(chan struct{}), refusals: make(chan struct{}, maxRefusals),
 	}
 	e.ctx, e.stop = context.WithCancel(context.Background())

@@ -19,11 +19,15 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	c.Store.Dir, c.Store.OplogMaxBytes, c.Store.OplogMinAge = cfg.Dir, cfg.OplogMaxBytes, cfg.OplogMinAge
 	// The newest oplog entries and Pebble's blocks share what is allowed.
 	c.Store.TailBytes, c.Store.CacheBytes = cfg.MaxMemoryBytes/2, cfg.MaxMemoryBytes/2
+	storeFiles, sockets := divideFiles(openFiles())
+	c.Store.MaxOpenFiles = storeFiles
 	server, err := command.Open(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	return newEngine(cfg, &commands{server}), nil
+	e := newEngine(cfg, &commands{server})
+	e.maxSockets = sockets
+	return e, nil
 }
 
 // commands is the backend that answers MongoDB's commands.

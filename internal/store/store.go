@@ -26,6 +26,7 @@ type Config struct {
 	OplogMinAge   time.Duration // entries younger than this stay whatever the size
 	TailBytes     int64         // newest oplog entries in memory; 0: 64 MiB
 	CacheBytes    int64         // Pebble's block cache; 0: 64 MiB
+	MaxOpenFiles  int           // 0: 1000
 	Logger        *slog.Logger
 
 	// IndexRules compiles what the specification of an index says in the query language; nil refuses such indexes.
@@ -95,6 +96,9 @@ func (cfg Config) withDefaults() Config {
 	if cfg.TailBytes == 0 {
 		cfg.TailBytes = 64 << 20
 	}
+	if cfg.MaxOpenFiles == 0 {
+		cfg.MaxOpenFiles = 1000
+	}
 	if cfg.CacheBytes == 0 {
 		cfg.CacheBytes = 64 << 20
 	}
@@ -136,7 +140,7 @@ func (s *Store) openPebble(cfg Config) error {
 		MemTableStopWritesThreshold: memTables,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       64,
-		MaxOpenFiles:                1000,
+		MaxOpenFiles:                cfg.MaxOpenFiles,
 		EventListener:               &pebble.EventListener{BackgroundError: s.failed.set},
 	}
 	opts.Experimental.SpanPolicyFunc = splitByKind
