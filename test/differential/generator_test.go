@@ -18,6 +18,20 @@ type generator struct {
 	nextID       int32
 	transactions int64 // drawn so far
 	indexed      bool  // the collection has further indexes, so that nothing may depend on the order of its documents
+	capped       bool  // the collection is capped, so that transactions may not write to it
+}
+
+// creation makes the collection.
+func (g *generator) creation() bson.D {
+	create := bson.D{{Key: "create", Value: collection}}
+	if !g.capped {
+		return create
+	}
+	create = append(create, bson.E{Key: "capped", Value: true}, bson.E{Key: "size", Value: g.oneOf(512, 2048)})
+	if g.chance(2) {
+		create = append(create, bson.E{Key: "max", Value: 1 + g.random.IntN(5)})
+	}
+	return create
 }
 
 // chance is true once in n.

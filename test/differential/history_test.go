@@ -111,10 +111,10 @@ next:
 // drawHistory makes the history of a seed: streams, operations, what the streams gave, and what they give when they are resumed.
 func drawHistory(seed uint64) scenario {
 	g := &generator{random: rand.New(rand.NewPCG(seed, 0)), nextID: 1}
-	g.indexed = g.chance(3)
+	g.indexed, g.capped = g.chance(3), g.chance(4)
 	s := scenario{name: fmt.Sprintf("history %d", seed)}
 	add := func(verb string, command bson.D) { s.steps = append(s.steps, step{verb: verb, command: command}) }
-	add("run", bson.D{{Key: "create", Value: collection}})
+	add("run", g.creation())
 	if g.indexed {
 		add("run", bson.D{{Key: "createIndexes", Value: collection}, {Key: "indexes", Value: g.indexes()}})
 	}
@@ -125,7 +125,7 @@ func drawHistory(seed uint64) scenario {
 		watchStep("t", g.oneOf("database", collection).(string), []any{options, stages}))
 	add("run", g.insert(4))
 	for range operations {
-		if g.chance(8) {
+		if g.chance(8) && !g.capped {
 			s.steps = append(s.steps, g.transaction()...)
 			continue
 		}
