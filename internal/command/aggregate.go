@@ -14,12 +14,13 @@ type aggregateArgs struct {
 	collation     collationArgument
 	batchSize     int64 // negative: not given
 	hasCursor     bool
+	explain       bool
 	ignored       bool
 	bypass        bool
 }
 
 // aggregate {aggregate: <collection> or 1, pipeline, cursor: {batchSize}, hint, let, ...} opens a cursor over what the pipeline
-// gives: of a collection, or of a change stream. explain is not supported yet.
+// gives: of a collection, or of a change stream. With explain: true it tells how that would be done.
 func aggregate(op *operation) error {
 	op.body = op.body.Clone() // what is compiled from it lives as long as the cursor
 	args := aggregateArgs{batchSize: -1}
@@ -28,6 +29,10 @@ func aggregate(op *operation) error {
 	}
 	if args.pipeline == nil {
 		return mongoerr.New(mongoerr.IDLFailedToParse, "BSON field 'aggregate.pipeline' is missing but a required field")
+	}
+	if args.explain {
+		x := explanation{verbosity: onlyPlan}
+		return x.explain(op, op.body)
 	}
 	if !args.hasCursor {
 		return mongoerr.New(mongoerr.FailedToParse, "The 'cursor' option is required, except for aggregate with the explain argument")
@@ -128,7 +133,7 @@ func (f *aggregateArgs) parse(name string, a argument) error {
 	case "bypassDocumentValidation":
 		return a.flag(&f.bypass)
 	case "explain":
-		return a.unsupportedUnlessFalse()
+		return a.flag(&f.explain)
 	case "collation":
 		return a.collation(&f.collation)
 	case "collectionUUID":

@@ -94,6 +94,9 @@ func countDocuments(op *operation, coll string, query bsonraw.Doc, hint bsonraw.
 		return 0, err
 	}
 	c := op.view.Catalog().Collection(op.db, coll)
+	if c == nil && op.explaining != nil {
+		op.explaining.reads(op, coll, f, nil)
+	}
 	if c == nil {
 		return 0, nil
 	}
@@ -102,9 +105,16 @@ func countDocuments(op *operation, coll string, query bsonraw.Doc, hint bsonraw.
 		return 0, err
 	}
 	if f.IsEmpty() && way.Index == nil {
-		return op.view.Count(op.ctx, c)
+		if n, err = op.view.Count(op.ctx, c); op.explaining != nil {
+			op.explaining.countsAll(op, coll, n)
+		}
+		return n, err
 	}
 	walk := plan.Choose(c, plan.Query{Filter: f, Hint: way}).Open(op.view)
+	if op.explaining != nil {
+		op.explaining.reads(op, coll, f, walk)
+		return 0, nil
+	}
 	defer func() { err = errors.Join(err, walk.Close()) }()
 	for {
 		if _, err := walk.Next(op.ctx); errors.Is(err, io.EOF) {

@@ -73,12 +73,20 @@ func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Fil
 	if err != nil {
 		return err
 	}
+	if c == nil && op.explaining != nil {
+		op.explaining.reads(op, coll, f, nil)
+	}
 	if c != nil {
 		way, err := planHint(c, hint)
 		if err != nil {
 			return err
 		}
-		if err := d.collect(op, plan.Choose(c, plan.Query{Filter: f, Hint: way}).Open(op.view), path); err != nil {
+		walk := plan.Choose(c, plan.Query{Filter: f, Hint: way}).Open(op.view)
+		if op.explaining != nil {
+			op.explaining.reads(op, coll, f, walk)
+			return nil
+		}
+		if err := d.collect(op, walk, path); err != nil {
 			return err
 		}
 	}

@@ -49,6 +49,9 @@ type modified struct {
 const maxAttempts = 1000
 
 func (m *modification) run() (modified, error) {
+	if m.op.explaining != nil {
+		return modified{}, m.op.explaining.modifies(m)
+	}
 	for range maxAttempts {
 		done, again, err := m.attempt()
 		if err != nil || !again {

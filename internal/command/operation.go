@@ -31,14 +31,15 @@ type operation struct {
 	wantUUID *[16]byte // of the collection that the client means; nil where it does not say
 
 	reply
-	wrote   oplog.Timestamp
-	labels  []string // labels for an error, whatever it is
-	fault   *fault   // a fail point that this command runs into
-	hangUp  bool
-	more    bool // the next reply to the same request would tell something new
-	durable bool // it answers when all that it has read is durable
-	stream  bool // it reads a change stream: errors get that kind of label
-	cleanup []func()
+	wrote      oplog.Timestamp
+	labels     []string     // labels for an error, whatever it is
+	fault      *fault       // a fail point that this command runs into
+	explaining *explanation // what it is only let run for; nil: it is done
+	hangUp     bool
+	more       bool // the next reply to the same request would tell something new
+	durable    bool // it answers when all that it has read is durable
+	stream     bool // it reads a change stream: errors get that kind of label
+	cleanup    []func()
 }
 
 var operations = sync.Pool{New: func() any { return new(operation) }}

@@ -94,7 +94,7 @@ func (w *writer) statement(i int) int32 {
 // command.
 func (w *writer) fail(index int, err error) (goOn bool, fatal error) {
 	e := mongoerr.From(err)
-	if e.Code.Interruption() || e.Code == mismatchedRetry || e.Code == mongoerr.InternalError && e.Cause != nil {
+	if w.op.explaining != nil || e.Code.Interruption() || e.Code == mismatchedRetry || e.Code == mongoerr.InternalError && e.Cause != nil {
 		return false, err
 	}
 	inTxn := w.op.transaction != nil

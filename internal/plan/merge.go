@@ -48,13 +48,13 @@ func (s *scan) split(order *ordering.Ordering) []branch {
 	for _, r := range s.ranges {
 		b := branch{scan: &directed, at: r}
 		for _, want := range wants[:fixed] {
-			key := r.points[s.pointField(want.Path)].from
+			key := r.parts[s.pointField(want.Path)].from
 			if want.Descending {
 				key = invert(key)
 			}
 			b.head = append(b.head, key...)
 		}
-		for _, p := range r.points[:s.points] {
+		for _, p := range r.parts[:s.points] {
 			b.skip += len(p.from)
 		}
 		out = append(out, b)

@@ -34,6 +34,7 @@ type Plan struct {
 	kind     kind
 	point    []byte   // of pointRead: the key of the one _id
 	branches []branch // of the others: one, or those that are joined
+	order    *ordering.Ordering
 }
 
 // kind is how a plan goes about it.
@@ -72,7 +73,7 @@ func Choose(c *store.Collection, q Query) *Plan {
 		return p
 	}
 	if best := newQuery(&q, q.Filter.Conjunction()).best(c); best != nil {
-		best.Collection, best.filter = c, q.Filter
+		best.Collection, best.filter, best.order = c, q.Filter, q.Order
 		return best
 	}
 	p.branches = []branch{{scan: &scan{ranges: []keyRange{{}}}}}
@@ -100,6 +101,9 @@ func (p *Plan) Indexes() []*store.Index {
 	}
 	return list
 }
+
+// Filter returns the filter that documents are tested against.
+func (p *Plan) Filter() *filter.Filter { return p.filter }
 
 // ScansAll reports whether the plan looks at all documents.
 func (p *Plan) ScansAll() bool { return p.kind == scanAll }

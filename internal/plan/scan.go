@@ -20,10 +20,10 @@ type scan struct {
 	cost    float64 // an estimate, to compare: the share of all documents that is looked at
 }
 
-// keyRange is a range of an index's entries. Points are those of the leading fields that are fixed in it.
+// keyRange is a range of an index's entries, made of one interval of each of the leading fields that are bounded.
 type keyRange struct {
 	store.Range
-	points []interval
+	parts []interval
 }
 
 // maxRanges bounds the product of the points of several fields. Beyond it fewer fields are used.
@@ -101,11 +101,10 @@ func (s *scan) extend(list []interval, descending bool) {
 			if descending {
 				i = len(list) - 1 - i
 			}
-			longer := keyRange{Range: store.Range{From: concat(r.From, next.from), To: concat(r.From, next.to)}, points: r.points}
-			if next.point {
-				longer.points = append(slices.Clip(r.points), list[i])
-			}
-			out = append(out, longer)
+			out = append(out, keyRange{
+				Range: store.Range{From: concat(r.From, next.from), To: concat(r.From, next.to)},
+				parts: append(slices.Clip(r.parts), list[i]),
+			})
 		}
 	}
 	s.ranges = out

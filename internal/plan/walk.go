@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -15,6 +16,7 @@ import (
 type Walk struct {
 	plan    *Plan
 	view    store.View
+	all     []*stream           // one for each branch of the plan
 	streams []*stream           // those that are left, in their order; the first is walked
 	waiting heap                // of a merge: the streams that stand at an entry that was not handed out
 	current *stream             // the one that gave the last document
@@ -22,6 +24,9 @@ type Walk struct {
 	idKey   []byte
 	buf     []byte
 	looked  int
+	docs    int64 // documents that were tested
+	matched int64
+	repeats int64 // entries of documents that came up before
 	inOrder orderWalk
 	inOplog oplogWalk
 	tail    bool // the end is only the end for now
@@ -34,7 +39,7 @@ func (p *Plan) Open(view store.View) *Walk {
 	multikey := false
 	for i := range p.branches {
 		b := &p.branches[i]
-		w.streams = append(w.streams, newStream(b, p))
+		w.all = append(w.all, newStream(b, p))
 		multikey = multikey || b.scan.index != nil && b.scan.index.Multikey()
 		if x := b.scan.index; x != nil && (i == 0 || x != p.branches[i-1].scan.index) {
 			x.Uses.Add(1)
@@ -42,6 +47,9 @@ func (p *Plan) Open(view store.View) *Walk {
 	}
 	if p.kind == pointRead {
 		p.Collection.Indexes[0].Uses.Add(1)
+	}
+	if w.streams = w.all; p.kind == merge {
+		w.streams = slices.Clone(w.all)
 	}
 	if multikey || len(p.branches) > 1 && p.kind != oneScan {
 		w.seen = map[string]struct{}{}
@@ -72,11 +80,13 @@ func (w *Walk) Next(ctx context.Context) (bsonraw.Doc, error) {
 		if err != nil {
 			return nil, err
 		}
+		w.docs++
 		ok, err := w.plan.filter.Match(doc)
 		if err != nil {
 			return nil, err
 		}
 		if ok {
+			w.matched++
 			return doc, nil
 		}
 	}
@@ -206,6 +216,7 @@ func (w *Walk) repeated(s *stream) bool {
 		return false
 	}
 	if _, ok := w.seen[string(s.idKey())]; ok {
+		w.repeats++
 		return true
 	}
 	w.seen[string(s.idKey())] = struct{}{}

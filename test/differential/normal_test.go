@@ -60,8 +60,13 @@ var unequal = map[string]bool{
 	"topologyVersion": true,
 }
 
-// ofStorage are fields in which mongod tells of its own storage engine.
-var ofStorage = map[string]bool{"wiredTiger": true, "indexDetails": true}
+// ofStorage are fields in which mongod tells of its own storage engine, of its own way to run a plan and of the machine.
+var ofStorage = map[string]bool{
+	"wiredTiger": true, "indexDetails": true,
+	"serverInfo": true, "serverParameters": true, "queryHash": true, "planCacheKey": true, "executionTimeMillis": true,
+	"executionTimeMillisEstimate": true, "works": true, "needTime": true, "needYield": true, "saveState": true,
+	"restoreState": true, "totalDataSizeSorted": true,
+}
 
 // estimated are fields whose values depend on how a server stores things, or on the machine: only their types are compared.
 var estimated = map[string]bool{

@@ -31,6 +31,8 @@ const (
 	maxNesting = 20
 	// defaultMemory is how much a stage that collects documents may hold, in bytes.
 	defaultMemory = 100 << 20
+	// SortMemory is how much a sort may hold, in bytes.
+	SortMemory = defaultMemory
 )
 
 // compiler is what the stages' compile functions get.

@@ -46,6 +46,11 @@ func (p Predicate) Ranges(by *collation.Collation) (list []Range, ok bool) {
 	return p.loose, p.loose != nil
 }
 
+// Is reports whether the predicate demands one value of a path.
+func (p Predicate) Is(path string, v bsonraw.Value) bool {
+	return p.Path == path && p.clause.op == Eq && p.clause.value.Same(v)
+}
+
 // SameElement reports whether both predicates are asked of the same element of the array that the first depth parts of their
 // paths lead to.
 func (p Predicate) SameElement(q Predicate, depth int) bool {
