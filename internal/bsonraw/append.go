@@ -66,6 +66,14 @@ func AppendInt64[K string | []byte](dst []byte, key K, n int64) []byte {
 	return binary.LittleEndian.AppendUint64(AppendHeader(dst, TypeInt64, key), uint64(n))
 }
 
+// AppendInt appends an integer element: of 32 bits where it fits, else of 64.
+func AppendInt[K string | []byte](dst []byte, key K, n int64) []byte {
+	if n == int64(int32(n)) {
+		return AppendInt32(dst, key, int32(n))
+	}
+	return AppendInt64(dst, key, n)
+}
+
 // AppendDouble appends an element with a double.
 func AppendDouble[K string | []byte](dst []byte, key K, f float64) []byte {
 	return binary.LittleEndian.AppendUint64(AppendHeader(dst, TypeDouble, key), math.Float64bits(f))

@@ -15,6 +15,7 @@ type aggregateArgs struct {
 	batchSize     int64 // negative: not given
 	hasCursor     bool
 	explain       bool
+	hasExplain    bool
 	ignored       bool
 	bypass        bool
 }
@@ -31,10 +32,9 @@ func aggregate(op *operation) error {
 		return mongoerr.New(mongoerr.IDLFailedToParse, "BSON field 'aggregate.pipeline' is missing but a required field")
 	}
 	if args.explain {
-		x := explanation{verbosity: onlyPlan}
-		return x.explain(op, op.body)
+		return explainAggregate(op)
 	}
-	if !args.hasCursor {
+	if !args.hasCursor && !args.hasExplain {
 		return mongoerr.New(mongoerr.FailedToParse, "The 'cursor' option is required, except for aggregate with the explain argument")
 	}
 	first, argument, err := aggregation.FirstStage(args.pipeline)
@@ -133,7 +133,11 @@ func (f *aggregateArgs) parse(name string, a argument) error {
 	case "bypassDocumentValidation":
 		return a.flag(&f.bypass)
 	case "explain":
-		return a.flag(&f.explain)
+		if a.Type != bsonraw.TypeBool {
+			return mongoerr.New(mongoerr.TypeMismatch, "explain must be a boolean")
+		}
+		f.explain, f.hasExplain = a.Bool(), true
+		return nil
 	case "collation":
 		return a.collation(&f.collation)
 	case "collectionUUID":

@@ -39,15 +39,17 @@ const (
 
 // explanation is what an explain finds out.
 type explanation struct {
-	verbosity string
-	ns        string
-	query     *filter.Filter // nil: there is none
-	walk      *plan.Walk     // nil: there is no collection, or a count that needs none
-	over      []stageMaker   // stages on the plan, from the inside out
-	rest      []bsonraw.Doc  // stages of a pipeline behind the plan; nil if the plan is all of it
-	isolated  bool           // they read no collection
-	optimized bool           // the plan is all of a pipeline
-	counted   int64          // documents of a count that needs no plan; negative: there is a plan
+	verbosity  string
+	asArgument bool   // of an aggregate, not as a command
+	of         string // the name of the command
+	ns         string
+	query      *filter.Filter // nil: there is none
+	walk       *plan.Walk     // nil: there is no collection, or a count that needs none
+	over       []stageMaker   // stages on the plan, from the inside out
+	rest       []bsonraw.Doc  // stages of a pipeline behind the plan; nil if the plan is all of it
+	isolated   bool           // they read no collection
+	optimized  bool           // the plan is all of a pipeline
+	counted    int64          // documents of a count that needs no plan; negative: there is a plan
 
 	run      func() (returned int64, err error) // does it, and returns how many documents came out
 	returned int64
@@ -100,7 +102,8 @@ func (x *explanation) explain(op *operation, body bsonraw.Doc) error {
 	inner := *op // its reply is not given to anybody
 	inner.body, inner.cmd, inner.command, inner.cleanup, inner.explaining = body, cmd, cmd.name, nil, x
 	inner.out, inner.start = bsonraw.BeginDoc(nil)
-	x.counted = -1
+	x.of, x.counted = cmd.name, -1
+	defer func() { cleanUp(inner.cleanup) }()
 	if err := run(x, &inner); err != nil {
 		return err
 	}
@@ -132,7 +135,7 @@ func (x *explanation) finish(op *operation, body bsonraw.Doc) (err error) {
 	var at int
 	op.out, at = bsonraw.BeginElem(op.out, bsonraw.TypeDocument, "command")
 	op.out = append(op.out, elements(body)...)
-	if body.Lookup("$db").IsMissing() {
+	if body.Lookup("$db").IsMissing() && x.of != "findAndModify" {
 		op.out = bsonraw.AppendString(op.out, "$db", op.db)
 	}
 	op.out = bsonraw.EndDoc(op.out, at)
@@ -156,8 +159,11 @@ func (x *explanation) appendPlanner(out []byte) []byte {
 	out, at := bsonraw.BeginElem(out, bsonraw.TypeDocument, "queryPlanner")
 	out = bsonraw.AppendString(out, "namespace", x.ns)
 	out = bsonraw.AppendBool(out, "indexFilterSet", false)
-	if x.query != nil && x.counted < 0 {
+	if x.query != nil {
 		out = bsonraw.AppendDoc(out, "parsedQuery", x.query.Doc())
+		if by := x.query.Collation(); by != nil {
+			out = bsonraw.AppendDoc(out, "collation", by.Doc())
+		}
 	}
 	if x.optimized {
 		out = bsonraw.AppendBool(out, "optimizedPipeline", true)
@@ -178,10 +184,10 @@ func (x *explanation) appendPlanner(out []byte) []byte {
 	}
 	out, at = bsonraw.BeginElem(out, bsonraw.TypeDocument, "executionStats")
 	out = bsonraw.AppendBool(out, "executionSuccess", true)
-	out = bsonraw.AppendInt32(out, "nReturned", int32(winner.Returned))
-	out = bsonraw.AppendInt32(out, "executionTimeMillis", int32(x.took.Milliseconds()))
-	out = bsonraw.AppendInt32(out, "totalKeysExamined", int32(keys))
-	out = bsonraw.AppendInt32(out, "totalDocsExamined", int32(docs))
+	out = bsonraw.AppendInt(out, "nReturned", winner.Returned)
+	out = bsonraw.AppendInt(out, "executionTimeMillis", x.took.Milliseconds())
+	out = bsonraw.AppendInt(out, "totalKeysExamined", keys)
+	out = bsonraw.AppendInt(out, "totalDocsExamined", docs)
 	out = bsonraw.AppendDoc(out, "executionStages", stageDoc(winner, true))
 	if x.verbosity == allPlans {
 		out = bsonraw.AppendArray(out, "allPlansExecution", bsonraw.Empty)
@@ -199,7 +205,6 @@ func (x *explanation) stages() *plan.Stage {
 	case x.walk == nil:
 		s = plan.NewStage("EOF")
 		s.Works, s.Ended = 1, true
-		return s
 	default:
 		s = x.walk.Explain()
 	}
@@ -229,7 +234,7 @@ func (x *explanation) appendStages(out []byte) []byte {
 	for i, stage := range x.rest {
 		entry, at := list.Begin(bsonraw.TypeDocument)
 		entry = append(entry, elements(stage)...)
-		if x.verbosity != onlyPlan && i == len(x.rest)-1 {
+		if x.verbosity != onlyPlan && i == len(x.rest)-1 && !isOutput(stage) {
 			entry = bsonraw.AppendInt64(entry, "nReturned", x.returned)
 		}
 		list.Resume(bsonraw.EndDoc(entry, at))
@@ -245,11 +250,11 @@ func stageDoc(s *plan.Stage, stats bool) bsonraw.Doc {
 		out = bsonraw.AppendDoc(out, "filter", s.Filter)
 	}
 	if stats {
-		out = bsonraw.AppendInt32(out, "nReturned", int32(s.Returned))
+		out = bsonraw.AppendInt(out, "nReturned", s.Returned)
 		out = bsonraw.AppendInt32(out, "executionTimeMillisEstimate", 0)
-		out = bsonraw.AppendInt32(out, "works", int32(s.Works))
-		out = bsonraw.AppendInt32(out, "advanced", int32(s.Returned))
-		out = bsonraw.AppendInt32(out, "needTime", int32(max(s.Works-s.Returned-int64(b2i(s.Ended)), 0)))
+		out = bsonraw.AppendInt(out, "works", s.Works)
+		out = bsonraw.AppendInt(out, "advanced", s.Returned)
+		out = bsonraw.AppendInt(out, "needTime", max(s.Works-s.Returned-int64(b2i(s.Ended)), 0))
 		for _, name := range []string{"needYield", "saveState", "restoreState"} {
 			out = bsonraw.AppendInt32(out, name, 0)
 		}

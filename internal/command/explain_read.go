@@ -76,17 +76,20 @@ func (x *explanation) overFind(op *operation, args *findArgs) error {
 	if args.skip > 0 {
 		x.over = append(x.over, func(in *plan.Stage) *plan.Stage {
 			s := onTop("SKIP", in, max(in.Returned-args.skip, 0))
-			s.Fields = bsonraw.AppendInt64(nil, "skipAmount", args.skip)
+			s.Fields = bsonraw.AppendInt(nil, "skipAmount", args.skip)
 			return s
 		})
 	}
-	if !args.projection.IsEmpty() {
+	if args.returnKey {
+		x.over = append(x.over, func(in *plan.Stage) *plan.Stage { return onTop("RETURN_KEY", in, in.Returned) })
+	} else if !args.projection.IsEmpty() {
 		x.over = append(x.over, projectionStage(args.projection))
 	}
 	if wanted > 0 {
 		x.over = append(x.over, func(in *plan.Stage) *plan.Stage {
 			s := onTop("LIMIT", in, min(in.Returned, wanted))
-			s.Fields = bsonraw.AppendInt64(nil, "limitAmount", wanted)
+			s.Fields = bsonraw.AppendInt(nil, "limitAmount", wanted)
+			s.Ended = s.Ended || s.Returned == wanted
 			return s
 		})
 	}
@@ -110,13 +113,13 @@ func sortStage(order bsonraw.Doc, least int64) stageMaker {
 		s := onTop("SORT", in, returned)
 		s.Works += returned
 		s.Fields = bsonraw.AppendDoc(nil, "sortPattern", order)
-		s.Fields = bsonraw.AppendInt64(s.Fields, "memLimit", aggregation.SortMemory)
+		s.Fields = bsonraw.AppendInt(s.Fields, "memLimit", aggregation.SortMemory)
 		if least > 0 {
-			s.Fields = bsonraw.AppendInt64(s.Fields, "limitAmount", least)
+			s.Fields = bsonraw.AppendInt(s.Fields, "limitAmount", least)
 		}
 		s.Fields = bsonraw.AppendString(s.Fields, "type", "simple")
 		s.Counters = bsonraw.AppendBool(nil, "usedDisk", false)
-		s.Counters = bsonraw.AppendInt64(s.Counters, "spills", 0)
+		s.Counters = bsonraw.AppendInt(s.Counters, "spills", 0)
 		return s
 	}
 }
@@ -151,16 +154,31 @@ func drain(op *operation, src aggregation.Source) (n int64, err error) {
 	}
 }
 
+// explainAggregate explains an aggregate that asks for it itself.
+func explainAggregate(op *operation) error {
+	if op.writeConcern.present {
+		return mongoerr.New(mongoerr.FailedToParse, "Aggregation explain does not support the 'writeConcern' option")
+	}
+	if level := op.readConcern.level; level != "" && level != "local" {
+		return mongoerr.New(mongoerr.InvalidOptions, "Explain for the aggregate command does not support a read concern of the level %s", level)
+	}
+	x := explanation{verbosity: onlyPlan, asArgument: true}
+	return x.explain(op, op.body)
+}
+
 // aggregate explains an aggregate.
 func (x *explanation) aggregate(op *operation) error {
 	args := aggregateArgs{batchSize: -1}
 	if err := op.arguments(args.parse); err != nil {
 		return err
 	}
+	if args.hasExplain && !x.asArgument {
+		return mongoerr.New(mongoerr.FailedToParse, "The 'explain' option is illegal when a explain verbosity is also provided")
+	}
 	if args.pipeline == nil {
 		return mongoerr.New(mongoerr.IDLFailedToParse, "BSON field 'aggregate.pipeline' is missing but a required field")
 	}
-	if !args.hasCursor && !args.explain {
+	if !args.hasCursor && !args.hasExplain {
 		return mongoerr.New(mongoerr.FailedToParse, "The 'cursor' option is required, except for aggregate with the explain argument")
 	}
 	return x.pipeline(op, &args)
@@ -195,10 +213,35 @@ func (x *explanation) pipeline(op *operation, args *aggregateArgs) error {
 	sorted := false
 	if x.walk = open.walk; x.walk != nil {
 		x.query, sorted = x.walk.Plan().Filter(), x.walk.Plan().Sorted
+	} else if x.query, err = compiledFor(op, args.coll, args.collation, leadingMatch(given)); err != nil {
+		return err
 	}
 	x.rest = behindPlan(given, args, sorted)
 	x.optimized = x.rest == nil
 	return nil
+}
+
+// leadingMatch returns what the first stages of a pipeline ask of a document.
+func leadingMatch(pipeline bsonraw.Doc) bsonraw.Doc {
+	all := bsonraw.BeginArray(nil)
+	n := 0
+	var last bsonraw.Doc
+	for _, stage := range stagesOf(pipeline) {
+		if !isStage(stage, "$match") {
+			break
+		}
+		last = stage.Lookup("$match").Doc()
+		all.AppendDoc(last)
+		n++
+	}
+	switch n {
+	case 0:
+		return bsonraw.Empty
+	case 1:
+		return last
+	}
+	d, at := bsonraw.BeginDoc(nil)
+	return bsonraw.EndDoc(bsonraw.AppendArray(d, "$and", all.End()), at)
 }
 
 // behindPlan returns the stages that a plan does not take over; nil if none is left.
@@ -224,6 +267,9 @@ func isStage(stage bsonraw.Doc, name string) bool {
 	return it.Next() && string(it.Key()) == name
 }
 
+// isOutput reports whether a stage writes.
+func isOutput(stage bsonraw.Doc) bool { return isStage(stage, "$out") || isStage(stage, "$merge") }
+
 func stagesOf(pipeline bsonraw.Doc) []bsonraw.Doc {
 	stages := []bsonraw.Doc{}
 	for it := pipeline.Iter(); it.Next(); {
@@ -236,7 +282,7 @@ func stagesOf(pipeline bsonraw.Doc) []bsonraw.Doc {
 func withoutOutput(pipeline bsonraw.Doc) bsonraw.Doc {
 	list := bsonraw.BeginArray(nil)
 	for it := pipeline.Iter(); it.Next(); {
-		if v := it.Value(); !v.IsDoc() || !isStage(v.Doc(), "$out") && !isStage(v.Doc(), "$merge") {
+		if v := it.Value(); !v.IsDoc() || !isOutput(v.Doc()) {
 			list.Append(v)
 		}
 	}
@@ -277,20 +323,22 @@ func (x *explanation) ofView(op *operation, view string) error {
 func (x *explanation) reads(op *operation, coll string, f *filter.Filter, walk *plan.Walk) {
 	x.ns, x.query, x.walk = op.db+"."+coll, f, walk
 	if walk == nil {
-		return
+		x.query = nil
 	}
 	if op.cmd.name == "count" {
 		x.over = append(x.over, func(in *plan.Stage) *plan.Stage { return countStage(op, in) })
 	}
-	x.run = func() (int64, error) { return drain(op, walkSource{walk}) }
+	if walk != nil {
+		x.run = func() (int64, error) { return drain(op, walkSource{walk}) }
+	}
 }
 
 // countsAll takes a count of all documents, for which there is no plan.
 func (x *explanation) countsAll(op *operation, coll string, n int64) {
 	x.ns, x.counted = op.db+"."+coll, n
 	x.over = append(x.over, func(in *plan.Stage) *plan.Stage {
-		in.Counters = bsonraw.AppendInt64(nil, "nCounted", n)
-		in.Counters = bsonraw.AppendInt64(in.Counters, "nSkipped", 0)
+		in.Counters = bsonraw.AppendInt(nil, "nCounted", n)
+		in.Counters = bsonraw.AppendInt(in.Counters, "nSkipped", 0)
 		return in
 	})
 }
@@ -304,8 +352,8 @@ func countStage(op *operation, in *plan.Stage) *plan.Stage {
 	if limit, _ := op.body.Lookup("limit").AsInt64(); limit != 0 {
 		counted = min(counted, max(limit, -limit))
 	}
-	s.Counters = bsonraw.AppendInt64(nil, "nCounted", counted)
-	s.Counters = bsonraw.AppendInt64(s.Counters, "nSkipped", skipped)
+	s.Counters = bsonraw.AppendInt(nil, "nCounted", counted)
+	s.Counters = bsonraw.AppendInt(s.Counters, "nSkipped", skipped)
 	return s
 }
 

@@ -29,7 +29,6 @@ func (x *explanation) modifies(m *modification) error {
 		return err
 	}
 	defer unlock()
-	x.query = m.filter
 	if c == nil {
 		return nil
 	}
@@ -41,6 +40,9 @@ func (x *explanation) modifies(m *modification) error {
 		q.Limit = 1
 	}
 	x.walk = plan.Choose(c, q).Open(m.op.view)
+	if !x.walk.Plan().OnlyPoint() {
+		x.query = m.filter
+	}
 	var would wouldDo
 	x.run = func() (int64, error) { return 0, m.try(x.walk, &would) }
 	if !x.walk.Plan().Sorted {
@@ -93,10 +95,8 @@ func (m *modification) tryOne(doc bsonraw.Doc, would *wouldDo) error {
 			return err
 		}
 	}
-	out, err := m.update.Apply(m.input(doc, position, false))
-	if err == nil && !out.NoOp {
-		would.modified++
-	}
+	_, err := m.update.Apply(m.input(doc, position, false))
+	would.modified++ // be it changed by that or not
 	return err
 }
 
@@ -112,11 +112,11 @@ func (m *modification) stage(in *plan.Stage, would *wouldDo) *plan.Stage {
 	}
 	s.Ended = true
 	if m.update == nil {
-		s.Counters = bsonraw.AppendInt64(nil, "nWouldDelete", would.matched)
+		s.Counters = bsonraw.AppendInt(nil, "nWouldDelete", would.matched)
 		return s
 	}
-	s.Counters = bsonraw.AppendInt64(nil, "nMatched", would.matched)
-	s.Counters = bsonraw.AppendInt64(s.Counters, "nWouldModify", would.modified)
-	s.Counters = bsonraw.AppendInt64(s.Counters, "nWouldUpsert", would.upserted)
+	s.Counters = bsonraw.AppendInt(nil, "nMatched", would.matched)
+	s.Counters = bsonraw.AppendInt(s.Counters, "nWouldModify", would.modified)
+	s.Counters = bsonraw.AppendInt(s.Counters, "nWouldUpsert", would.upserted)
 	return s
 }

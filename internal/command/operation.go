@@ -55,12 +55,16 @@ func newOperation(ctx context.Context, c *Conn, req *Request, dst []byte) *opera
 }
 
 func (op *operation) release() {
-	for _, fn := range slices.Backward(op.cleanup) {
-		fn()
-	}
-	clear(op.cleanup)
+	cleanUp(op.cleanup)
 	*op = operation{cleanup: op.cleanup[:0]} // a pooled operation must not keep a request or reply alive
 	operations.Put(op)
+}
+
+func cleanUp(list []func()) {
+	for _, fn := range slices.Backward(list) {
+		fn()
+	}
+	clear(list)
 }
 
 // atEnd runs fn when the operation is over.

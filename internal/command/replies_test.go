@@ -164,6 +164,8 @@ var normalise = []struct {
 	{regexp.MustCompile(`\{"\$timestamp":\{[^}]*\}\}`), `"<timestamp>"`},
 	{regexp.MustCompile(`Timestamp\([1-9][0-9]*, [0-9]+\)`), `<timestamp>`},
 	{regexp.MustCompile(`\{"\$date":\{"\$numberLong":"[^"]*"\}\}`), `"<date>"`},
+	{regexp.MustCompile(`"serverInfo":\{[^}]*\}[^}]*\}`), `"serverInfo":"<server>"`},
+	{regexp.MustCompile(`"executionTimeMillis":\{[^}]*\}`), `"executionTimeMillis":"<time>"`},
 	{regexp.MustCompile(`"id":\{"\$numberLong":"[1-9][0-9]*"\}`), `"id":"<cursor>"`},
 	{regexp.MustCompile(`cursor id [0-9]+`), `cursor id <cursor>`},
 	{regexp.MustCompile(`\{"\$numberInt":"([^"]*)"\}`), `$1`},

@@ -100,7 +100,7 @@ func documentCommands() []command {
 		{"count", readData, counting, count, "how many documents match"},
 		{"delete", writeData, writing, deleteCommand, "removes documents"},
 		{"distinct", readData, reading, distinct, "the values of a field"},
-		{"explain", readData, counting, explain, "how a command would be done"},
+		{"explain", readData, plain, explain, "how a command would be done"},
 		{"find", readData, finding, find, "documents that match"},
 		{"findAndModify", writeData, writing, findAndModify, "changes or removes a document and returns it"},
 		{"getMore", readData, awaiting, getMore, "a cursor's next batch"},

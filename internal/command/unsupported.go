@@ -13,7 +13,6 @@ var unsupported = map[string]string{
 	"dropAllUsersFromDatabase": noUsers,
 	"dropRole":                 noUsers,
 	"dropUser":                 noUsers,
-	"explain":                  "there is none yet",
 	"filemd5":                  "hash the file in the program that reads it",
 	"getLastError":             "the reply of a write says what came of it",
 	"grantPrivilegesToRole":    noUsers,

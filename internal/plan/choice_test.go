@@ -97,7 +97,7 @@ func TestNoScanWhereAnIndexFits(t *testing.T) {
 
 		// Disjunctions.
 		{`{"$or": [{"a": 1}, {"b": 1}]}`, ``, "a bc", 25},
-		{`{"$or": [{"a": 1}, {"h": 99}, {"_id": 7}]}`, ``, "a h_unique _id_", 12},
+		{`{"$or": [{"a": 1}, {"h": 99}, {"_id": 7}]}`, ``, "_id_ a h_unique", 12},
 		{`{"$or": [{"a": 1, "z": 1}, {"b": 1, "c": 1}], "y": 2}`, ``, "a bc", 15},
 		{`{"$or": [{"a": 1}, {"$or": [{"b": 1}, {"h": 1}]}]}`, ``, "a bc h_unique", 26},
 		{`{"$or": [{"z": 1}, {"y": 1}], "h": 5}`, ``, "h_unique", 1},

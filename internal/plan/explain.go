@@ -6,7 +6,6 @@ import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/mql/ordering"
-	"github.com/sluicestream/sluice/internal/store"
 )
 
 // Stage is a step of a plan, as explain shows it.
@@ -44,55 +43,75 @@ func (w *Walk) Matched() int64 { return w.matched }
 // Plan returns the plan that is walked.
 func (w *Walk) Plan() *Plan { return w.plan }
 
-// Collection returns the collection that is walked.
-func (w *Walk) Collection() *store.Collection { return w.plan.Collection }
-
 // Explain returns the stages of the plan, and what they have done so far.
 func (w *Walk) Explain() *Stage {
+	s := told{w}.explain()
+	if !w.plan.branchwise {
+		return s
+	}
+	top := NewStage("SUBPLAN", s)
+	top.Returned, top.Works, top.Ended = s.Returned, s.Works, s.Ended
+	return top
+}
+
+// told is a walk of which stages are made.
+type told struct{ *Walk }
+
+func (w told) explain() *Stage {
 	p := w.plan
 	switch p.kind {
 	case nothing:
 		return w.ending(NewStage("EOF"), 0, 0)
 	case pointRead:
-		return w.explainPoint()
+		return w.point()
 	case scanAll:
 		s := w.ending(NewStage("COLLSCAN"), w.matched, w.docs)
 		s.Filter = shown(p.filter, nil)
 		s.Fields = appendDirection(nil, p.branches[0].scan.reverse)
-		s.Counters = bsonraw.AppendInt32(nil, "docsExamined", int32(w.docs))
+		s.Counters = bsonraw.AppendInt(nil, "docsExamined", w.docs)
 		return s
 	case oneScan:
 		if x := p.branches[0].scan.index; x.Clustered {
-			s := w.ending(NewStage("CLUSTERED_IXSCAN"), w.matched, w.docs)
-			s.Filter = shown(p.filter, nil)
-			s.Fields = appendDirection(nil, p.branches[0].scan.reverse)
-			s.Counters = bsonraw.AppendInt32(nil, "docsExamined", int32(w.docs))
-			return s
+			list := p.branches[0].scan.fields[0].list
+			return w.clustered(filter.Range{Low: list[0].values.Low, High: list[len(list)-1].values.High})
 		}
-		return w.fetch(w.scanStage(0), p.branches[0].scan.covered())
+		return w.fetch(w.scanStage(0), w.covered())
 	case merge:
 		joined := w.join("SORT_MERGE")
 		joined.Fields = bsonraw.AppendDoc(nil, "sortPattern", pattern(p.order))
-		return w.fetch(joined, w.mergeCovered())
+		return w.fetch(joined, w.covered())
 	}
-	return w.fetch(w.join("OR"), nil)
+	return w.fetch(w.join("OR"), w.covered())
 }
 
 // ending fills in what a stage has done that looks at things one by one.
-func (w *Walk) ending(s *Stage, returned, looks int64) *Stage {
+func (w told) ending(s *Stage, returned, looks int64) *Stage {
 	s.Returned, s.Works, s.Ended = returned, looks+1, w.ended
 	return s
 }
 
-// explainPoint shows the look at one document: IDHACK where nothing else is asked of it.
-func (w *Walk) explainPoint() *Stage {
+// OnlyPoint reports whether the plan looks for one _id and asks nothing else.
+func (p *Plan) OnlyPoint() bool {
+	return p.kind == pointRead && shown(p.filter, p.ofID()) == nil
+}
+
+// ofID returns the conditions of a point read that the _id settles.
+func (p *Plan) ofID() []filter.Predicate {
+	id, _ := p.filter.ID()
+	return slices.DeleteFunc(p.filter.Conjunction().Predicates, func(q filter.Predicate) bool { return !q.Is("_id", id) })
+}
+
+// point shows the look at one document: IDHACK where nothing else is asked of it.
+func (w told) point() *Stage {
 	id, _ := w.plan.filter.ID()
-	covered := w.plan.filter.Conjunction().Predicates
-	covered = slices.DeleteFunc(covered, func(p filter.Predicate) bool { return !p.Is("_id", id) })
-	if shown(w.plan.filter, covered) == nil {
+	covered := w.plan.ofID()
+	if w.plan.Collection.Indexes[0].Clustered {
+		return w.clustered(filter.Range{Low: id, High: id})
+	}
+	if w.plan.OnlyPoint() {
 		s := w.ending(NewStage("IDHACK"), w.matched, w.docs)
-		s.Counters = bsonraw.AppendInt32(nil, "keysExamined", int32(w.docs))
-		s.Counters = bsonraw.AppendInt32(s.Counters, "docsExamined", int32(w.docs))
+		s.Counters = bsonraw.AppendInt(nil, "keysExamined", w.docs)
+		s.Counters = bsonraw.AppendInt(s.Counters, "docsExamined", w.docs)
 		return s
 	}
 	x := w.plan.Collection.Indexes[0]
@@ -102,30 +121,45 @@ func (w *Walk) explainPoint() *Stage {
 	return w.fetch(s, covered)
 }
 
+// clustered is the stage that walks documents in the order of their _id.
+func (w told) clustered(r filter.Range) *Stage {
+	s := w.ending(NewStage("CLUSTERED_IXSCAN"), w.matched, w.docs)
+	s.Filter = shown(w.plan.filter, nil)
+	s.Fields = appendDirection(nil, len(w.plan.branches) > 0 && w.plan.branches[0].scan.reverse)
+	if r.Low.Type != bsonraw.TypeMinKey {
+		s.Fields = bsonraw.AppendValue(s.Fields, "minRecord", r.Low)
+	}
+	if r.High.Type != bsonraw.TypeMaxKey {
+		s.Fields = bsonraw.AppendValue(s.Fields, "maxRecord", r.High)
+	}
+	s.Counters = bsonraw.AppendInt(nil, "docsExamined", w.docs)
+	return s
+}
+
 // fetch is the stage that gets documents and tests them against what entries do not tell.
-func (w *Walk) fetch(input *Stage, covered []filter.Predicate) *Stage {
+func (w told) fetch(input *Stage, covered []filter.Predicate) *Stage {
 	s := w.ending(NewStage("FETCH", input), w.matched, input.Works-1)
 	s.Filter = shown(w.plan.filter, covered)
-	s.Counters = bsonraw.AppendInt32(nil, "docsExamined", int32(w.docs))
+	s.Counters = bsonraw.AppendInt(nil, "docsExamined", w.docs)
 	s.Counters = bsonraw.AppendInt32(s.Counters, "alreadyHasObj", 0)
 	return s
 }
 
 // join is the stage that takes several scans together, each document once.
-func (w *Walk) join(name string) *Stage {
+func (w told) join(name string) *Stage {
 	s := NewStage(name)
 	for i := range w.all {
 		s.Inputs = append(s.Inputs, w.scanStage(i))
 		s.Works += s.Inputs[i].Works
 	}
 	s.Returned, s.Ended = w.docs, w.ended
-	s.Counters = bsonraw.AppendInt64(nil, "dupsTested", w.docs+w.repeats)
-	s.Counters = bsonraw.AppendInt64(s.Counters, "dupsDropped", w.repeats)
+	s.Counters = bsonraw.AppendInt(nil, "dupsTested", w.docs+w.repeats)
+	s.Counters = bsonraw.AppendInt(s.Counters, "dupsDropped", w.repeats)
 	return s
 }
 
 // scanStage is the scan of one stream.
-func (w *Walk) scanStage(i int) *Stage {
+func (w told) scanStage(i int) *Stage {
 	of := w.all[i]
 	s := w.ending(NewStage("IXSCAN"), int64(of.keys), int64(of.keys))
 	var at *keyRange
@@ -137,7 +171,7 @@ func (w *Walk) scanStage(i int) *Stage {
 }
 
 func scanCounters(keys int64) []byte {
-	c := bsonraw.AppendInt32(nil, "keysExamined", int32(keys))
+	c := bsonraw.AppendInt(nil, "keysExamined", keys)
 	c = bsonraw.AppendInt32(c, "seeks", 1)
 	c = bsonraw.AppendInt32(c, "dupsTested", 0)
 	return bsonraw.AppendInt32(c, "dupsDropped", 0)
@@ -156,7 +190,7 @@ func (s *scan) covered() []filter.Predicate {
 	var list []filter.Predicate
 	for i, f := range s.fields[:min(s.bound, len(s.fields))] {
 		for _, p := range f.used {
-			if p.Exact && !s.isMultikey(i) {
+			if p.Exact && (len(f.used) == 1 || !s.isMultikey(i)) {
 				list = append(list, p)
 			}
 		}
@@ -164,13 +198,17 @@ func (s *scan) covered() []filter.Predicate {
 	return list
 }
 
-// mergeCovered returns those conditions for a merge, whose branches may come from different members of an $or.
-func (w *Walk) mergeCovered() []filter.Predicate {
-	first := w.plan.branches[0].scan
-	if slices.ContainsFunc(w.plan.branches, func(b branch) bool { return !b.scan.same(first) }) {
-		return nil
+// covered returns the conditions that hold for whatever a walk's scans find: those of branches of an $or by their own scan, those
+// beside it by each.
+func (w told) covered() []filter.Predicate {
+	var lists [][]filter.Predicate
+	for _, b := range w.plan.branches {
+		lists = append(lists, b.scan.covered())
 	}
-	return first.covered()
+	beside := w.plan.filter.Conjunction().Predicates
+	return slices.DeleteFunc(slices.Concat(lists...), func(p filter.Predicate) bool {
+		return slices.ContainsFunc(beside, p.Says) && slices.ContainsFunc(lists, func(list []filter.Predicate) bool { return !slices.ContainsFunc(list, p.Says) })
+	})
 }
 
 // describe renders a scan: its index and the bounds of each field, in the direction of the walk; at is the range that is walked, nil
@@ -194,6 +232,9 @@ func (s *scan) describe(at *keyRange) []byte {
 	d = appendDirection(d, s.reverse)
 	d, bounds := bsonraw.BeginElem(d, bsonraw.TypeDocument, "indexBounds")
 	for i, f := range x.Fields {
+		if s.fields == nil { // it goes from one key to another
+			break
+		}
 		d = bsonraw.AppendHeader(d, bsonraw.TypeArray, f.Path)
 		list := bsonraw.BeginArray(d)
 		for _, text := range s.boundTexts(i, at) {

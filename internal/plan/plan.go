@@ -35,6 +35,8 @@ type Plan struct {
 	point    []byte   // of pointRead: the key of the one _id
 	branches []branch // of the others: one, or those that are joined
 	order    *ordering.Ordering
+
+	branchwise bool // the filter is an $or, whose branches have been planned each by itself
 }
 
 // kind is how a plan goes about it.
@@ -72,12 +74,14 @@ func Choose(c *store.Collection, q Query) *Plan {
 		p.kind, p.point, p.Sorted = pointRead, c.AppendIDKey(nil, id), true
 		return p
 	}
-	if best := newQuery(&q, q.Filter.Conjunction()).best(c); best != nil {
-		best.Collection, best.filter, best.order = c, q.Filter, q.Order
-		return best
+	best := newQuery(&q, q.Filter.Conjunction()).best(c)
+	if best == nil {
+		best = p
+		p.branches = []branch{{scan: &scan{ranges: []keyRange{{}}}}}
 	}
-	p.branches = []branch{{scan: &scan{ranges: []keyRange{{}}}}}
-	return p
+	best.Collection, best.filter, best.order = c, q.Filter, q.Order
+	best.branchwise = q.Hint.Index == nil && q.Filter.IsDisjunction()
+	return best
 }
 
 // readsPoint reports whether the document with an _id is found by its key: strings must compare as in the collection's keys.

@@ -51,6 +51,9 @@ func (p Predicate) Is(path string, v bsonraw.Value) bool {
 	return p.Path == path && p.clause.op == Eq && p.clause.value.Same(v)
 }
 
+// Says reports whether two predicates come from the same condition.
+func (p Predicate) Says(other Predicate) bool { return p.clause == other.clause }
+
 // SameElement reports whether both predicates are asked of the same element of the array that the first depth parts of their
 // paths lead to.
 func (p Predicate) SameElement(q Predicate, depth int) bool {
@@ -73,7 +76,7 @@ type Conjunction struct {
 	clauses []*clause
 }
 
-// Disjunction is an $or: one of its branches must hold.
+// Disjunction is an $or: one of its branches must hold. They stand in MongoDB's order.
 type Disjunction []*Conjunction
 
 // Conjunction returns the filter's conjunction, with $and, $all and $elemMatch opened.
@@ -105,7 +108,7 @@ func (r *planReader) conjunction(c *clause) *Conjunction {
 			continue
 		}
 		var or Disjunction
-		for _, branch := range one.children {
+		for _, branch := range inOrder(one.children) {
 			or = append(or, r.conjunction(branch))
 		}
 		out.Disjunctions = append(out.Disjunctions, or)

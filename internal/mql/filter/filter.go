@@ -107,6 +107,9 @@ func (f *Filter) Position(doc bsonraw.Doc) (matched bool, index int, err error) 
 // IsEmpty reports whether the filter takes every document without looking at it.
 func (f *Filter) IsEmpty() bool { return f.clause.op == opTrue }
 
+// IsDisjunction reports whether the filter is an $or.
+func (f *Filter) IsDisjunction() bool { return f.clause.op == opOr }
+
 // IsNever reports whether it is plain that the filter takes no document, as with {a: {$in: []}}.
 func (f *Filter) IsNever() bool { return isNever(f.clause) }
 

@@ -29,6 +29,9 @@ func (f *Filter) Without(covered []Predicate) bsonraw.Doc {
 }
 
 func isCovered(c *clause, covered []Predicate) bool {
+	if c.op == opAnd || c.op == opOr {
+		return !slices.ContainsFunc(c.children, func(child *clause) bool { return !isCovered(child, covered) })
+	}
 	return slices.ContainsFunc(covered, func(p Predicate) bool { return p.clause == c })
 }
 
@@ -66,16 +69,19 @@ func joined(c *clause) []*clause {
 }
 
 func appendDocuments(dst []byte, name string, children []*clause) []byte {
-	sorted := slices.Clone(children)
-	slices.SortStableFunc(sorted, func(a, b *clause) int {
-		return cmp.Or(cmp.Compare(a.op, b.op), cmp.Compare(a.path.String(), b.path.String()))
-	})
 	dst = bsonraw.AppendHeader(dst, bsonraw.TypeArray, name)
 	list := bsonraw.BeginArray(dst)
-	for _, child := range sorted {
+	for _, child := range inOrder(children) {
 		list.AppendDoc(document(child))
 	}
 	return list.End()
+}
+
+// inOrder sorts clauses as MongoDB does.
+func inOrder(children []*clause) []*clause {
+	return slices.SortedStableFunc(slices.Values(children), func(a, b *clause) int {
+		return cmp.Or(cmp.Compare(a.op, b.op), cmp.Compare(a.path.String(), b.path.String()))
+	})
 }
 
 func appendField(dst []byte, path string, c *clause) []byte {
@@ -90,7 +96,7 @@ func (c *clause) appendOperators(dst []byte) []byte {
 		dst, at := bsonraw.BeginElem(dst, bsonraw.TypeDocument, "$not")
 		return bsonraw.EndDoc(c.children[0].appendOperators(dst), at)
 	case opAnd:
-		for _, child := range c.children {
+		for _, child := range inOrder(c.children) {
 			dst = child.appendOperators(dst)
 		}
 		return dst
