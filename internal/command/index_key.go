@@ -8,36 +8,67 @@ import (
 	"github.com/sluicestream/sluice/internal/store"
 )
 
-// checkIndexKey checks a key pattern.
-func checkIndexKey(key bsonraw.Doc) error {
+// The kinds of indexes that are not of plain fields.
+const (
+	wildcardKind = "wildcard"
+	textKind     = "text"
+	hashedKind   = "hashed"
+)
+
+// everyPath is the name in a key pattern that stands for all paths.
+const everyPath = "$**"
+
+// checkIndexKey checks a key pattern and returns the kind of its index; empty for one of plain fields.
+func checkIndexKey(key bsonraw.Doc) (kind string, err error) {
 	fields := 0
 	for it := key.Iter(); it.Next(); fields++ {
-		if err := checkIndexPath(string(it.Key())); err != nil {
-			return err
+		of := kindOfField(string(it.Key()), it.Value())
+		if err := checkIndexPath(string(it.Key()), of); err != nil {
+			return "", err
 		}
-		if err := checkIndexDirection(it.Value()); err != nil {
-			return err
+		if err := checkIndexDirection(it.Value(), of); err != nil {
+			return "", err
+		}
+		switch {
+		case of == "" || of == kind:
+		case kind != "":
+			return "", mongoerr.New(mongoerr.CannotCreateIndex, "Can't use more than one index plugin for a single index.")
+		default:
+			kind = of
 		}
 	}
 	switch {
 	case fields == 0:
-		return mongoerr.New(mongoerr.CannotCreateIndex, "Index keys cannot be empty.")
+		return "", mongoerr.New(mongoerr.CannotCreateIndex, "Index keys cannot be empty.")
 	case fields > store.MaxIndexFields:
-		return mongoerr.New(13103, "too many compound keys")
+		return "", mongoerr.New(13103, "too many compound keys")
+	case kind == wildcardKind && fields > 1:
+		return "", mongoerr.New(mongoerr.CannotCreateIndex, "wildcard indexes do not allow compounding")
 	}
-	return nil
+	return kind, nil
 }
 
-func checkIndexPath(path string) error {
+// kindOfField returns the kind that a field of a key pattern asks for.
+func kindOfField(path string, v bsonraw.Value) string {
+	if v.Type == bsonraw.TypeString {
+		return v.Str()
+	}
+	if path == everyPath || strings.HasSuffix(path, "."+everyPath) {
+		return wildcardKind
+	}
+	return ""
+}
+
+func checkIndexPath(path, kind string) error {
 	if path == "" {
 		return mongoerr.New(mongoerr.CannotCreateIndex, "Index keys cannot be an empty field.")
 	}
-	for i, part := range strings.Split(path, ".") {
+	parts := strings.Split(path, ".")
+	for i, part := range parts {
 		switch {
 		case part == "":
 			return mongoerr.New(mongoerr.CannotCreateIndex, "Index keys cannot contain an empty field.")
-		case part == "$**":
-			return mongoerr.New(mongoerr.CommandNotSupported, "createIndexes: wildcard indexes ('%s') are not supported by this server", path)
+		case part == everyPath && i == len(parts)-1 && (kind == wildcardKind || kind == textKind):
 		case i > 0 && (part == "$id" || part == "$ref" || part == "$db"): // parts of a DBRef
 		case part[0] == '$':
 			return mongoerr.New(mongoerr.CannotCreateIndex, "Index key contains an illegal field name: field name starts with '$'.")
@@ -46,12 +77,14 @@ func checkIndexPath(path string) error {
 	return nil
 }
 
-func checkIndexDirection(v bsonraw.Value) error {
+func checkIndexDirection(v bsonraw.Value, kind string) error {
 	if v.Type == bsonraw.TypeString {
-		switch kind := v.Str(); kind {
+		switch kind {
 		case "":
 			return mongoerr.New(mongoerr.CannotCreateIndex, "Values in the index key pattern cannot be empty strings")
-		case "text", "2d", "2dsphere", "hashed":
+		case textKind, hashedKind:
+			return nil
+		case "2d", "2dsphere":
 			return mongoerr.New(mongoerr.CommandNotSupported, "createIndexes: '%s' indexes are not supported by this server", kind)
 		case "geoHaystack":
 			return mongoerr.New(mongoerr.CannotCreateIndex, "GeoHaystack indexes cannot be created in version 5.0 and above")
@@ -68,6 +101,8 @@ func checkIndexDirection(v bsonraw.Value) error {
 		return mongoerr.New(mongoerr.CannotCreateIndex, "Values in the index key pattern cannot be NaN.")
 	case f == 0:
 		return mongoerr.New(mongoerr.CannotCreateIndex, "Values in the index key pattern cannot be 0.")
+	case f < 0 && kind == wildcardKind:
+		return mongoerr.New(mongoerr.CannotCreateIndex, "A numeric value in a $** index key pattern must be positive.")
 	}
 	return nil
 }

@@ -45,7 +45,8 @@ func (s *indexSpec) exists(indexes []*store.Index) (bool, error) {
 // same reports whether an index has the entries of the one asked for. The collection must have had its say: see resolve.
 func (s *indexSpec) same(x *store.Index) bool {
 	rules := plan.RulesOf(x)
-	return s.unique == x.Unique && s.sparse == x.Sparse && sameKey(s.key, x.Key) && s.by.Same(rules.Collation) && s.partOf.Equivalent(rules.Partial)
+	return s.unique == x.Unique && s.sparse == x.Sparse && sameKey(s.key, x.Key) && sameOption(s.paths, x.Spec.Lookup("wildcardProjection")) &&
+		s.by.Same(rules.Collation) && s.partOf.Equivalent(rules.Partial)
 }
 
 // sameOptions reports whether an index has the options asked for that do not change its entries. Whether it is hidden does not
@@ -53,15 +54,18 @@ func (s *indexSpec) same(x *store.Index) bool {
 func (s *indexSpec) sameOptions(x *store.Index) bool {
 	for _, name := range indexOptions {
 		switch name {
-		case "background", "hidden", "unique", "partialFilterExpression", "sparse", "collation", "clustered":
+		case "background", "hidden", "unique", "partialFilterExpression", "sparse", "collation", "wildcardProjection", "clustered":
 		default:
-			a, b := s.given.Lookup(name), x.Spec.Lookup(name)
-			if a.IsMissing() != b.IsMissing() || !bsonraw.Equal(a, b) {
+			if !sameOption(s.given.Lookup(name), x.Spec.Lookup(name)) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+func sameOption(a, b bsonraw.Value) bool {
+	return a.IsMissing() == b.IsMissing() && bsonraw.Equal(a, b)
 }
 
 // expiryOf returns after how many seconds the documents of an index expire, -1 if they do not.
@@ -75,8 +79,8 @@ func expiryOf(x *store.Index) int32 {
 
 // indexOptions are the options of indexes beside version, key and name, in the order of listings.
 var indexOptions = []string{
-	"background", "unique", "hidden", "partialFilterExpression", "sparse", "expireAfterSeconds", "default_language", "language_override",
-	"textIndexVersion", "2dsphereIndexVersion", "bits", "min", "max", "coarsestIndexedLevel", "finestIndexedLevel", "collation", "clustered",
+	"background", "unique", "hidden", "partialFilterExpression", "sparse", "expireAfterSeconds", "weights", "default_language", "language_override",
+	"textIndexVersion", "2dsphereIndexVersion", "bits", "min", "max", "coarsestIndexedLevel", "finestIndexedLevel", "collation", "wildcardProjection", "clustered",
 }
 
 func isIndexOption(name string) bool {

@@ -21,6 +21,8 @@ type indexSpec struct {
 	partial                bsonraw.Doc
 	expires                bsonraw.Value // expireAfterSeconds, as given
 	clustered              bool
+	kind                   string        // of its key
+	weights, paths         bsonraw.Value // weights and wildcardProjection, as given
 
 	// What the collection makes of it: see resolve.
 	by      *collation.Collation
@@ -45,7 +47,7 @@ func parseIndexSpec(given bsonraw.Doc, lenient bool) (*indexSpec, error) {
 		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "Invalid index specification %s; cannot create an index with the 'collation' option and v=%d",
 			given.Shell(), s.version)
 	}
-	return s, nil
+	return s, s.checkKind()
 }
 
 func (s *indexSpec) field(name string, v bsonraw.Value, lenient bool) (err error) {
@@ -54,7 +56,8 @@ func (s *indexSpec) field(name string, v bsonraw.Value, lenient bool) (err error
 		if err := s.document(name, v, &s.key); err != nil {
 			return err
 		}
-		return checkIndexKey(s.key)
+		s.kind, err = checkIndexKey(s.key)
+		return err
 	case "name":
 		if v.Type != bsonraw.TypeString {
 			return mongoerr.New(mongoerr.TypeMismatch, "The field 'name' must be a string, but got %s", v.Type.Name())
@@ -118,11 +121,13 @@ func (s *indexSpec) option(name string, v bsonraw.Value, lenient bool) error {
 		}
 	case "bits", "min", "max", "default_language", "language_override", "textIndexVersion", "2dsphereIndexVersion",
 		"coarsestIndexedLevel", "finestIndexedLevel":
-		return nil // they are for other kinds of indexes, and kept with this one, as in MongoDB
+		return nil // where they are for another kind of indexes they are kept with this one, as in MongoDB
 	case "weights":
-		return mongoerr.New(mongoerr.CannotCreateIndex, "Invalid index specification %s; the field 'weights' can only be specified with text indexes", s.given.Shell())
+		s.weights = v
+		return nil
 	case "wildcardProjection":
-		return mongoerr.New(mongoerr.BadValue, "The field 'wildcardProjection' is only allowed in an 'wildcard' index")
+		s.paths = v
+		return nil
 	case "storageEngine":
 		switch {
 		case v.Type != bsonraw.TypeDocument:
@@ -209,6 +214,9 @@ func (s *indexSpec) check() error {
 	case s.partial != nil && s.sparse:
 		return cannot("cannot mix \"partialFilterExpression\" and \"sparse\" options")
 	}
+	if what := s.unfitForKind(); what != "" {
+		return cannot(what)
+	}
 	if s.partial != nil {
 		if what := unsupportedInPartial(s.partial); what != "" {
 			return cannot("Expression not supported in partial index: " + what)
@@ -261,6 +269,12 @@ func (s *indexSpec) resolve(options bsonraw.Doc) (err error) {
 				collationText(s.by), collationText(of))
 		}
 		return nil
+	}
+	if err := s.checkHashed(); err != nil {
+		return err
+	}
+	if s.kind == textKind && s.by != nil {
+		return mongoerr.New(mongoerr.CannotCreateIndex, "Index type 'text' does not support collation: %s", collationText(s.by))
 	}
 	if !s.expires.IsMissing() && options.Lookup("capped").Truthy() {
 		return mongoerr.New(mongoerr.CannotCreateIndex, "Cannot create TTL index on a capped collection")

@@ -31,10 +31,12 @@ var choiceIndexes = []bson.D{
 	index("h_unique", bson.D{{Key: "h", Value: 1}}, bson.E{Key: "unique", Value: true}),
 	index("m.xy", bson.D{{Key: "m.x", Value: 1}, {Key: "m.y", Value: 1}}),
 	index("t", bson.D{{Key: "t", Value: 1}}),
+	index("w", bson.D{{Key: "w.$**", Value: 1}}),
+	index("q_hashed", bson.D{{Key: "q", Value: "hashed"}}),
 }
 
 // TestNoScanWhereAnIndexFits is the table of queries and the index that they must use. Documents are numbers 0 to 99: a is the
-// number modulo 10, b modulo 7, d and h the number, m an array of two documents, t a text.
+// number modulo 10, b modulo 7, d, h and q the number, m an array of two documents, t a text, w has the number at several places.
 func TestNoScanWhereAnIndexFits(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, choiceIndexes...)
@@ -49,7 +51,9 @@ func TestNoScanWhereAnIndexFits(t *testing.T) {
 			{Key: "f", Value: id},
 			{Key: "g", Value: string(rune('a' + id%26))},
 			{Key: "h", Value: id},
+			{Key: "q", Value: id},
 			{Key: "t", Value: string(rune('a'+id%26)) + "x"},
+			{Key: "w", Value: bson.D{{Key: "v", Value: id}, {Key: "n", Value: bson.D{{Key: "k", Value: bson.A{id, id + 1}}}}}},
 			{Key: "m", Value: bson.A{bson.D{{Key: "x", Value: id}, {Key: "y", Value: 1}}, bson.D{{Key: "x", Value: id + 1}, {Key: "y", Value: 2}}}},
 		}))
 	}
@@ -120,6 +124,15 @@ func TestNoScanWhereAnIndexFits(t *testing.T) {
 		{`{"e": 1, "a": {"$gte": 4}}`, ``, "a", 60},
 		{`{"d": 5, "f": 5}`, ``, "d_sparse", 1},
 
+		// Hashed and wildcard indexes.
+		{`{"q": 5}`, ``, "q_hashed", 1},
+		{`{"w.v": 5}`, ``, "w", 1},
+		{`{"w.v": {"$gt": 95}}`, ``, "w", 4},
+		{`{"w.v": {"$in": [5, 7]}, "z": 1}`, ``, "w", 2},
+		{`{"w.n.k": 5}`, ``, "w", 2},
+		{`{"w.v": 5, "w.n.k": {"$gt": 5}}`, ``, "w", 1},
+		{`{"$or": [{"w.v": 1}, {"w.n.k": 7}]}`, ``, "w w", 3},
+
 		// Collation.
 		{`{"g": 5}`, ``, "g_en", 0},
 
@@ -129,6 +142,12 @@ func TestNoScanWhereAnIndexFits(t *testing.T) {
 		{`{"e": 1}`, ``, "", 100},
 		{`{"f": 1}`, ``, "", 100},
 		{`{"g": "a"}`, ``, "", 100},
+		{`{"w.v": {"$exists": true}}`, ``, "", 100},
+		{`{"w.v": null}`, ``, "", 100},
+		{`{"w": {"v": 5}}`, ``, "", 100},
+		{`{"w.n.k": [5, 6]}`, ``, "", 100},
+		{`{"w.n.k.0": 5}`, ``, "", 100},
+		{`{}`, `{"w.v": 1}`, "", 100},
 		{`{"$or": [{"a": 1}, {"z": 1}]}`, ``, "", 100},
 		{`{}`, `{"d": 1}`, "", 100},
 		{`{}`, ``, "", 100},

@@ -142,7 +142,7 @@ func (q *query) best(c *store.Collection) *Plan {
 		if q.Hint.Index != nil && x != q.Hint.Index {
 			continue
 		}
-		if s := q.scan(x); s != nil {
+		for _, s := range q.scans(x) {
 			if p := q.single(s); p != nil {
 				consider(p, s.cost)
 			}
@@ -154,6 +154,20 @@ func (q *query) best(c *store.Collection) *Plan {
 		}
 	}
 	return best.plan
+}
+
+// scans makes the scans that an index allows: one at most, but of a wildcard index one for each path.
+func (q *query) scans(x *store.Index) []*scan {
+	switch {
+	case x.IsText():
+		return nil
+	case x.IsWildcard():
+		return q.wildcardScans(x)
+	}
+	if s := q.scan(x); s != nil {
+		return []*scan{s}
+	}
+	return nil
 }
 
 // single makes the plan of one index; nil where it would walk the whole index for nothing.

@@ -112,10 +112,25 @@ func genIndexes(t *rapid.T) []bson.D {
 		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom(fields), 1, 3, rapid.ID).Draw(t, "key") {
 			key = append(key, bson.E{Key: name, Value: rapid.SampledFrom([]int{1, -1}).Draw(t, "direction")})
 		}
+		wild := rapid.IntRange(0, 4).Draw(t, "wildcard") == 0
+		if wild {
+			key = bson.D{{Key: rapid.SampledFrom([]string{"$**", "a.$**", "b.x.$**"}).Draw(t, "key"), Value: 1}}
+		}
 		spec := index(string(rune('p'+i)), key)
+		if wild && key[0].Key == "$**" && rapid.Bool().Draw(t, "projected") {
+			spec = append(spec, bson.E{Key: "wildcardProjection", Value: rapid.SampledFrom([]bson.D{
+				{{Key: "a", Value: 1}},
+				{{Key: "a.x", Value: 1}, {Key: "_id", Value: 1}},
+				{{Key: "a", Value: 0}, {Key: "b.x", Value: 0}},
+				{{Key: "a", Value: bson.D{{Key: "y", Value: 1}}}},
+				{{Key: "_id", Value: 1}},
+			}).Draw(t, "projection")})
+		}
 		switch rapid.IntRange(0, 5).Draw(t, "kind") {
 		case 0:
-			spec = append(spec, bson.E{Key: "sparse", Value: true})
+			if !wild {
+				spec = append(spec, bson.E{Key: "sparse", Value: true})
+			}
 		case 1:
 			partial := rapid.SampledFrom([]bson.D{
 				{{Key: "a", Value: bson.D{{Key: "$exists", Value: true}}}},

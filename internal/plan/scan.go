@@ -47,16 +47,24 @@ func newQuery(q *Query, c *filter.Conjunction) *query {
 // scan makes the scan of an index as far as it narrows what is looked at; nil where the index might lack documents that match. A
 // hint has its index all the same.
 func (q *query) scan(x *store.Index) *scan {
-	hinted := q.Hint.Index == x
+	hinted := q.Hint.Index == x.Whole()
 	rules := RulesOf(x)
-	if !hinted && (x.Hidden || x.Sparse && !q.present(x) || rules.Partial != nil && !q.conjunction.Implies(rules.Partial)) {
+	isPart := x.Whole() != x
+	if isPart && !q.present(x) || !hinted && (x.Hidden || x.Sparse && !q.present(x) || rules.Partial != nil && !q.conjunction.Implies(rules.Partial)) {
 		return nil
 	}
 	s := &scan{index: x, ranges: []keyRange{{}}, cost: 1}
 	reader := fieldReader{index: x, by: rules.Collation, byPath: q.byPath}
 	leading := true // the fields before are points, so that a range goes on within them
 	for i, of := range x.Fields {
+		if isPart && i == 0 {
+			s.atPath()
+			continue
+		}
 		f := reader.read(i)
+		if isPart && !(f.bounded && indexedByWildcard(f.list)) {
+			return nil
+		}
 		s.fields = append(s.fields, f)
 		if !leading || !f.bounded || len(s.ranges) > 1 && len(f.list)*len(s.ranges) > maxRanges {
 			leading = false
@@ -178,7 +186,7 @@ func turn(f store.IndexField, want ordering.Field) int {
 
 // same reports whether two scans look at the same documents in the same order.
 func (s *scan) same(t *scan) bool {
-	return s.index == t.index && s.reverse == t.reverse && slices.EqualFunc(s.ranges, t.ranges, func(a, b keyRange) bool {
+	return s.index.Whole() == t.index.Whole() && s.reverse == t.reverse && slices.EqualFunc(s.ranges, t.ranges, func(a, b keyRange) bool {
 		return bytes.Equal(a.From, b.From) && bytes.Equal(a.To, b.To)
 	})
 }

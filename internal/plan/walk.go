@@ -42,7 +42,7 @@ func (p *Plan) Open(view store.View) *Walk {
 		w.all = append(w.all, newStream(b, p))
 		multikey = multikey || b.scan.index != nil && b.scan.index.Multikey()
 		if x := b.scan.index; x != nil && (i == 0 || x != p.branches[i-1].scan.index) {
-			x.Uses.Add(1)
+			x.Whole().Uses.Add(1)
 		}
 	}
 	if p.kind == pointRead {

@@ -30,6 +30,9 @@ type Index struct {
 	Since time.Time    // it is there, or the store is open
 	Uses  atomic.Int64 // by plans since then
 
+	wildcard *wildcard // of a wildcard index, or of a part of one
+	text     bool      // of texts: it is kept as a specification and has no entries
+
 	arrays []atomic.Uint64 // by field; see multikey.go
 	walks  sync.Pool       // of *bsonraw.KeyWalk over the fields
 }
@@ -38,6 +41,7 @@ type Index struct {
 type IndexField struct {
 	Path       string
 	Descending bool
+	Hashed     bool // arrays are refused; otherwise it is a field as others are
 }
 
 // IndexRules are what only the query language can say of an index. They are immutable and may be used concurrently.
@@ -87,10 +91,16 @@ func parseIndex(spec bsonraw.Doc) (*Index, error) {
 	}
 	var paths []bsonraw.Path
 	for it := x.Key.Iter(); it.Next(); {
-		direction, _ := it.Value().AsFloat64()
-		path := string(it.Key())
-		x.Fields = append(x.Fields, IndexField{Path: path, Descending: direction < 0})
+		v, path := it.Value(), string(it.Key())
+		direction, _ := v.AsFloat64()
+		x.Fields = append(x.Fields, IndexField{Path: path, Descending: direction < 0, Hashed: v.Str() == "hashed"})
+		x.text = x.text || v.Str() == "text"
 		paths = append(paths, bsonraw.NewPath(path))
+	}
+	if x.wildcard = parseWildcard(spec); x.wildcard != nil {
+		x.Fields = []IndexField{{Path: pathName}, {Path: wildcardName}}
+		x.arrays = make([]atomic.Uint64, len(x.Fields))
+		return x, nil
 	}
 	if x.Name == "" && !x.Clustered || len(x.Fields) == 0 {
 		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "index specification needs a name and a key: %d bytes", len(spec))
@@ -103,6 +113,9 @@ func parseIndex(spec bsonraw.Doc) (*Index, error) {
 
 // IsID reports whether this is the index on _id, which has no entries: documents are stored in its order.
 func (x *Index) IsID() bool { return x.Name == "_id_" || x.Clustered }
+
+// IsText reports whether this is an index of texts, which has no entries.
+func (x *Index) IsText() bool { return x.text }
 
 // MaxIndexFields is how many fields a compound index may have, as in MongoDB.
 const MaxIndexFields = 32
@@ -137,6 +150,19 @@ func (x *Index) tuples(doc bsonraw.Doc, visit func([]bsonraw.Value) error) (arra
 			return nil, err
 		}
 	}
+	switch {
+	case x.text:
+		return nil, nil
+	case x.IsWildcard():
+		return nil, x.wildcard.entries(doc, visit)
+	case x.wildcard != nil:
+		return x.Whole().tuples(doc, func(values []bsonraw.Value) error {
+			if values[0].Str() != x.wildcard.below {
+				return nil
+			}
+			return visit(values)
+		})
+	}
 	walk := x.walks.Get().(*bsonraw.KeyWalk)
 	defer x.walks.Put(walk)
 	err = walk.Each(doc, func(values []bsonraw.Value) error {
@@ -153,13 +179,27 @@ func (x *Index) tuples(doc bsonraw.Doc, visit func([]bsonraw.Value) error) (arra
 	case errors.As(err, &ambiguous):
 		err = mongoerr.New(ambiguousIndexField, "%v", ambiguous)
 	}
+	if err == nil {
+		err = x.refuseHashed(walk.Arrays())
+	}
 	return x.unknown(walk.Arrays()), err
+}
+
+// refuseHashed refuses arrays in hashed fields.
+func (x *Index) refuseHashed(arrays []uint64) error {
+	for i, f := range x.Fields {
+		if f.Hashed && arrays[i] != 0 {
+			return mongoerr.New(hashedArray, "hashed indexes do not currently support array values. Found array at path: %s", f.Path)
+		}
+	}
+	return nil
 }
 
 // The codes of documents that an index cannot hold.
 const (
 	cannotIndexParallelArrays mongoerr.Code = 171
 	ambiguousIndexField       mongoerr.Code = 16746
+	hashedArray               mongoerr.Code = 16766
 )
 
 // EachEntry calls visit with the values of each entry that the index has of a document, valid during the call.
@@ -173,6 +213,10 @@ func (x *Index) AppendKey(dst []byte, values []bsonraw.Value) []byte {
 	for i, v := range values {
 		if v.IsMissing() {
 			v = bsonraw.NullValue
+		}
+		if i == 0 && x.wildcard != nil {
+			dst = bsonraw.AppendKey(dst, v) // a path, whatever the collation
+			continue
 		}
 		dst = x.appendValue(dst, v, x.Fields[i].Descending)
 	}

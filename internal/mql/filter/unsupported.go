@@ -35,7 +35,7 @@ func refuseText(p *parser, c condition) (*clause, error) {
 	case p.validator:
 		return nil, badValue("$text is not allowed in this context")
 	}
-	return nil, mongoerr.New(mongoerr.IndexNotFound, "text index required for $text query")
+	return nil, mongoerr.New(mongoerr.IndexNotFound, "text index required for $text query: this server keeps the specifications of text indexes and does not search")
 }
 
 func refuseGeo(_ *parser, c condition) (*clause, error) {
