@@ -35,6 +35,11 @@
 // the driver's error and one of [ErrHistoryLost], [ErrInvalidToken] and [ErrTooLarge] where it applies. Policies say what
 // happens instead: [Options].OnInvalidate, OnHistoryLost, SplitLargeEvents.
 //
+// # Many streams
+//
+// A stream that waits holds one connection of its client's pool for as long as the server waits. A client with more
+// streams than MaxPoolSize (100 by default) makes them, and its other commands, queue for connections: raise it.
+//
 // # What lives here
 //
 // This package holds the client alone and needs nothing but a server, real or the one in the engine package, which it

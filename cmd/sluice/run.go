@@ -150,10 +150,10 @@ func isEmptyText(value reflect.Value) bool { return value.Kind() == reflect.Stri
 
 // unlessStopped drops the error of a start that was cut short by a signal.
 func unlessStopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // environment gives flags that are not on the command line the value of their variable. Empty variables count as unset.

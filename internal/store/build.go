@@ -105,7 +105,7 @@ func (b *Build) Close(kept bool) error {
 	})
 	close(b.done)
 	if b.store.failed.get() != nil {
-		return nil
+		return nil //nolint:nilerr // the store tells of its failure itself, and nothing can be deleted any more
 	}
 	batch := b.store.db.NewBatch()
 	for _, x := range b.Indexes {
