@@ -70,6 +70,9 @@ func dropCollection(op *operation, name string) (*store.Collection, store.Commit
 		return nil, store.Commit{}, err
 	}
 	commit, err := ch.Commit()
+	if err == nil {
+		op.server.usages.forget(c.NS())
+	}
 	return c, commit, err
 }
 

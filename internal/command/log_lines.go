@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 )
@@ -68,9 +69,7 @@ func (k *keeper) WithAttrs(attrs []slog.Attr) slog.Handler {
 	next := *k
 	next.Handler = k.Handler.WithAttrs(attrs)
 	next.attrs = make(map[string]any, len(k.attrs)+len(attrs))
-	for name, v := range k.attrs {
-		next.attrs[name] = v
-	}
+	maps.Copy(next.attrs, k.attrs)
 	for _, a := range attrs {
 		next.attrs[k.group+a.Key] = a.Value.Resolve().String()
 	}
@@ -98,9 +97,7 @@ func severity(level slog.Level) string {
 
 func (k *keeper) line(r slog.Record) string {
 	attrs := make(map[string]any, len(k.attrs)+r.NumAttrs())
-	for name, v := range k.attrs {
-		attrs[name] = v
-	}
+	maps.Copy(attrs, k.attrs)
 	r.Attrs(func(a slog.Attr) bool {
 		attrs[k.group+a.Key] = a.Value.Resolve().String()
 		return true
