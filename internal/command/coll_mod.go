@@ -10,8 +10,8 @@ import (
 
 // collMod {collMod: <collection>, changeStreamPreAndPostImages: {enabled}, validator, validationLevel, validationAction, cappedSize,
 // cappedMax} changes options of a collection; what a capped one has too much goes with the next insert. It is logged, and shown by
-// change streams, whether it changes anything or not. index hides an index or says when its documents expire. Not supported:
-// recordPreImages, making an index unique. The other arguments that MongoDB has are for kinds of collections that this server does
+// change streams, whether it changes anything or not. index hides an index, says when its documents expire or makes it unique, which
+// dryRun only tries. Not supported: recordPreImages. The other arguments that MongoDB has are for kinds of collections that this server does
 // not create.
 func collMod(op *operation) error {
 	if op.server.store.Catalog().ViewDefinition(op.db, op.body.Lookup("collMod").Str()) != nil {
@@ -98,12 +98,12 @@ func (m *collectionChange) check(op *operation, c *store.Collection) error {
 		return checkImages(op.db)
 	case m.dryRun && !m.index.given:
 		return mongoerr.New(mongoerr.InvalidOptions, "dry run mode requires an valid index modification.")
-	case m.dryRun:
+	case m.dryRun && (m.index.unique == nil || !*m.index.unique):
 		return mongoerr.New(mongoerr.InvalidOptions, "dry run mode requires an index modification with unique: true.")
 	case (m.cappedSize != nil || m.cappedMax != nil) && c.Cap == nil:
 		return mongoerr.New(mongoerr.InvalidOptions, "Collection must be capped.")
 	case m.index.given:
-		return m.index.check(c)
+		return m.index.check(op, c)
 	}
 	if err := m.validation.check(c.DB, c.Name, c.Options); err != nil {
 		return mongoerr.From(err).Prefix("Parsing of collection validator failed :: caused by :: ")
@@ -140,6 +140,9 @@ func (m *collectionChange) run(op *operation) (store.Commit, error) {
 	}
 	if err := m.check(op, c); err != nil {
 		return store.Commit{}, err
+	}
+	if m.dryRun {
+		return store.Commit{}, nil
 	}
 	o, at := bsonraw.BeginDoc(nil)
 	o = bsonraw.AppendString(o, "collMod", c.Name)

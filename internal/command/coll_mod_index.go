@@ -16,8 +16,7 @@ type indexChange struct {
 	hidden *bool // nil: not given, as with the others
 	expire *int64
 	unique *bool
-	ready  *bool    // prepareUnique
-	first  argument // the first of unique and prepareUnique
+	ready  *bool // prepareUnique
 
 	index *store.Index // the one that is meant
 }
@@ -46,10 +45,10 @@ func (x *indexChange) parseField(a argument, name string) error {
 		x.hidden = new(bool)
 		return a.flag(x.hidden)
 	case "unique":
-		x.unique, x.first = new(bool), a
+		x.unique = new(bool)
 		return a.flag(x.unique)
 	case "prepareUnique":
-		x.ready, x.first = new(bool), a
+		x.ready = new(bool)
 		return a.flag(x.ready)
 	case "expireAfterSeconds":
 		x.expire = new(int64)
@@ -59,7 +58,7 @@ func (x *indexChange) parseField(a argument, name string) error {
 }
 
 // check finds the index and refuses what it cannot become.
-func (x *indexChange) check(c *store.Collection) error {
+func (x *indexChange) check(op *operation, c *store.Collection) error {
 	switch {
 	case x.name != "" && x.key != nil:
 		return mongoerr.New(mongoerr.InvalidOptions, "Cannot specify both key pattern and name.")
@@ -87,12 +86,50 @@ func (x *indexChange) check(c *store.Collection) error {
 		return mongoerr.New(mongoerr.BadValue, "can't hide _id index")
 	case x.unique != nil && !*x.unique:
 		return mongoerr.New(mongoerr.BadValue, "Cannot make index non-unique")
-	case x.index.Unique || x.unique == nil && x.ready == nil || x.ready != nil && !*x.ready && x.unique == nil:
-		return nil
-	case x.unique != nil && x.ready == nil:
+	case x.unique != nil && !x.index.Unique && !x.index.Prepared:
 		return mongoerr.New(mongoerr.InvalidOptions, "Cannot make index unique with 'prepareUnique=false'. Run collMod to set it first.")
+	case x.ready != nil && (x.hidden != nil || x.expire != nil || x.unique != nil):
+		return mongoerr.New(mongoerr.InvalidOptions, "prepareUnique cannot be combined with any other modification.")
+	case x.unique != nil && !x.index.Unique:
+		return checkConvertible(op, c, x.index)
 	}
-	return x.first.unsupported()
+	return nil
+}
+
+// maxViolations bounds what a reply tells of the documents that share entries, in bytes.
+const maxViolations = 8 << 20
+
+// checkConvertible refuses to make an index unique in which documents share entries, and names them. The caller has the collection's lock.
+func checkConvertible(op *operation, c *store.Collection, x *store.Index) error {
+	st := op.server.store
+	list := bsonraw.BeginArray(bsonraw.AppendHeader(nil, bsonraw.TypeArray, "violations"))
+	size, found := 0, false
+	err := st.Shared(op.ctx, x, func(idKeys [][]byte) (bool, error) {
+		found = true
+		entry, at := list.Begin(bsonraw.TypeDocument)
+		entry = bsonraw.AppendHeader(entry, bsonraw.TypeArray, "ids")
+		ids := bsonraw.BeginArray(entry)
+		for _, idKey := range idKeys {
+			doc, _, ok, err := st.Get(nil, c, idKey)
+			if err != nil {
+				return false, err
+			}
+			if id := doc.Lookup("_id"); ok && size+len(id.Data) <= maxViolations {
+				size += len(id.Data) + 1
+				ids.Append(id)
+			}
+		}
+		list.Resume(bsonraw.EndDoc(ids.End(), at))
+		return size < maxViolations, nil
+	})
+	if err != nil {
+		return readError(op, err)
+	}
+	if !found {
+		return nil
+	}
+	return mongoerr.New(mongoerr.CannotConvertIndexToUnique,
+		"Cannot convert the index to unique. Please resolve conflicting documents before running collMod again.").WithExtra(list.End())
 }
 
 func (x *indexChange) find(c *store.Collection) error {
@@ -122,7 +159,9 @@ func (x *indexChange) find(c *store.Collection) error {
 // was before. The reply tells both too.
 func (x *indexChange) apply(op *operation, ch *store.Change, next *store.Collection, o, o2 []byte) (_, _ []byte, err error) {
 	hides := x.hidden != nil && *x.hidden != x.index.Hidden
-	if x.expire == nil && !hides {
+	prepares := x.ready != nil && *x.ready != x.index.Prepared && !x.index.Unique && !x.index.IsID()
+	unites := x.unique != nil && !x.index.Unique
+	if x.expire == nil && !hides && !prepares && !unites {
 		return o, o2, nil
 	}
 	o, at := bsonraw.BeginElem(o, bsonraw.TypeDocument, "index")
@@ -144,11 +183,19 @@ func (x *indexChange) apply(op *operation, ch *store.Change, next *store.Collect
 		o = bsonraw.AppendBool(o, "hidden", *x.hidden)
 		op.out = bsonraw.AppendBool(op.out, "hidden_old", !*x.hidden)
 		op.out = bsonraw.AppendBool(op.out, "hidden_new", *x.hidden)
-		var hidden bsonraw.Value
-		if *x.hidden {
-			hidden = bsonraw.BoolValue(true)
-		}
-		spec = withField(spec, "hidden", hidden)
+		spec = withFlag(spec, "hidden", *x.hidden)
+	}
+	if prepares {
+		op.out = bsonraw.AppendBool(op.out, "prepareUnique_old", !*x.ready)
+		op.out = bsonraw.AppendBool(op.out, "prepareUnique_new", *x.ready)
+		o2 = bsonraw.AppendBool(o2, "prepareUnique", !*x.ready)
+		o = bsonraw.AppendBool(o, "prepareUnique", *x.ready)
+		spec = withFlag(spec, "prepareUnique", *x.ready)
+	}
+	if unites {
+		op.out = bsonraw.AppendBool(op.out, "unique_new", true)
+		o = bsonraw.AppendBool(o, "unique", true)
+		spec = withFlag(withFlag(spec, "prepareUnique", false), "unique", true)
 	}
 	changed, err := ch.ChangeIndex(x.index, spec)
 	if err != nil {
@@ -157,6 +204,15 @@ func (x *indexChange) apply(op *operation, ch *store.Change, next *store.Collect
 	next.Indexes = slices.Clone(next.Indexes)
 	next.Indexes[slices.Index(next.Indexes, x.index)] = changed
 	return bsonraw.EndDoc(o, at), bsonraw.EndDoc(o2, before), nil
+}
+
+// withFlag returns a specification with a flag, which is not there when it is off.
+func withFlag(spec bsonraw.Doc, name string, on bool) bsonraw.Doc {
+	var v bsonraw.Value
+	if on {
+		v = bsonraw.BoolValue(true)
+	}
+	return withField(spec, name, v)
 }
 
 // withField returns a document in which a field has another value, at the end where there was none; a missing value takes it out.

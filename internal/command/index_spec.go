@@ -20,7 +20,7 @@ type indexSpec struct {
 	collation              bsonraw.Doc // as given; nil: that of the collection
 	partial                bsonraw.Doc
 	expires                bsonraw.Value // expireAfterSeconds, as given
-	clustered              bool
+	clustered, prepared    bool
 	kind                   string        // of its key
 	weights, paths         bsonraw.Value // weights and wildcardProjection, as given
 
@@ -43,6 +43,9 @@ func parseIndexSpec(given bsonraw.Doc, lenient bool) (*indexSpec, error) {
 		return nil, mongoerr.New(mongoerr.FailedToParse, "The 'key' field is a required property of an index specification")
 	case !s.named:
 		return nil, mongoerr.New(mongoerr.FailedToParse, "The 'name' field is a required property of an index specification")
+	case s.prepared && s.unique:
+		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "Invalid index specification %s; cannot create an index with the 'unique' option and the 'prepareUnique' option",
+			given.Shell())
 	case s.collation != nil && s.version < 2:
 		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "Invalid index specification %s; cannot create an index with the 'collation' option and v=%d",
 			given.Shell(), s.version)
@@ -116,9 +119,9 @@ func (s *indexSpec) option(name string, v bsonraw.Value, lenient bool) error {
 		s.clustered, err = s.flag(name, v)
 		return err
 	case "prepareUnique":
-		if on, err := s.flag(name, v); err != nil || !on {
-			return err
-		}
+		var err error
+		s.prepared, err = s.flag(name, v)
+		return err
 	case "bits", "min", "max", "default_language", "language_override", "textIndexVersion", "2dsphereIndexVersion",
 		"coarsestIndexedLevel", "finestIndexedLevel":
 		return nil // where they are for another kind of indexes they are kept with this one, as in MongoDB

@@ -155,7 +155,7 @@ func (g *insertGroup) skipExecuted(i int) bool {
 
 func hasUnique(c *store.Collection) bool {
 	for _, x := range c.Indexes {
-		if x.Unique && !x.IsID() {
+		if x.Guarded() {
 			return true
 		}
 	}

@@ -135,6 +135,7 @@ const (
 	IDLFailedToParse                         Code = 40414
 	IDLUnknownField                          Code = 40415
 	IDLDuplicateField                        Code = 40413
+	CannotConvertIndexToUnique               Code = 359
 	SearchNotEnabled                         Code = 31082
 	NotARetryableWriteCommand                Code = 50768
 	ClientDisconnect                         Code = 279
@@ -203,6 +204,7 @@ var names = map[Code]string{
 	MaxStalenessOutOfRange:          "MaxStalenessOutOfRange",
 	TooManyLogicalSessions:          "TooManyLogicalSessions",
 	SearchNotEnabled:                "SearchNotEnabled",
+	CannotConvertIndexToUnique:      "CannotConvertIndexToUnique",
 	NoSuchSession:                   "NoSuchSession",
 	DatabaseDifferCase:              "DatabaseDifferCase", CollectionUUIDMismatch: "CollectionUUIDMismatch", ExceededMemoryLimit: "ExceededMemoryLimit", DurationOverflow: "DurationOverflow",
 	ConversionFailure: "ConversionFailure",

@@ -21,6 +21,7 @@ type Index struct {
 	Spec      bsonraw.Doc // as listIndexes shows it
 	Key       bsonraw.Doc // the key pattern
 	Unique    bool
+	Prepared  bool // it is to become unique: no document gets an entry that another one has, but some may share one already
 	Sparse    bool
 	Hidden    bool       // plans do not use it
 	Clustered bool       // the one on _id of a clustered collection
@@ -81,6 +82,8 @@ func parseIndex(spec bsonraw.Doc) (*Index, error) {
 			x.Key = v.Doc()
 		case "unique":
 			x.Unique = v.Truthy()
+		case "prepareUnique":
+			x.Prepared = v.Truthy()
 		case "sparse":
 			x.Sparse = v.Truthy()
 		case "clustered":
@@ -113,6 +116,9 @@ func parseIndex(spec bsonraw.Doc) (*Index, error) {
 
 // IsID reports whether this is the index on _id, which has no entries: documents are stored in its order.
 func (x *Index) IsID() bool { return x.Name == "_id_" || x.Clustered }
+
+// Guarded reports whether an entry that a document gets must not be another document's, in an index that has entries.
+func (x *Index) Guarded() bool { return (x.Unique || x.Prepared) && !x.IsID() }
 
 // IsText reports whether this is an index of texts, which has no entries.
 func (x *Index) IsText() bool { return x.text }

@@ -212,7 +212,7 @@ func (r reader) stamp(c *Collection, idKey []byte) (oplog.Timestamp, error) {
 // WriteConflict if others have added or removed such an entry since its snapshot.
 func (t *Txn) CheckUnique(c *Collection, idKey []byte, doc bsonraw.Doc) error {
 	for _, x := range c.Indexes {
-		if !x.Unique || x.IsID() {
+		if !x.Guarded() {
 			continue
 		}
 		entries, err := x.keysOf(doc)

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -34,7 +35,7 @@ func (l *latches) LatchUnique(ctx context.Context, c *Collection, docs ...bsonra
 
 func (l *latches) uniqueKeys(c *Collection, docs []bsonraw.Doc) (keys []Latch, err error) {
 	for _, x := range c.Indexes {
-		if !x.Unique || x.IsID() {
+		if !x.Guarded() {
 			continue
 		}
 		for _, doc := range docs {
@@ -54,7 +55,7 @@ func (l *latches) uniqueKeys(c *Collection, docs []bsonraw.Doc) (keys []Latch, e
 // latches, so the answer stays true until it commits.
 func (r reader) CheckUnique(c *Collection, idKey []byte, doc bsonraw.Doc) error {
 	for _, x := range c.Indexes {
-		if !x.Unique || x.IsID() {
+		if !x.Guarded() {
 			continue
 		}
 		entries, err := x.keysOf(doc)
@@ -79,12 +80,52 @@ func (r reader) takenByOther(x *Index, values, idKey []byte) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	taken := false
 	for it.Next() {
-		if bytes.Equal(it.values, values) && !bytes.Equal(it.idKey, idKey) {
-			return true, it.Close()
+		switch {
+		case !bytes.Equal(it.values, values):
+		case !bytes.Equal(it.idKey, idKey):
+			taken = true
+		case x.Prepared:
+			return false, it.Close() // the document has it already
+		}
+		if taken && !x.Prepared {
+			break
 		}
 	}
-	return false, it.Close()
+	return taken, it.Close()
+}
+
+// Shared calls visit with the keys of _id of the documents that share an entry of an index, for each such entry, until visit returns
+// false.
+func (r reader) Shared(ctx context.Context, x *Index, visit func(idKeys [][]byte) (goOn bool, err error)) error {
+	it, err := r.Entries(x, Range{}, false)
+	if err != nil {
+		return err
+	}
+	var last []byte
+	var group [][]byte
+	give := func() (bool, error) {
+		defer func() { group = nil }()
+		if len(group) < 2 {
+			return true, nil
+		}
+		return visit(group)
+	}
+	for n := 1; it.Next(); n++ {
+		if n%scanDocs == 0 && ctx.Err() != nil {
+			return errors.Join(ctx.Err(), it.Close())
+		}
+		if !bytes.Equal(last, it.values) {
+			if goOn, err := give(); err != nil || !goOn {
+				return errors.Join(err, it.Close())
+			}
+			last = append(last[:0], it.values...)
+		}
+		group = append(group, bytes.Clone(it.idKey))
+	}
+	_, err = give()
+	return errors.Join(err, it.Close())
 }
 
 // DuplicateKey makes the error that a document's entry in a unique index is taken, with keyPattern and keyValue. Values is the
