@@ -13,7 +13,7 @@ import (
 // createIndexes {createIndexes: <collection>, indexes: [{key, name, unique, sparse, hidden, partialFilterExpression,
 // expireAfterSeconds, collation, v}], commitQuorum, ignoreUnknownIndexOptions} builds indexes, all or none, and creates the
 // collection where there is none. An index that exists already is no error. commitQuorum is checked and given back: one node
-// needs no quorum. Not supported: storageEngine and geo indexes; an index of texts has no entries.
+// needs no quorum. Not supported: geo indexes; an index of texts has no entries.
 func createIndexes(op *operation) error {
 	args := createIndexesArgs{quorum: bsonraw.StringValue("votingMembers")}
 	if err := op.arguments(args.parse); err != nil {

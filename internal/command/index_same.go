@@ -79,7 +79,7 @@ func expiryOf(x *store.Index) int32 {
 
 // indexOptions are the options of indexes beside version, key and name, in the order of listings.
 var indexOptions = []string{
-	"background", "unique", "hidden", "partialFilterExpression", "sparse", "expireAfterSeconds", "weights", "default_language", "language_override",
+	"background", "unique", "hidden", "partialFilterExpression", "sparse", "expireAfterSeconds", "storageEngine", "weights", "default_language", "language_override",
 	"textIndexVersion", "2dsphereIndexVersion", "bits", "min", "max", "coarsestIndexedLevel", "finestIndexedLevel", "collation", "wildcardProjection", "prepareUnique", "clustered",
 }
 

@@ -138,6 +138,7 @@ func (s *indexSpec) option(name string, v bsonraw.Value, lenient bool) error {
 		case v.Doc().IsEmpty():
 			return mongoerr.New(mongoerr.CannotCreateIndex, "Empty \"storageEngine\" options are invalid. Please remove the field or include valid options.")
 		}
+		return checkEngines(v) // what it says of MongoDB's own storage engine is kept and shown, and has no effect
 	case "originalSpec", "columnstoreProjection":
 	default:
 		if lenient {
