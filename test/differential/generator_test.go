@@ -129,14 +129,22 @@ func (g *generator) path() string {
 
 func (g *generator) indexes() bson.A {
 	list := bson.A{}
-	for i := range g.random.IntN(2) + 1 {
+	for i := range g.random.IntN(3) + 1 {
 		keys := doc(g.path(), g.oneOf(1, -1))
+		for len(keys) < 3 && g.chance(2) {
+			if path := g.path(); !has(keys, path) {
+				keys = append(keys, bson.E{Key: path, Value: g.oneOf(1, -1)})
+			}
+		}
 		index := bson.D{{Key: "key", Value: keys}, {Key: "name", Value: fmt.Sprintf("i%d", i)}}
 		if g.chance(4) {
 			index = append(index, bson.E{Key: "unique", Value: true})
 		}
 		if g.chance(4) {
 			index = append(index, bson.E{Key: "sparse", Value: true})
+		} else if g.chance(4) {
+			condition := doc(g.oneOf("$eq", "$gt", "$gte", "$lt", "$lte").(string), g.scalar())
+			index = append(index, bson.E{Key: "partialFilterExpression", Value: doc(g.path(), g.oneOf(condition, doc("$exists", true), doc("$type", "number")))})
 		}
 		list = append(list, index)
 	}
