@@ -51,10 +51,20 @@ func (p *Plan) Open(view store.View) *Walk {
 	if w.streams = w.all; p.kind == merge {
 		w.streams = slices.Clone(w.all)
 	}
-	if multikey || len(p.branches) > 1 && p.kind != oneScan {
+	if multikey || !p.apart() {
 		w.seen = map[string]struct{}{}
 	}
 	return w
+}
+
+// apart reports whether no two branches of the plan have the same entry: they are parts of one scan.
+func (p *Plan) apart() bool {
+	for _, b := range p.branches {
+		if b.scan != p.branches[0].scan {
+			return false
+		}
+	}
+	return true
 }
 
 // Tail makes a walk over all documents of a capped collection one whose end is only the end for now: after io.EOF, Next goes on

@@ -26,9 +26,9 @@ const stampLen = 8
 
 // Get appends the document with that key of _id to dst. ok is false when there is none; ts is the commit that wrote it.
 func (r reader) Get(dst []byte, c *Collection, idKey []byte) (doc bsonraw.Doc, ts oplog.Timestamp, ok bool, err error) {
-	var space [64]byte
-	key := append(appendNumbered(space[:0], kindDocument, c.ID), idKey...)
-	value, closer, err := r.db.Get(key)
+	at := len(dst)
+	dst = append(appendNumbered(dst, kindDocument, c.ID), idKey...) // the key, where the document is going to be
+	value, closer, err := r.db.Get(dst[at:])
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, 0, false, r.failed.get()
 	}
@@ -36,8 +36,7 @@ func (r reader) Get(dst []byte, c *Collection, idKey []byte) (doc bsonraw.Doc, t
 		return nil, 0, false, err
 	}
 	defer closer.Close()
-	at := len(dst)
-	dst = append(dst, value[stampLen:]...)
+	dst = append(dst[:at], value[stampLen:]...)
 	return bsonraw.Doc(dst[at:]), oplog.Timestamp(binary.BigEndian.Uint64(value)), true, nil
 }
 
