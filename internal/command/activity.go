@@ -81,7 +81,8 @@ func (c *cursor) describe(host string) bsonraw.Doc {
 	doc = bsonraw.AppendString(doc, "host", host)
 	doc = bsonraw.AppendString(doc, "ns", c.ns)
 	if c.session != "" {
-		doc, lsid := bsonraw.BeginElem(doc, bsonraw.TypeDocument, "lsid")
+		var lsid int
+		doc, lsid = bsonraw.BeginElem(doc, bsonraw.TypeDocument, "lsid")
 		doc = bsonraw.AppendBinary(doc, "id", bsonraw.SubtypeUUID, []byte(c.session[:uuidSize]))
 		doc = bsonraw.EndDoc(doc, lsid)
 	}

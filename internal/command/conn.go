@@ -71,6 +71,7 @@ type Sequence struct {
 // Then is what follows a reply.
 type Then int
 
+// What may follow.
 const (
 	ThenWait   Then = iota // for the client's next request
 	ThenHangUp             // there is no reply: the connection must be closed

@@ -33,3 +33,24 @@ func TestTheTimeLimitOfACursorIsForAllItsBatches(t *testing.T) {
 		}
 	}
 }
+
+func TestIdleCursorsAreShownWithTheirSessions(t *testing.T) {
+	t.Parallel()
+	c := newConversation(t)
+	c.ask(t, "db", bson.D{{Key: "insert", Value: "c"}, {Key: "documents", Value: bson.A{bson.D{}, bson.D{}}}})
+	first := c.ask(t, "db", append(bson.D{{Key: "find", Value: "c"}, {Key: "batchSize", Value: 1}}, someSession(1)...))
+	shown := c.ask(t, "admin", bson.D{{Key: "aggregate", Value: 1}, {Key: "cursor", Value: bson.D{}}, {Key: "pipeline", Value: bson.A{
+		bson.D{{Key: "$currentOp", Value: bson.D{{Key: "idleCursors", Value: true}}}},
+		bson.D{{Key: "$match", Value: bson.D{{Key: "type", Value: "idleCursor"}}}},
+	}}}).Lookup("cursor", "firstBatch", "0")
+	if shown.IsZero() {
+		t.Fatal("no idle cursor is shown")
+	}
+	got := shown.Document()
+	if id := got.Lookup("cursor", "cursorId").Int64(); id != first.Lookup("cursor", "id").Int64() || got.Lookup("ns").StringValue() != "db.c" {
+		t.Errorf("the cursor is shown as %v", got)
+	}
+	if _, id, ok := got.Lookup("lsid", "id").BinaryOK(); !ok || len(id) != uuidSize || id[uuidSize-1] != 1 {
+		t.Errorf("its session is shown as %v", got.Lookup("lsid"))
+	}
+}
