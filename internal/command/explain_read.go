@@ -46,7 +46,7 @@ func (x *explanation) find(op *operation) error {
 	}
 	x.query = x.walk.Plan().Filter()
 	x.run = func() (int64, error) { return drain(op, feed.out) }
-	return x.overFind(op, &args)
+	return x.overFind(&args)
 }
 
 // compiledFor compiles the filter of a command on a collection that does not exist.
@@ -59,7 +59,7 @@ func compiledFor(op *operation, coll string, by collationArgument, query bsonraw
 }
 
 // overFind puts the stages of a find onto its plan.
-func (x *explanation) overFind(op *operation, args *findArgs) error {
+func (x *explanation) overFind(args *findArgs) error {
 	_, natural, err := ordering.Natural(args.sort)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -83,14 +84,7 @@ var indexOptions = []string{
 	"textIndexVersion", "2dsphereIndexVersion", "bits", "min", "max", "coarsestIndexedLevel", "finestIndexedLevel", "collation", "wildcardProjection", "prepareUnique", "clustered",
 }
 
-func isIndexOption(name string) bool {
-	for _, known := range indexOptions {
-		if name == known {
-			return true
-		}
-	}
-	return false
-}
+func isIndexOption(name string) bool { return slices.Contains(indexOptions, name) }
 
 // sameKey reports whether two key patterns have the same fields in the same order and, by value, the same directions.
 func sameKey(a, b bsonraw.Doc) bool {

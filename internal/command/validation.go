@@ -2,6 +2,7 @@ package command
 
 import (
 	"log/slog"
+	"slices"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -123,10 +124,8 @@ func (a argument) oneOf(to *string, words ...string) error {
 	if err := a.str(to); err != nil {
 		return err
 	}
-	for _, w := range words {
-		if w == *to {
-			return nil
-		}
+	if slices.Contains(words, *to) {
+		return nil
 	}
 	return mongoerr.New(mongoerr.BadValue, "Enumeration value '%s' for field '%s.%s' is not a valid value.", *to, a.op.cmd.name, a.name)
 }

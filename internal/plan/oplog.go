@@ -8,7 +8,6 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
-	"github.com/sluicestream/sluice/internal/oplog"
 	"github.com/sluicestream/sluice/internal/store"
 )
 
@@ -23,10 +22,10 @@ func (q Query) onOplog(c *store.Collection) *Plan {
 			continue
 		}
 		if low := list[0].Low; low.Type == bsonraw.TypeTimestamp {
-			within = narrow(within, store.AppendOplogKey(nil, oplog.Timestamp(low.Int64())), nil)
+			within = narrow(within, store.AppendOplogKey(nil, uint64(low.Int64())), nil)
 		}
 		if high := list[len(list)-1].High; high.Type == bsonraw.TypeTimestamp && uint64(high.Int64()) < math.MaxUint64 {
-			within = narrow(within, nil, store.AppendOplogKey(nil, oplog.Timestamp(high.Int64())+1))
+			within = narrow(within, nil, store.AppendOplogKey(nil, uint64(high.Int64())+1))
 		}
 	}
 	p.branches = []branch{{scan: &scan{ranges: []keyRange{{Range: within}}, reverse: q.Hint.Natural < 0}}}

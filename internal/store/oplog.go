@@ -35,9 +35,7 @@ func newOplogCollection(maxBytes int64) *Collection {
 }
 
 // AppendOplogKey appends the key of the entry with a timestamp, for ranges of Docs.
-func AppendOplogKey(dst []byte, ts oplog.Timestamp) []byte {
-	return binary.BigEndian.AppendUint64(dst, uint64(ts))
-}
+func AppendOplogKey(dst []byte, ts uint64) []byte { return binary.BigEndian.AppendUint64(dst, ts) }
 
 // oplogDocs is Docs for the oplog. What is not durable yet is not shown.
 func (r reader) oplogDocs(within Range, reverse bool) (*Docs, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -108,7 +109,7 @@ func transientOr(ctx context.Context, err error) error {
 }
 
 func (w *writer) inTransaction(fields bson.D, db string, starts bool) bson.Raw {
-	fields = append(fields[:len(fields):len(fields)],
+	fields = append(slices.Clip(fields),
 		bson.E{Key: "lsid", Value: w.lsid}, bson.E{Key: "txnNumber", Value: w.txnNumber}, bson.E{Key: "autocommit", Value: false})
 	if starts {
 		fields = append(fields, bson.E{Key: "startTransaction", Value: true})

@@ -16,7 +16,7 @@ func (c *compiler) foreign(scope *expression.Scope, stage, coll string, pipeline
 		return nil, Beneath{}, err
 	}
 	if coll == "" {
-		if startsWith(pipeline, "$documents") {
+		if beginsWithDocuments(pipeline) {
 			return inner, Beneath{}, nil
 		}
 		return nil, Beneath{}, mongoerr.New(mongoerr.InvalidNamespace, "invalid %s namespace: %s.", stage, c.opts.DB)
@@ -28,10 +28,10 @@ func (c *compiler) foreign(scope *expression.Scope, stage, coll string, pipeline
 	return inner, from, err
 }
 
-// startsWith reports whether a pipeline has a certain first stage.
-func startsWith(pipeline bsonraw.Doc, name string) bool {
+// beginsWithDocuments reports whether a pipeline makes its documents itself.
+func beginsWithDocuments(pipeline bsonraw.Doc) bool {
 	it := pipeline.Iter()
-	return it.Next() && it.Value().Type == bsonraw.TypeDocument && firstKey(it.Value().Doc()) == name
+	return it.Next() && it.Value().Type == bsonraw.TypeDocument && firstKey(it.Value().Doc()) == "$documents"
 }
 
 // checkWithin refuses the stages that pipelines within others cannot have.

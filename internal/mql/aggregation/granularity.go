@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -147,9 +148,9 @@ func (p preferred) decimal(v bsonraw.Value, up bool) bsonraw.Value {
 		}
 		return decimalOf(p[0], scale+1)
 	}
-	for i := len(p) - 1; i >= 0; i-- {
-		if d.Cmp(apd.New(p[i], scale)) > 0 {
-			return decimalOf(p[i], scale)
+	for _, n := range slices.Backward(p[:]) {
+		if d.Cmp(apd.New(n, scale)) > 0 {
+			return decimalOf(n, scale)
 		}
 	}
 	return decimalOf(p[len(p)-1], scale-1)

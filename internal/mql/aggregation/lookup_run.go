@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -221,7 +222,7 @@ func (s *lookedUp) fillTable(ctx context.Context, f frame) error {
 	}
 	if m, ok := leadingMatch(s.inner.stages); ok && !m.varies {
 		s.table.leading = 1
-		before = before.with(append(before.stages[:len(before.stages):len(before.stages)], m))
+		before = before.with(append(slices.Clip(before.stages), m))
 	}
 	reader, err := f.read(s.env, s.from, before)
 	if err != nil {

@@ -98,22 +98,22 @@ func firstKey(d bsonraw.Doc) string {
 	return string(it.Key())
 }
 
-func (s *group) name() string { return "$group" }
+func (g *group) name() string { return "$group" }
 
-func (s *group) optimize() error {
-	if err := s.id.Optimize(); err != nil {
+func (g *group) optimize() error {
+	if err := g.id.Optimize(); err != nil {
 		return err
 	}
-	for i := range s.fields {
-		if err := s.fields[i].optimize(); err != nil {
+	for i := range g.fields {
+		if err := g.fields[i].optimize(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *group) start(src Source, f frame) Source {
-	return &grouped{group: s, src: src, memory: f.memory, ctx: f.context(), byKey: map[string]*groupState{}}
+func (g *group) start(src Source, f frame) Source {
+	return &grouped{group: g, src: src, memory: f.memory, ctx: f.context(), byKey: map[string]*groupState{}}
 }
 
 // groupState is one group.

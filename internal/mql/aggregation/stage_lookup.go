@@ -1,6 +1,7 @@
 package aggregation
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -104,11 +105,11 @@ func (p *lookupSpec) parse(name, field string, v bsonraw.Value) error {
 }
 
 func (p *lookupSpec) check(name string) error {
-	problem := ""
+	var problem string
 	switch {
 	case !p.hasFrom && !p.hasPipeline:
 		problem = "must specify 'pipeline' when 'from' is empty"
-	case !p.hasFrom && !startsWith(p.pipeline, "$documents"):
+	case !p.hasFrom && !beginsWithDocuments(p.pipeline):
 		problem = name + " stage without explicit collection must have a pipeline with $documents as first stage"
 	case p.as == "":
 		problem = "must specify 'as' field for a " + name
@@ -147,7 +148,7 @@ func (s *lookup) compilePipelines(c *compiler, name string, spec *lookupSpec) er
 		}
 		scope, v.slot = scope.WithVariable(v.name)
 		s.slots = int(v.slot) + 1
-		s.let, vars = append(s.let, v), append(vars[:len(vars):len(vars)], v.variable)
+		s.let, vars = append(s.let, v), append(slices.Clip(vars), v.variable)
 	}
 	inner, from, err := c.foreign(scope, name, spec.from, spec.pipeline)
 	if err != nil {
@@ -158,7 +159,7 @@ func (s *lookup) compilePipelines(c *compiler, name string, spec *lookupSpec) er
 	before, rest := from.Pipeline, spec.pipeline
 	if s.local == nil {
 		before, rest = nil, joined(from.Pipeline, spec.pipeline)
-	} else if startsWith(rest, "$documents") {
+	} else if beginsWithDocuments(rest) {
 		before, rest = split(joined(before, rest), from.Pipeline.Len()+1)
 	}
 	if before != nil && !before.IsEmpty() {

@@ -56,7 +56,7 @@ func (s *out) parse(name string, spec bsonraw.Doc) error {
 			return errFieldType(name, it.Key(), v, "string")
 		}
 	}
-	missing := ""
+	var missing string
 	switch {
 	case !hasColl:
 		missing = "coll"

@@ -17,7 +17,8 @@ type union struct {
 }
 
 func compileUnion(c *compiler, name string, spec bsonraw.Value) (stage, error) {
-	coll, pipeline := "", bsonraw.Doc(nil)
+	var coll string
+	var pipeline bsonraw.Doc
 	switch spec.Type {
 	case bsonraw.TypeString:
 		coll = spec.Str()
@@ -63,7 +64,7 @@ func parseUnion(name string, spec bsonraw.Doc) (coll string, pipeline bsonraw.Do
 			return "", nil, mongoerr.New(mongoerr.IDLUnknownField, "BSON field '%s.%s' is an unknown field.", name, it.Key())
 		}
 	}
-	if coll == "" && !startsWith(pipeline, "$documents") {
+	if coll == "" && !beginsWithDocuments(pipeline) {
 		return "", nil, mongoerr.New(mongoerr.FailedToParse, "%s stage without explicit collection must have a pipeline with $documents as first stage", name)
 	}
 	return coll, pipeline, nil

@@ -90,7 +90,8 @@ func parseNumber(ctx *Context, text string, to bsonraw.Type) (bsonraw.Value, err
 	if strings.HasPrefix(text, "0x") {
 		return bsonraw.Value{}, conversionFailure("Illegal hexadecimal input "+noOnError+": %s", text)
 	}
-	v, why := bsonraw.Value{}, ""
+	var v bsonraw.Value
+	var why string
 	switch to {
 	case bsonraw.TypeDouble:
 		var f float64

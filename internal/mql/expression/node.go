@@ -171,6 +171,9 @@ func fold(ctx *Context, n node) (node, error) {
 			return nil, err
 		}
 	}
+	if z, ok := n.(interface{ inZone() *zoneArgument }); ok {
+		z.inZone().prepare()
+	}
 	if _, ok := n.(interface{ runsLate() }); ok {
 		return n, nil
 	}

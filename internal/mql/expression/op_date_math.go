@@ -70,10 +70,7 @@ func (n *dateAdd) eval(ctx *Context) (bsonraw.Value, error) {
 	return ctx.dateValue(sum), nil
 }
 
-func (n *dateAdd) prepare() error {
-	n.zone.prepare()
-	return nil
-}
+func (n *dateAdd) inZone() *zoneArgument { return &n.zone }
 
 func (n *dateAdd) children(visit func(*node)) {
 	visit(&n.start)
@@ -246,10 +243,7 @@ func (n *dateUnits) parseFirstDay(v bsonraw.Value) (int, error) {
 	return day, nil
 }
 
-func (n *dateUnits) prepare() error {
-	n.zone.prepare()
-	return nil
-}
+func (n *dateUnits) inZone() *zoneArgument { return &n.zone }
 
 func (n *dateUnits) children(visit func(*node)) {
 	for i := range n.dates {

@@ -85,10 +85,7 @@ func (n *datePart) zoneOf(ctx *Context) (z zone, null bool, err error) {
 	return z, false, err
 }
 
-func (n *datePart) prepare() error {
-	n.zone.prepare()
-	return nil
-}
+func (n *datePart) inZone() *zoneArgument { return &n.zone }
 
 func (n *datePart) children(visit func(*node)) {
 	visit(&n.date)

@@ -73,10 +73,7 @@ func (n *dateToParts) eval(ctx *Context) (bsonraw.Value, error) {
 	return ctx.keepValue(bsonraw.TypeDocument, bsonraw.EndDoc(dst, at))
 }
 
-func (n *dateToParts) prepare() error {
-	n.zone.prepare()
-	return nil
-}
+func (n *dateToParts) inZone() *zoneArgument { return &n.zone }
 
 func (n *dateToParts) children(visit func(*node)) {
 	visit(&n.date)
@@ -223,10 +220,7 @@ func (p datePiece) check(n int64) error {
 	return nil
 }
 
-func (n *dateFromParts) prepare() error {
-	n.zone.prepare()
-	return nil
-}
+func (n *dateFromParts) inZone() *zoneArgument { return &n.zone }
 
 func (n *dateFromParts) children(visit func(*node)) {
 	for i := range n.date {

@@ -56,10 +56,7 @@ func (n *dateText) absent(ctx *Context) (bsonraw.Value, error) {
 	return n.onNull.eval(ctx)
 }
 
-func (n *dateText) prepare() error {
-	n.zone.prepare()
-	return nil
-}
+func (n *dateText) inZone() *zoneArgument { return &n.zone }
 
 func (n *dateText) children(visit func(*node)) {
 	visit(&n.subject)

@@ -152,7 +152,7 @@ func (r *planReader) predicates(dst []Predicate, at place, c *clause) []Predicat
 func (r *planReader) enter(at place, path bsonraw.Path) place {
 	r.elements++
 	one := element{r.elements, strings.Count(at.path, ".") + path.Len()}
-	return place{path: at.path + path.String() + ".", element: append(at.element[:len(at.element):len(at.element)], one)}
+	return place{path: at.path + path.String() + ".", element: append(slices.Clip(at.element), one)}
 }
 
 // elementPredicates opens $elemMatch with operators. A further $elemMatch in it is about arrays in arrays, which have no

@@ -117,13 +117,13 @@ func TestPredicates(t *testing.T) {
 func TestSameElement(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]string{ // by depth, of the first two predicates
-		`{"a.b": 1, "a.c": 2}`:                                                         `no no`,
-		`{"a": {"$elemMatch": {"b": 1, "c": 2}}}`:                                      `yes no`,
-		`{"a": {"$elemMatch": {"$gt": 1, "$lt": 2}}}`:                                  `yes no`,
-		`{"a.b": {"$elemMatch": {"c": 1, "d": 2}}}`:                                    `no yes`,
-		`{"a": {"$elemMatch": {"b": {"$elemMatch": {"$gt": 1, "$lt": 5}}}}}`:           `yes yes`,
-		`{"a": {"$all": [{"$elemMatch": {"b": 1}}, {"$elemMatch": {"c": 1}}]}}`:        `no no`,
-		`{"$and": [{"a": {"$elemMatch": {"b": 1}}}, {"a": {"$elemMatch": {"c": 1}}}]}`: `no no`,
+		`{"a.b": 1, "a.c": 2}`:                                                         `no, no`,
+		`{"a": {"$elemMatch": {"b": 1, "c": 2}}}`:                                      `yes, no`,
+		`{"a": {"$elemMatch": {"$gt": 1, "$lt": 2}}}`:                                  `yes, no`,
+		`{"a.b": {"$elemMatch": {"c": 1, "d": 2}}}`:                                    `no, yes`,
+		`{"a": {"$elemMatch": {"b": {"$elemMatch": {"$gt": 1, "$lt": 5}}}}}`:           `yes, yes`,
+		`{"a": {"$all": [{"$elemMatch": {"b": 1}}, {"$elemMatch": {"c": 1}}]}}`:        `no, no`,
+		`{"$and": [{"a": {"$elemMatch": {"b": 1}}}, {"a": {"$elemMatch": {"c": 1}}}]}`: `no, no`,
 	} {
 		list := compile(t, query).Conjunction().Predicates
 		var got []string
