@@ -11,7 +11,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"pgregory.net/rapid"
 
-	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mql/collation"
 	"github.com/sluicestream/sluice/internal/mql/ordering"
 	"github.com/sluicestream/sluice/internal/plan"

@@ -130,7 +130,7 @@ func TestSameElement(t *testing.T) {
 		for depth := 1; depth <= 2; depth++ {
 			got = append(got, map[bool]string{true: "yes", false: "no"}[list[0].SameElement(list[1], depth)])
 		}
-		if strings.Join(got, " ") != want {
+		if strings.Join(got, ", ") != want {
 			t.Errorf("%s: same elements %v, want %s", query, got, want)
 		}
 	}
