@@ -91,7 +91,7 @@ func (m *modification) tryOne(doc bsonraw.Doc, would *wouldDo) error {
 	position := -1
 	if m.update.NeedsPosition() {
 		var err error
-		if _, position, err = m.filter.MatchAt(doc); err != nil {
+		if _, position, err = m.filter.MatchAt(evaluation(m.op), doc); err != nil {
 			return err
 		}
 	}

@@ -56,7 +56,7 @@ func findAndModify(op *operation) error {
 		op.out = bsonraw.AppendInt32(op.out, "retriedStmtId", m.stmtID)
 		return op.acknowledge(w.last)
 	}
-	answer := famAnswer{args: &args, fields: fields, filter: m.filter}
+	answer := famAnswer{op: op, args: &args, fields: fields, filter: m.filter}
 	m.result = answer.build
 	done, err := m.run()
 	if err == nil && m.answer == nil { // nothing was written
@@ -127,6 +127,7 @@ func (f *findAndModifyArgs) compile(w *writer, scope *expression.Scope) (m *modi
 		if m.update, err = update.Compile(f.update, update.Options{ArrayFilters: f.arrayFilters, Scope: scope}); err != nil {
 			return nil, nil, err
 		}
+		m.update.StopWith(w.op.ctx)
 	}
 	if m.filter, err = filter.Compile(f.query, filter.Options{Scope: scope}); err != nil {
 		return nil, nil, err
@@ -155,6 +156,7 @@ func (f *findAndModifyArgs) compile(w *writer, scope *expression.Scope) (m *modi
 
 // famAnswer makes the answer, which is also what a repeated command gives.
 type famAnswer struct {
+	op     *operation
 	args   *findAndModifyArgs
 	fields *projection.Projection
 	filter *filter.Filter
@@ -189,13 +191,13 @@ func (f *famAnswer) project(out []byte, doc bsonraw.Doc) ([]byte, error) {
 	if f.fields == nil {
 		return append(out, doc...), nil
 	}
+	ctx := evaluation(f.op)
 	position := -1
 	if f.fields.Positional() {
 		var err error
-		if _, position, err = f.filter.Position(doc); err != nil {
+		if _, position, err = f.filter.Position(ctx, doc); err != nil {
 			return nil, err
 		}
 	}
-	var ctx expression.Context
-	return f.fields.AppendAt(out, &ctx, doc, position)
+	return f.fields.AppendAt(out, ctx, doc, position)
 }

@@ -150,14 +150,15 @@ func (r *recordIDResult) Next(ctx context.Context) (bsonraw.Doc, error) {
 		return nil, err
 	}
 	out := append(r.buf[:0], doc...)
+	r.ctx.StopWith(ctx)
+	r.ctx.Reset()
 	if r.fields != nil {
 		position := -1
 		if r.filter != nil {
-			if _, position, err = r.filter.Position(doc); err != nil {
+			if _, position, err = r.filter.Position(&r.ctx, doc); err != nil {
 				return nil, err
 			}
 		}
-		r.ctx.Reset()
 		if out, err = r.fields.AppendAt(r.buf[:0], &r.ctx, doc, position); err != nil {
 			return nil, err
 		}

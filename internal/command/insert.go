@@ -44,6 +44,9 @@ func insert(op *operation) error {
 		if !goOn {
 			break
 		}
+		if next < len(docs) && op.ctx.Err() != nil {
+			return contextError(op.ctx)
+		}
 	}
 	return w.reply(false)
 }

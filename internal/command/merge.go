@@ -180,13 +180,19 @@ func (m *merging) update(doc bsonraw.Doc) (*update.Update, error) {
 		u = operator("$setOnInsert", doc)
 	case "pipeline":
 		m.ctx.Reset()
+		m.ctx.StopWith(m.op.ctx)
 		var err error
 		if scope, err = m.DocumentScope(&m.ctx, doc); err != nil {
 			return nil, err
 		}
 		u = bsonraw.Value{Type: bsonraw.TypeArray, Data: m.Pipeline}
 	}
-	return update.Compile(u, update.Options{Scope: scope})
+	compiled, err := update.Compile(u, update.Options{Scope: scope})
+	if err != nil {
+		return nil, err
+	}
+	compiled.StopWith(m.op.ctx)
+	return compiled, nil
 }
 
 // operator makes {name: fields}.

@@ -53,12 +53,12 @@ func (m *modification) run() (modified, error) {
 		return modified{}, m.op.explaining.modifies(m)
 	}
 	for range maxAttempts {
+		if m.op.ctx.Err() != nil {
+			return modified{}, contextError(m.op.ctx)
+		}
 		done, again, err := m.attempt()
 		if err != nil || !again {
 			return done, err
-		}
-		if m.op.ctx.Err() != nil {
-			return modified{}, contextError(m.op.ctx)
 		}
 	}
 	return modified{}, mongoerr.New(mongoerr.WriteConflict, "the document was changed by others %d times while this operation tried to change it: try again", maxAttempts)
@@ -183,9 +183,9 @@ func (m *modification) change(c *store.Collection, idKey []byte, candidate bsonr
 	m.buf = doc
 	matched, position := true, -1
 	if m.update != nil && m.update.NeedsPosition() {
-		matched, position, err = m.filter.MatchAt(doc)
+		matched, position, err = m.filter.MatchAt(evaluation(m.op), doc)
 	} else if !bytes.Equal(doc, candidate) {
-		matched, err = m.filter.Match(doc)
+		matched, err = m.filter.MatchWith(evaluation(m.op), doc)
 	}
 	if err != nil || !matched {
 		return modified{}, false, err

@@ -127,7 +127,7 @@ func (op *operation) begin() error {
 func (op *operation) finish(err error) []byte {
 	var e *mongoerr.Error
 	if err != nil {
-		e = mongoerr.From(err)
+		e = mongoerr.From(endError(op, err))
 		if e.Code == mongoerr.InternalError {
 			op.server.cfg.Logger.Error("command failed", "command", op.name(), "error", err)
 		}

@@ -18,5 +18,5 @@ func (op *operation) scope(coll string, given collationArgument, let bsonraw.Doc
 	if let == nil {
 		return s, nil
 	}
-	return s.WithLet(let)
+	return s.WithLet(op.ctx, let)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/expression"
 	"github.com/sluicestream/sluice/internal/store"
 )
 
@@ -214,6 +215,23 @@ func (op *operation) retryRecord(w *store.Write, stmtID, count int32, result bso
 }
 
 var errTimeLimit = mongoerr.New(mongoerr.MaxTimeMSExpired, "operation exceeded time limit")
+
+// endError replaces the error of what noticed that the command's context ended by the reason, with its code.
+func endError(op *operation, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		if op.ctx.Err() != nil {
+			return contextError(op.ctx)
+		}
+	}
+	return err
+}
+
+// evaluation returns the memory for expressions that end when the command does.
+func evaluation(op *operation) *expression.Context {
+	var ctx expression.Context
+	ctx.StopWith(op.ctx)
+	return &ctx
+}
 
 // contextError gives the error of a command whose context ended: why it ended, with its code.
 func contextError(ctx context.Context) error {

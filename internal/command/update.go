@@ -166,6 +166,7 @@ func (s *updateStatement) compile(let bsonraw.Doc) (err error) {
 	if err != nil {
 		return err
 	}
+	s.update.StopWith(s.op.ctx)
 	if s.multi && s.update.IsReplacement() {
 		return mongoerr.New(mongoerr.FailedToParse, "multi update is not supported for replacement-style update")
 	}

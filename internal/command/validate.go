@@ -80,10 +80,11 @@ func (v *validating) comply(doc bsonraw.Doc) error {
 	if v.rules == nil {
 		return nil
 	}
-	if ok, err := v.rules.filter.Match(doc); !ok || err != nil {
+	ok, err := v.rules.satisfied(v.op, doc)
+	if !ok && err == nil {
 		v.nonCompliant++
 	}
-	return nil
+	return err
 }
 
 func (v *validating) appendCounts(found *store.Findings) {

@@ -79,16 +79,30 @@ func checkUpdated(op *operation, c *store.Collection, old, doc bsonraw.Doc) erro
 		return err
 	}
 	if v.moderate {
-		if ok, err := v.filter.Match(old); !ok || err != nil {
-			return nil //nolint:nilerr // a document on which the validator fails does not satisfy it
+		if ok, err := v.satisfied(op, old); !ok || err != nil {
+			return err
 		}
 	}
 	return v.check(op, c, doc)
 }
 
+// satisfied reports whether a document satisfies the validator: one on which the validator fails does not. The error is that of an
+// operation that ended meanwhile.
+func (v *validation) satisfied(op *operation, doc bsonraw.Doc) (bool, error) {
+	if !v.filter.IsSlow() {
+		ok, err := v.filter.Match(doc)
+		return ok && err == nil, nil
+	}
+	ok, err := v.filter.MatchWith(evaluation(op), doc)
+	if op.ctx.Err() != nil {
+		return false, contextError(op.ctx)
+	}
+	return ok && err == nil, nil
+}
+
 func (v *validation) check(op *operation, c *store.Collection, doc bsonraw.Doc) error {
-	if ok, err := v.filter.Match(doc); ok && err == nil {
-		return nil
+	if ok, err := v.satisfied(op, doc); ok || err != nil {
+		return err
 	}
 	if v.warn { // without what is in it: a log is no place for that
 		op.server.cfg.Logger.Warn("document would fail validation", slog.String("namespace", c.NS()), slog.String("_id", doc.Lookup("_id").Shell()))
@@ -96,7 +110,10 @@ func (v *validation) check(op *operation, c *store.Collection, doc bsonraw.Doc) 
 	}
 	info, at := bsonraw.BeginElem(nil, bsonraw.TypeDocument, "errInfo")
 	info = bsonraw.AppendValue(info, "failingDocumentId", doc.Lookup("_id"))
-	info = bsonraw.EndDoc(v.filter.AppendViolation(info, doc), at)
+	info = bsonraw.EndDoc(v.filter.AppendViolation(info, evaluation(op), doc), at)
+	if op.ctx.Err() != nil {
+		return contextError(op.ctx)
+	}
 	return mongoerr.New(mongoerr.DocumentValidationFailure, "Document failed validation").WithExtra(info)
 }
 

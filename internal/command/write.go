@@ -93,6 +93,7 @@ func (w *writer) statement(i int) int32 {
 // fail records a statement's error and reports whether the command goes on. An error that is not the statement's own ends the
 // command.
 func (w *writer) fail(index int, err error) (goOn bool, fatal error) {
+	err = endError(w.op, err)
 	e := mongoerr.From(err)
 	if w.op.explaining != nil || e.Code.Interruption() || e.Code == mismatchedRetry || e.Code == mongoerr.InternalError && e.Cause != nil {
 		return false, err

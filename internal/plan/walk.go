@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/expression"
 	"github.com/sluicestream/sluice/internal/store"
 )
 
@@ -23,10 +24,11 @@ type Walk struct {
 	seen    map[string]struct{} // keys of _id, where a document may come up several times
 	idKey   []byte
 	buf     []byte
-	looked  int
 	docs    int64 // documents that were tested
 	matched int64
-	repeats int64 // entries of documents that came up before
+	repeats int64              // entries of documents that came up before
+	spent   int                // effort since it was seen that the context had not ended
+	context expression.Context // of slow filters
 	inOrder orderWalk
 	inOplog oplogWalk
 	tail    bool // the end is only the end for now
@@ -77,21 +79,22 @@ func (w *Walk) Tailing() bool { return w.tail }
 // Ended reports whether nothing can come any more.
 func (w *Walk) Ended() bool { return w.ended }
 
-// checkEvery is after how many documents a walk looks whether its context has ended.
-const checkEvery = 256
+// effortToStop is what a walk spends between two looks at whether its context has ended, in bytes that are read; docEffort is what
+// finding a document costs.
+const (
+	effortToStop = 64 << 10
+	docEffort    = effortToStop / 256
+)
 
 // Next returns the next matching document, valid until the next call, or io.EOF. Its key of _id is IDKey.
 func (w *Walk) Next(ctx context.Context) (bsonraw.Doc, error) {
 	for {
-		if w.looked++; w.looked%checkEvery == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
 		doc, err := w.next()
 		if err != nil {
 			return nil, err
 		}
 		w.docs++
-		ok, err := w.plan.filter.Match(doc)
+		ok, err := w.match(ctx, doc)
 		if err != nil {
 			return nil, err
 		}
@@ -102,11 +105,28 @@ func (w *Walk) Next(ctx context.Context) (bsonraw.Doc, error) {
 	}
 }
 
+// match reports whether the plan's filter takes a document, and fails when ctx has ended.
+func (w *Walk) match(ctx context.Context, doc bsonraw.Doc) (bool, error) {
+	slow := w.plan.filter.IsSlow()
+	if w.spent += docEffort + len(doc); slow || w.spent >= effortToStop {
+		w.spent = 0
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+	}
+	if !slow {
+		return w.plan.filter.Match(doc)
+	}
+	w.context.Reset()
+	w.context.StopWith(ctx)
+	return w.plan.filter.MatchWith(&w.context, doc)
+}
+
 // IDKey returns the key of the current document's _id, valid until the next call.
 func (w *Walk) IDKey() []byte { return w.idKey }
 
 // Looked returns how many documents were looked at, matching or not.
-func (w *Walk) Looked() int { return w.looked }
+func (w *Walk) Looked() int { return int(w.docs) }
 
 // next returns the next document, matching or not.
 func (w *Walk) next() (bsonraw.Doc, error) {

@@ -38,6 +38,7 @@ func (s *lookedUp) errTooLarge() error {
 }
 
 func (s *lookedUp) Next(ctx context.Context) (bsonraw.Doc, error) {
+	s.ctx.StopWith(ctx)
 	if s.unwind != nil {
 		return s.nextUnwound(ctx)
 	}

@@ -191,6 +191,7 @@ type transforms struct {
 }
 
 func (s *transforms) Next(ctx context.Context) (bsonraw.Doc, error) {
+	s.ctx.StopWith(ctx)
 next:
 	for {
 		doc, err := s.src.Next(ctx)

@@ -39,6 +39,7 @@ type documentsGiven struct {
 func (s *documentsGiven) Next(ctx context.Context) (bsonraw.Doc, error) {
 	if !s.opened {
 		s.opened = true
+		s.ctx.StopWith(ctx)
 		list, err := s.list.Eval(&s.ctx, bsonraw.Empty)
 		if err != nil {
 			return nil, err

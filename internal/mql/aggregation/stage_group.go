@@ -142,6 +142,7 @@ type grouped struct {
 func (s *grouped) Next(ctx context.Context) (bsonraw.Doc, error) {
 	if !s.filled {
 		s.filled = true
+		s.ctx.StopWith(ctx)
 		if err := collect(ctx, s.src, s.take); err != nil {
 			return nil, err
 		}

@@ -74,7 +74,7 @@ func (s *project) apply(ctx *expression.Context, doc bsonraw.Doc) (bsonraw.Doc, 
 	position := -1
 	if s.positional != nil {
 		var err error
-		if _, position, err = s.positional.Position(doc); err != nil {
+		if _, position, err = s.positional.Position(ctx, doc); err != nil {
 			return nil, false, err
 		}
 	}

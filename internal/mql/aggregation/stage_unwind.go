@@ -79,6 +79,9 @@ func (s *unwind) optimize() error { return nil }
 
 func (s *unwind) start(src Source, _ frame) Source { return &unwound{unwind: s, src: src} }
 
+// checkEvery is after how many elements $unwind looks whether its context has ended.
+const checkEvery = 64
+
 // unwound is between two elements of an array, or between two documents.
 type unwound struct {
 	*unwind
@@ -87,6 +90,7 @@ type unwound struct {
 	elements bsonraw.Iter
 	position int64
 	reading  bool
+	given    int    // elements so far
 	value    []byte // a document with the element
 	out      []byte // and with its position
 }
@@ -95,6 +99,10 @@ func (s *unwound) Next(ctx context.Context) (bsonraw.Doc, error) {
 	for {
 		if s.reading {
 			if s.elements.Next() {
+				// Stages like this one behind each other make many documents of one.
+				if s.given++; s.given%checkEvery == 0 && ctx.Err() != nil {
+					return nil, ctx.Err()
+				}
 				s.value = appendWith(s.value[:0], s.doc, s.path, s.elements.Value())
 				s.position++
 				return s.withPosition(s.value, bsonraw.Int64Value(s.position-1)), nil

@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"context"
 	"encoding/binary"
 	"math"
 
@@ -19,10 +20,34 @@ type Context struct {
 	held    [][]byte        // buffers with documents that stay until Reset
 	fields  []*fieldList    // lists that nobody fills at the moment
 	arena   arena
+	stop    context.Context // nil when nothing ends an evaluation
+	spent   int             // effort since stop was looked at
 }
 
 // memoryLimit bounds what is computed for one document, in bytes.
 const memoryLimit = 100 << 20
+
+// StopWith makes evaluations end with ctx's error when ctx ends: an expression may run for longer than anybody waits.
+func (c *Context) StopWith(ctx context.Context) { c.stop = ctx }
+
+// What steps cost, in bytes that are copied meanwhile, and how much is spent between two looks at whether to stop.
+const (
+	effortToStop = 1 << 16
+	itemEffort   = effortToStop / 16 // an item for which an expression is evaluated that may look at much without copying it
+)
+
+// spend notes effort and fails when the evaluation is to stop. Loops that evaluate expressions call it, and what may take long
+// by itself.
+func (c *Context) spend(effort int) error {
+	if c.spent += effort; c.spent < effortToStop {
+		return nil
+	}
+	c.spent = 0
+	if c.stop == nil {
+		return nil
+	}
+	return c.stop.Err()
+}
 
 // Reset gives back the memory of everything computed so far: values returned by Eval and documents given to Hold are no
 // longer valid. Variables keep their values.
@@ -60,6 +85,7 @@ func (c *Context) Hold(buf []byte) (bsonraw.Doc, error) {
 		c.Discard(buf)
 		return nil, errMemory()
 	}
+	c.spent += len(buf)
 	c.arena.used += len(buf)
 	c.held = append(c.held, buf)
 	return buf, nil
@@ -71,6 +97,7 @@ func (c *Context) keepValue(t bsonraw.Type, buf []byte) (bsonraw.Value, error) {
 		c.Discard(buf)
 		return bsonraw.Value{}, errMemory()
 	}
+	c.spent += len(buf)
 	data := c.arena.alloc(len(buf))
 	copy(data, buf)
 	c.Discard(buf)

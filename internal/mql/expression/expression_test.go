@@ -68,7 +68,7 @@ func TestSystemVariables(t *testing.T) {
 func TestLetOfACommand(t *testing.T) {
 	t.Parallel()
 	base := NewScope(time.UnixMilli(7), 0)
-	scope, err := base.WithLet(fromJSON(t, `{"a": {"$add": [1, 2]}, "b": {"$multiply": ["$$a", 2]}, "c": "$$NOW", "d": {"$literal": "$x"}}`).Doc())
+	scope, err := base.WithLet(t.Context(), fromJSON(t, `{"a": {"$add": [1, 2]}, "b": {"$multiply": ["$$a", 2]}, "c": "$$NOW", "d": {"$literal": "$x"}}`).Doc())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestLetOfACommand(t *testing.T) {
 		`{"a": {"$foo": 1}}`:         168,
 		`{"a": {"$divide": [1, 0]}}`: 2,
 	} {
-		if _, err := base.WithLet(fromJSON(t, let).Doc()); !mongoerr.Is(err, code) {
+		if _, err := base.WithLet(t.Context(), fromJSON(t, let).Doc()); !mongoerr.Is(err, code) {
 			t.Errorf("let %s gave %v, want code %d", let, err, code)
 		}
 	}

@@ -80,6 +80,9 @@ func (n *mapArray) eval(ctx *Context) (bsonraw.Value, error) {
 		if err == nil && out.Size() > memoryLimit {
 			err = errMemory()
 		}
+		if err == nil {
+			err = ctx.spend(itemEffort)
+		}
 		if err != nil {
 			ctx.Discard(out.End())
 			return bsonraw.Value{}, err
@@ -166,6 +169,9 @@ func (n *filterArray) eval(ctx *Context) (bsonraw.Value, error) {
 		keep, err := n.cond.eval(ctx)
 		truth := keep.Truthy()
 		ctx.release(before)
+		if err == nil {
+			err = ctx.spend(itemEffort)
+		}
 		if err != nil {
 			ctx.Discard(out.End())
 			return bsonraw.Value{}, err

@@ -76,6 +76,9 @@ func (n *reduce) eval(ctx *Context) (bsonraw.Value, error) {
 		ctx.vars[n.item], ctx.vars[n.value] = it.Value(), value
 		before := ctx.mark()
 		result, err := n.in.eval(ctx)
+		if err == nil {
+			err = ctx.spend(itemEffort)
+		}
 		if err != nil {
 			return bsonraw.Value{}, err
 		}

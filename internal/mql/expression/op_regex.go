@@ -136,6 +136,9 @@ func (n *regex) eval(ctx *Context) (bsonraw.Value, error) {
 	if isNullish(input) || compiled == nil {
 		return n.none, nil
 	}
+	if err := ctx.spend(effortToStop); err != nil {
+		return bsonraw.Value{}, err
+	}
 	return n.find(ctx, regexInput{text: input.Bytes(), regexPattern: compiled})
 }
 
@@ -169,8 +172,13 @@ func regexFindAll(ctx *Context, in regexInput) (bsonraw.Value, error) {
 	for at := 0; at == 0 || at < len(in.text); {
 		m, ok, err := scan.Find(at)
 		if err != nil {
+			err = errRegexFailed("$regexFindAll", err)
+		} else {
+			err = ctx.spend(itemEffort)
+		}
+		if err != nil {
 			ctx.Discard(out.End())
-			return bsonraw.Value{}, errRegexFailed("$regexFindAll", err)
+			return bsonraw.Value{}, err
 		}
 		if !ok {
 			break

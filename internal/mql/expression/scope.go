@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"context"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -72,8 +73,8 @@ func (s *Scope) WithVariable(name string) (*Scope, Slot) {
 }
 
 // WithLet returns a scope with the variables of a command's let argument. Their values are expressions without a document;
-// each may use the variables before it.
-func (s *Scope) WithLet(let bsonraw.Doc) (*Scope, error) {
+// each may use the variables before it. It fails with ctx's error when ctx ends meanwhile.
+func (s *Scope) WithLet(ctx context.Context, let bsonraw.Doc) (*Scope, error) {
 	for it := let.Iter(); it.Next(); {
 		name := string(it.Key())
 		if err := CheckUserVariable(name); err != nil {
@@ -89,8 +90,8 @@ func (s *Scope) WithLet(let bsonraw.Doc) (*Scope, error) {
 		if e.usesDocument() {
 			return nil, mongoerr.New(4890500, "Command let Expression tried to access a field, but this is not allowed because Command let Expressions run before the query examines any documents.")
 		}
-		var ctx Context
-		v, err := e.Eval(&ctx, bsonraw.Empty)
+		memory := Context{stop: ctx}
+		v, err := e.Eval(&memory, bsonraw.Empty)
 		if err != nil {
 			return nil, err
 		}

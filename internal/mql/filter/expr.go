@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"bytes"
 	"sync"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -41,14 +40,6 @@ func (n *exprNode) match(ctx *expression.Context, v bsonraw.Value) (bool, int, e
 		return false, noPosition, err
 	}
 	return result.Truthy(), noPosition, nil
-}
-
-// result returns a copy of what the expression gives for a document.
-func (n *exprNode) result(doc bsonraw.Doc) (bsonraw.Value, error) {
-	ctx := n.borrow()
-	defer n.giveBack(ctx)
-	v, err := n.expression.Eval(ctx, doc)
-	return bsonraw.Value{Type: v.Type, Data: bytes.Clone(v.Data)}, err
 }
 
 func (n *exprNode) borrow() *expression.Context {

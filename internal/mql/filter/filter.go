@@ -7,6 +7,7 @@ import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mql/collation"
 	"github.com/sluicestream/sluice/internal/mql/expression"
+	"github.com/sluicestream/sluice/internal/mql/pattern"
 )
 
 // Options are what a filter needs beside its document.
@@ -30,6 +31,7 @@ type Filter struct {
 	positional func() node
 	written    func() node // runs them in the order in which they were written, for projections
 	usesExpr   bool
+	slow       bool
 }
 
 // Compile reads a filter document. Errors carry MongoDB's codes and texts, most of them BadValue. The filter keeps references
@@ -49,17 +51,19 @@ func Compile(doc bsonraw.Doc, opts Options) (*Filter, error) {
 		positional: sync.OnceValue(func() node { return buildOrdered(c) }),
 		written:    sync.OnceValue(func() node { return buildWritten(c) }),
 		usesExpr:   p.usesExpr,
+		slow:       isSlow(c),
 	}, nil
 }
 
-// Match reports whether the filter takes the document. Only $expr gives errors.
+// Match reports whether the filter takes the document. Only $expr gives errors. It is for filters that cannot take long, or whose
+// documents are few; MatchWith for the others.
 func (f *Filter) Match(doc bsonraw.Doc) (bool, error) {
 	ok, _, err := f.run.match(nil, doc.Value())
 	return ok, err
 }
 
-// MatchWith is Match for filters whose scope has variables: ctx holds their values, and the memory that $expr takes, which the
-// caller gives back with Reset.
+// MatchWith is Match where ctx ends what takes long, and for filters whose scope has variables: it holds their values. It also
+// holds the memory that $expr takes, which the caller gives back with Reset.
 func (f *Filter) MatchWith(ctx *expression.Context, doc bsonraw.Doc) (bool, error) {
 	ok, _, err := f.run.match(ctx, doc.Value())
 	return ok, err
@@ -68,8 +72,8 @@ func (f *Filter) MatchWith(ctx *expression.Context, doc bsonraw.Doc) (bool, erro
 // MatchAt is Match that also says which element of an array the document matched by: the index that the positional operator $
 // of an update stands for, -1 where no array was spread. Where several clauses meet arrays, MongoDB sorts them by
 // operator and path, and the last one decides; within $or, $nor and $not none does.
-func (f *Filter) MatchAt(doc bsonraw.Doc) (matched bool, index int, err error) {
-	ok, at, err := f.positional().match(nil, doc.Value())
+func (f *Filter) MatchAt(ctx *expression.Context, doc bsonraw.Doc) (matched bool, index int, err error) {
+	ok, at, err := f.positional().match(ctx, doc.Value())
 	if !ok || err != nil {
 		return false, -1, err
 	}
@@ -96,12 +100,31 @@ func (f *Filter) ID() (v bsonraw.Value, ok bool) {
 
 // Position is MatchAt for the positional operator $ of a projection: where several clauses meet arrays, the last one as they were
 // written decides.
-func (f *Filter) Position(doc bsonraw.Doc) (matched bool, index int, err error) {
-	ok, at, err := f.written().match(nil, doc.Value())
+func (f *Filter) Position(ctx *expression.Context, doc bsonraw.Doc) (matched bool, index int, err error) {
+	ok, at, err := f.written().match(ctx, doc.Value())
 	if !ok || err != nil {
 		return false, -1, err
 	}
 	return true, at, nil
+}
+
+// IsSlow reports whether the filter may take long for one document, longer than reading it.
+func (f *Filter) IsSlow() bool { return f.slow }
+
+// manyChildren is how many conditions in one list make a filter slow.
+const manyChildren = 64
+
+func isSlow(c *clause) bool {
+	switch c.op {
+	case opExpr, opSchema:
+		return true
+	case opRegex:
+		x, ok := c.test.(regexTest)
+		return ok && pattern.IsSlow(x.matcher)
+	case In:
+		return len(c.patterns) > 0
+	}
+	return len(c.children) > manyChildren || slices.ContainsFunc(c.children, isSlow)
 }
 
 // IsEmpty reports whether the filter takes every document without looking at it.

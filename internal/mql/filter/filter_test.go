@@ -195,7 +195,7 @@ func TestExprVariables(t *testing.T) {
 	if _, err := g.Match(doc); !mongoerr.Is(err, 16554) {
 		t.Errorf("an expression that fails on the document: %v", err)
 	}
-	if _, _, err := g.MatchAt(doc); !mongoerr.Is(err, 16554) {
+	if _, _, err := g.MatchAt(nil, doc); !mongoerr.Is(err, 16554) {
 		t.Errorf("the same with a position: %v", err)
 	}
 }
@@ -208,7 +208,7 @@ func TestConcurrentUse(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			for range 200 {
-				if ok, at, err := f.MatchAt(doc); !ok || at != 1 || err != nil {
+				if ok, at, err := f.MatchAt(nil, doc); !ok || at != 1 || err != nil {
 					t.Errorf("match: %v, position %d, %v", ok, at, err)
 				}
 			}

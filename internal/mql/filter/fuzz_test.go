@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/expression"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 )
 
@@ -45,10 +46,10 @@ func FuzzFilter(f *testing.F) {
 		_, _ = compiled.Equalities()
 		ok, err := compiled.Match(doc)
 		violation, at := bsonraw.BeginDoc(nil)
-		if err := bsonraw.Validate(bsonraw.EndDoc(compiled.AppendViolation(violation, doc), at), 10*bsonraw.MaxMessageDepth); err != nil {
+		if err := bsonraw.Validate(bsonraw.EndDoc(compiled.AppendViolation(violation, new(expression.Context), doc), at), 10*bsonraw.MaxMessageDepth); err != nil {
 			t.Fatalf("%s on %s: %v", bsonraw.Doc(query).Shell(), bsonraw.Doc(doc).Shell(), err)
 		}
-		again, _, errAgain := compiled.MatchAt(doc)
+		again, _, errAgain := compiled.MatchAt(nil, doc)
 		if random := strings.Contains(string(query), "$sampleRate"); !random && (ok != again || (err == nil) != (errAgain == nil)) {
 			t.Fatalf("%s on %s: Match %v, %v; MatchAt %v, %v", bsonraw.Doc(query).Shell(), bsonraw.Doc(doc).Shell(), ok, err, again, errAgain)
 		}

@@ -89,7 +89,7 @@ func outcome(query bsonraw.Doc, docs []numbered) string {
 		if err != nil {
 			return errorText(err)
 		}
-		ok, at, err := f.MatchAt(d.doc)
+		ok, at, err := f.MatchAt(nil, d.doc)
 		if err != nil {
 			return errorText(err)
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/expression"
 	"github.com/sluicestream/sluice/internal/mql/violation"
 )
 
@@ -13,9 +14,9 @@ const codeNoAnnotation mongoerr.Code = 4994600
 
 // AppendViolation appends the fields that tell why a document, which the filter does not take, fails it as a validator: details
 // with each condition that it fails and the values that were considered. Values are left out where they are too long, and the
-// details where even the rest is.
-func (f *Filter) AppendViolation(dst []byte, doc bsonraw.Doc) []byte {
-	x := explainer{doc: doc}
+// details where even the rest is. ctx is as for MatchWith.
+func (f *Filter) AppendViolation(dst []byte, ctx *expression.Context, doc bsonraw.Doc) []byte {
+	x := explainer{doc: doc, ctx: ctx}
 	write := func(r *violation.Report) {
 		x.r = r
 		x.explain(f.parsed, false)
@@ -54,11 +55,12 @@ func unexplained(c *clause) *clause {
 type explainer struct {
 	r   *violation.Report
 	doc bsonraw.Doc
+	ctx *expression.Context
 }
 
 // fails reports whether the document does what it should not.
 func (x *explainer) fails(c *clause, turned bool) bool {
-	ok, _, err := build(simplify(c), atDocument).match(nil, x.doc.Value())
+	ok, _, err := build(simplify(c), atDocument).match(x.ctx, x.doc.Value())
 	return (ok && err == nil) == turned
 }
 
@@ -114,7 +116,7 @@ func (x *explainer) explainExpr(c *clause, turned bool) {
 	x.r.Text("operatorName", "$expr")
 	x.r.Specified(c.said.arg, "$expr")
 	n, _ := c.run.(*exprNode)
-	result, err := n.result(x.doc)
+	result, err := n.expression.Eval(x.ctx, x.doc)
 	switch {
 	case err != nil:
 		x.r.Text("reason", "failed to evaluate aggregation expression")

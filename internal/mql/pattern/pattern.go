@@ -72,6 +72,12 @@ func compileError(pattern string, err error) error {
 	return &SyntaxError{syntaxText(err)}
 }
 
+// IsSlow reports whether the time that m takes is bounded by a clock alone, not by the length of the text.
+func IsSlow(m Matcher) bool {
+	_, ok := m.(backtrackingMatcher)
+	return ok
+}
+
 // Prefix returns the text with which all texts begin that m matches. It may be empty.
 func Prefix(m Matcher) string {
 	switch m := m.(type) {

@@ -84,7 +84,7 @@ func projected(t *testing.T, kind string, spec bsonraw.Value, query, doc bsonraw
 	}
 	position := -1
 	if p.Positional() {
-		if _, position, err = f.MatchAt(doc); err != nil {
+		if _, position, err = f.MatchAt(nil, doc); err != nil {
 			t.Fatal(err)
 		}
 	}

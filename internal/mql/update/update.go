@@ -1,6 +1,8 @@
 package update
 
 import (
+	"context"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/expression"
@@ -29,6 +31,13 @@ type Update struct {
 	out      []byte
 	entry    []byte
 	diff     []byte
+}
+
+// StopWith makes Apply fail with ctx's error when ctx ends, where a pipeline takes long.
+func (u *Update) StopWith(ctx context.Context) {
+	if u.pipeline != nil {
+		u.pipeline.context.StopWith(ctx)
+	}
 }
 
 // Input is one document to update, and when.
