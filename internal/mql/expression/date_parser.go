@@ -17,6 +17,7 @@ type dateParser struct {
 	offset int    // of the zone, in seconds
 	zone   string // how the text names the zone; empty for an offset
 	zoned  bool
+	dated  bool // a free text has named a date
 	shift  relativeTime
 }
 

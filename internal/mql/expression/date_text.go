@@ -134,7 +134,8 @@ const (
 	rxDay2     = `(0[0-9]|[12][0-9]|3[01])`
 	rxYear     = `([0-9]{1,4})`
 	rxYear4    = `([0-9]{4})`
-	rxName     = `(january|february|march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec|viii|xii|vii|iii|xi|ix|iv|vi|ii|i|v|x)`
+	rxLong     = `january|february|march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec`
+	rxName     = `(` + rxLong + `|(?-i:VIII|XII|VII|III|XI|IX|IV|VI|II|I|V|X))`
 	rxShort    = `(jan|feb|mar|apr|may|jun|jul|aug|sept|sep|oct|nov|dec)`
 	rxGap      = `[ \t.-]*`
 	rxAfterDay = `[,.stndrh\t ]`
@@ -242,7 +243,10 @@ var calendarRules = []rawDateRule{
 	{"d", rxYear4 + `\.?([0-9]{3})`, func(p *dateParser, begin int, m []string) { p.setDate(begin, m[1], "1", m[2]) }}, // MongoDB takes it for a day in January
 	{"a", rxShort + `-` + rxDay2 + `-` + rxYear, func(p *dateParser, begin int, m []string) { p.setDate(begin, m[3], m[1], m[2]) }},
 	{"d", rxYear + `-` + rxShort + `-` + rxDay2, dateYMD},
-	{"d", rxYear4 + `-?w(0[1-9]|[1-4][0-9]|5[0-3])(?:-?([0-7]))?`, func(p *dateParser, _ int, m []string) {
+	{"d", rxYear4 + `-?w(0[1-9]|[1-4][0-9]|5[0-3])(?:-?([0-7]))?`, func(p *dateParser, begin int, m []string) {
+		if !p.beginDate(begin) {
+			return
+		}
 		p.set(pieceISOYear, numberOf(m[1]))
 		p.set(pieceISOWeek, numberOf(m[2]))
 		if m[3] != "" {
@@ -261,7 +265,11 @@ var calendarRules = []rawDateRule{
 		p.setDate(begin, m[3], m[2], m[1])
 		p.setTime(begin, m[4], m[5], m[6], "")
 	}},
-	{"a", rxName, func(p *dateParser, _ int, m []string) { p.set(pieceMonth, monthNumber(m[1])) }},
+	{"a", rxLong, func(p *dateParser, begin int, m []string) {
+		if p.beginDate(begin) {
+			p.set(pieceMonth, monthNumber(m[0]))
+		}
+	}},
 }
 
 func dateYMD(p *dateParser, begin int, m []string) { p.setDate(begin, m[1], m[2], m[3]) }
@@ -297,10 +305,19 @@ func monthNumber(text string) int64 {
 	return 0
 }
 
+// beginDate refuses a second date.
+func (p *dateParser) beginDate(begin int) bool {
+	if p.dated {
+		p.fail(begin, "Double date specification")
+		return false
+	}
+	p.dated = true
+	return true
+}
+
 // setDate sets a date, whose year may be left out.
 func (p *dateParser) setDate(begin int, year, month, day string) {
-	if p.fields[pieceDay].set {
-		p.fail(begin, "Double date specification")
+	if !p.beginDate(begin) {
 		return
 	}
 	if year != "" {
