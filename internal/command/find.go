@@ -178,7 +178,7 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 		}
 	}
 	if !args.projection.IsEmpty() {
-		if spec.Projection, err = projection.Compile(args.projection, projection.Find, scope); err != nil {
+		if spec.Projection, err = projection.CompileFind(args.projection, scope); err != nil {
 			return nil, err
 		}
 		if spec.Projection.Positional() {

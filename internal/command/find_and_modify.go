@@ -144,7 +144,7 @@ func (f *findAndModifyArgs) compile(w *writer, scope *expression.Scope) (m *modi
 		}
 	}
 	if !f.fields.IsEmpty() {
-		if fields, err = projection.Compile(f.fields, projection.Find, scope); err != nil {
+		if fields, err = projection.CompileFind(f.fields, scope); err != nil {
 			return nil, nil, err
 		}
 		if f.returnNew && fields.Positional() {

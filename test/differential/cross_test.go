@@ -137,10 +137,7 @@ func TestEveryValue(t *testing.T) {
 		cross(t, on, text)
 	}
 	// Updates run one document at a time, because an error ends a statement. They are many, so each has its turn with some values.
-	every, _ := strconv.Atoi(os.Getenv("SLUICE_DIFFERENTIAL_EVERY"))
-	if every == 0 {
-		every = 9
-	}
+	every := everyNth()
 	for n, update := range crossedUpdates {
 		text := "=== " + update + "\n"
 		for i, v := range everyValue {
@@ -162,6 +159,15 @@ func TestEveryValue(t *testing.T) {
 		}
 		cross(t, on, text)
 	}
+}
+
+// everyNth tells which share of the values is taken where all would be too many.
+func everyNth() int {
+	every, _ := strconv.Atoi(os.Getenv("SLUICE_DIFFERENTIAL_EVERY"))
+	if every <= 0 {
+		every = 9
+	}
+	return every
 }
 
 // cross compares one scenario that was made.

@@ -18,7 +18,7 @@ func (g *generator) filter(depth int) bson.D {
 			}
 			d = append(d, bson.E{Key: g.oneOf("$and", "$or", "$nor").(string), Value: list})
 		case depth > 0 && g.chance(10):
-			d = append(d, bson.E{Key: "$expr", Value: g.expression(2)})
+			d = append(d, bson.E{Key: "$expr", Value: g.harmless(2)})
 		default:
 			path := g.path()
 			if g.chance(6) {
@@ -193,6 +193,7 @@ func (g *generator) pushed() any {
 func (g *generator) projection() bson.D {
 	d := bson.D{}
 	include := g.random.IntN(2)
+	computed := false // one field, because it is chance which of several mongod evaluates first
 	for range g.random.IntN(3) {
 		path := g.plainPath()
 		if g.chance(6) {
@@ -207,8 +208,8 @@ func (g *generator) projection() bson.D {
 			v = doc("$slice", g.oneOf(1, -1, bson.A{1, 1}, bson.A{-2, 1}, 0))
 		case g.chance(8) && !strings.Contains(path, "."):
 			v = doc("$elemMatch", g.filter(1))
-		case include == 1 && g.chance(6):
-			v = g.expression(2)
+		case include == 1 && !computed && g.chance(6):
+			v, computed = g.expression(2), true
 		}
 		d = append(d, bson.E{Key: path, Value: v})
 	}
@@ -230,10 +231,21 @@ func clashes(d bson.D, path string) bool {
 
 // expression draws one of aggregation's.
 func (g *generator) expression(depth int) any {
+	if depth > 0 && g.chance(2) {
+		return g.crossed(depth - 1)
+	}
+	return g.expressionOf(depth, g.expression)
+}
+
+// harmless draws an expression that fails for no document: which conditions of a filter mongod comes to depends on its plan.
+func (g *generator) harmless(depth int) any { return g.expressionOf(depth, g.harmless) }
+
+// expressionOf draws an expression whose parts another function draws.
+func (g *generator) expressionOf(depth int, part func(depth int) any) any {
 	if depth == 0 || g.chance(3) {
 		return g.oneOf("$"+g.plainPath(), "$_id", "$$ROOT", doc("$literal", g.value(1)), 1, "x", nil, true)
 	}
-	a, b := g.expression(depth-1), g.expression(depth-1)
+	a, b := part(depth-1), part(depth-1)
 	switch g.random.IntN(8) {
 	case 0, 1:
 		return doc(g.oneOf("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$cmp").(string), bson.A{a, b})
@@ -242,7 +254,7 @@ func (g *generator) expression(depth int) any {
 	case 3:
 		return doc("$not", bson.A{a})
 	case 4:
-		return doc("$cond", bson.A{a, b, g.expression(depth - 1)})
+		return doc("$cond", bson.A{a, b, part(depth - 1)})
 	case 5:
 		return doc("$ifNull", bson.A{a, b})
 	case 6:
@@ -258,12 +270,43 @@ func (g *generator) aggregate() bson.D {
 	for range g.random.IntN(4) {
 		pipeline = append(pipeline, g.oneOf(
 			doc("$match", g.filter(1)),
-			doc("$project", append(doc(g.plainPath(), g.oneOf(1, g.expression(2))), bson.E{Key: "d", Value: g.expression(2)})),
+			doc("$project", g.oneOf( // with one expression, because it is chance which of several mongod evaluates first
+				append(doc(g.plainPath(), 1), bson.E{Key: "d", Value: g.expression(2)}),
+				append(doc(g.plainPath(), g.expression(2)), bson.E{Key: "d", Value: 1}))),
 			doc("$addFields", doc(g.plainPath(), g.expression(2))),
 			doc("$unset", g.plainPath()),
 			doc("$skip", 1), doc("$limit", 3),
 			doc("$replaceRoot", doc("newRoot", doc("r", g.expression(2)))),
 			doc("$count", "n")))
 	}
+	if g.chance(2) {
+		pipeline = append(pipeline, g.group(), doc("$sort", doc("_id", 1)))
+	}
 	return bson.D{{Key: "aggregate", Value: collection}, {Key: "pipeline", Value: pipeline}, {Key: "cursor", Value: bson.D{}}}
+}
+
+// group draws a $group whose accumulators depend on no more than the order of the documents.
+func (g *generator) group() bson.D {
+	v := func() any { return g.oneOf("$"+g.plainPath(), "$_id", g.expression(2)) }
+	sortBy := bson.D{{Key: g.plainPath(), Value: g.oneOf(1, -1)}, {Key: "_id", Value: 1}}
+	counted := func() bson.D { return bson.D{{Key: "input", Value: v()}, {Key: "n", Value: g.random.IntN(3) + 1}} }
+	accumulators := []func() bson.D{
+		func() bson.D {
+			return doc(g.oneOf("$sum", "$avg", "$first", "$last", "$push", "$stdDevPop", "$stdDevSamp").(string), v())
+		},
+		func() bson.D { return doc("$mergeObjects", g.oneOf("$$ROOT", doc("x", v()))) },
+		func() bson.D { return doc(g.oneOf("$firstN", "$lastN", "$minN", "$maxN").(string), counted()) },
+		func() bson.D {
+			return doc(g.oneOf("$top", "$bottom").(string), bson.D{{Key: "output", Value: v()}, {Key: "sortBy", Value: sortBy}})
+		},
+		func() bson.D {
+			return doc(g.oneOf("$topN", "$bottomN").(string), bson.D{{Key: "output", Value: v()}, {Key: "sortBy", Value: sortBy}, {Key: "n", Value: 2}})
+		},
+		func() bson.D { return doc("$count", bson.D{}) },
+	}
+	fields := doc("_id", g.oneOf(nil, v()))
+	for _, name := range []string{"v", "w"} {
+		fields = append(fields, bson.E{Key: name, Value: accumulators[g.random.IntN(len(accumulators))]()})
+	}
+	return doc("$group", fields)
 }

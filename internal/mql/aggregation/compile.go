@@ -22,6 +22,8 @@ type Options struct {
 	Environment Environment
 	// Memory bounds what a stage that collects documents may hold, in bytes; 0 means 100 MB, as in MongoDB.
 	Memory int
+	// Unfolded leaves it to the evaluation to find what is wrong with constants, as MongoDB does in updates.
+	Unfolded bool
 }
 
 const (
@@ -114,6 +116,9 @@ func Compile(pipeline bsonraw.Doc, opts Options) (*Pipeline, error) {
 	p, err := parse(pipeline, opts)
 	if err != nil {
 		return nil, err
+	}
+	if opts.Unfolded {
+		return p, p.arrange()
 	}
 	return p, p.optimize()
 }

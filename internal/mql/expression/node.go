@@ -142,6 +142,9 @@ func appendItem(out *bsonraw.ArrayBuilder, item node, ctx *Context) error {
 // preparer is a node that looks once at those of its children that have become constants.
 type preparer interface{ prepare() error }
 
+// simplifier is a node that, when some of its children are constants, may drop others, or leave its place to one of them.
+type simplifier interface{ simplify() node }
+
 // fold replaces what does not depend on the document by its value.
 func fold(ctx *Context, n node) (node, error) {
 	if _, ok := n.(interface{ staysUntouched() }); ok {
@@ -177,18 +180,14 @@ func fold(ctx *Context, n node) (node, error) {
 	if _, ok := n.(interface{ runsLate() }); ok {
 		return n, nil
 	}
+	if s, ok := n.(simplifier); ok {
+		if simple := s.simplify(); simple != n {
+			return simple, nil
+		}
+	}
 	switch n := n.(type) {
-	case *constant, *fieldPath, *variablePath, *mapArray, *filterArray:
-		return n, nil // MongoDB evaluates the last two, and $let, when it runs them, so that is when they fail
-	case *let:
-		if len(n.values) == 0 {
-			return n.in, nil
-		}
-		return n, nil
-	case *junction:
-		if !constants {
-			return n.decide(), nil
-		}
+	case *constant, *fieldPath, *variablePath, *mapArray, *filterArray, *let:
+		return n, nil // MongoDB evaluates the last three when it runs them, so that is when they fail
 	case *naryCall:
 		if err := n.join(ctx); err != nil {
 			return nil, err

@@ -26,9 +26,9 @@ func (n *junction) eval(ctx *Context) (bsonraw.Value, error) {
 
 func (n *junction) children(visit func(*node)) { visitAll(n.args, visit) }
 
-// decide drops the arguments that are known and decide nothing. One that decides makes the whole known, and what the others
+// simplify drops the arguments that are known and decide nothing. One that decides makes the whole known, and what the others
 // would give, errors too, no longer counts.
-func (n *junction) decide() node {
+func (n *junction) simplify() node {
 	kept := n.args[:0]
 	for _, arg := range n.args {
 		c, ok := arg.(*constant)

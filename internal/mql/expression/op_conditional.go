@@ -25,6 +25,17 @@ func (n *cond) children(visit func(*node)) {
 	visit(&n.otherwise)
 }
 
+func (n *cond) simplify() node {
+	test, ok := n.test.(*constant)
+	switch {
+	case !ok:
+		return n
+	case test.value.Truthy():
+		return n.then
+	}
+	return n.otherwise
+}
+
 // compileCond reads [if, then, else] or {if, then, else}.
 func compileCond(c *compiler, name string, argument bsonraw.Value) (node, error) {
 	if argument.Type != bsonraw.TypeDocument {
@@ -92,6 +103,24 @@ func (n *ifNull) eval(ctx *Context) (bsonraw.Value, error) {
 }
 
 func (n *ifNull) children(visit func(*node)) { visitAll(n.args, visit) }
+
+// simplify drops the nulls before the last argument, and what stands behind one that is certainly not null.
+func (n *ifNull) simplify() node {
+	kept := n.args[:0]
+	for i, arg := range n.args {
+		c, ok := arg.(*constant)
+		if ok && isNullish(c.value) && i < len(n.args)-1 {
+			continue
+		}
+		if kept = append(kept, arg); ok {
+			break
+		}
+	}
+	if n.args = kept; len(kept) == 1 {
+		return kept[0]
+	}
+	return n
+}
 
 // switchCase is $switch.
 type switchCase struct {

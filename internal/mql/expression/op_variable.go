@@ -83,6 +83,13 @@ func (n *let) eval(ctx *Context) (bsonraw.Value, error) {
 	return n.in.eval(ctx)
 }
 
+func (n *let) simplify() node {
+	if len(n.values) == 0 {
+		return n.in
+	}
+	return n
+}
+
 func (n *let) children(visit func(*node)) {
 	visitAll(n.values, visit)
 	visit(&n.in)

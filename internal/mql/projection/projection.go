@@ -36,6 +36,15 @@ func Compile(spec bsonraw.Doc, kind Kind, scope *expression.Scope) (*Projection,
 	return p.compile(spec)
 }
 
+// CompileFind compiles the projection of a find or findAndModify, and evaluates its constants.
+func CompileFind(spec bsonraw.Doc, scope *expression.Scope) (*Projection, error) {
+	p, err := Compile(spec, Find, scope)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.Optimize()
+}
+
 // CompileUnset returns the projection that removes fields.
 func CompileUnset(paths []string) (*Projection, error) {
 	root := &node{}

@@ -23,7 +23,7 @@ func compilePipeline(stages bsonraw.Doc, opts Options) (*Update, error) {
 	if opts.ArrayFilters != nil {
 		return nil, mongoerr.New(mongoerr.FailedToParse, "arrayFilters may not be specified for pipeline-style updates")
 	}
-	compiled, err := aggregation.Compile(stages, aggregation.Options{Scope: opts.Scope})
+	compiled, err := aggregation.Compile(stages, aggregation.Options{Scope: opts.Scope, Unfolded: true})
 	if err != nil {
 		return nil, err
 	}
