@@ -189,8 +189,8 @@ func (g *generator) pushed() any {
 	return d
 }
 
-// projection draws one of find's.
-func (g *generator) projection() bson.D {
+// projection draws one of find's, whose expression another function draws.
+func (g *generator) projection(expression func(depth int) any) bson.D {
 	d := bson.D{}
 	include := g.random.IntN(2)
 	computed := false // one field, because it is chance which of several mongod evaluates first
@@ -209,7 +209,7 @@ func (g *generator) projection() bson.D {
 		case g.chance(8) && !strings.Contains(path, "."):
 			v = doc("$elemMatch", g.filter(1))
 		case include == 1 && !computed && g.chance(6):
-			v, computed = g.expression(2), true
+			v, computed = expression(2), true
 		}
 		d = append(d, bson.E{Key: path, Value: v})
 	}
@@ -266,7 +266,8 @@ func (g *generator) expressionOf(depth int, part func(depth int) any) any {
 
 // aggregate draws a simple pipeline; an early sort makes the order of the documents certain.
 func (g *generator) aggregate() bson.D {
-	pipeline := bson.A{doc("$match", g.filter(2)), doc("$sort", g.sort())}
+	filter := g.filter(2)
+	pipeline := bson.A{doc("$match", filter), doc("$sort", g.sort(filter))}
 	for range g.random.IntN(4) {
 		pipeline = append(pipeline, g.oneOf(
 			doc("$match", g.filter(1)),
@@ -294,7 +295,6 @@ func (g *generator) group() bson.D {
 		func() bson.D {
 			return doc(g.oneOf("$sum", "$avg", "$first", "$last", "$push", "$stdDevPop", "$stdDevSamp").(string), v())
 		},
-		func() bson.D { return doc("$mergeObjects", g.oneOf("$$ROOT", doc("x", v()))) },
 		func() bson.D { return doc(g.oneOf("$firstN", "$lastN", "$minN", "$maxN").(string), counted()) },
 		func() bson.D {
 			return doc(g.oneOf("$top", "$bottom").(string), bson.D{{Key: "output", Value: v()}, {Key: "sortBy", Value: sortBy}})

@@ -1,6 +1,8 @@
 package aggregation
 
 import (
+	"strconv"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/expression"
@@ -55,9 +57,8 @@ func rankedAccumulator(form rankedForm) accumulatorCompiler {
 // rankedInput makes {"": sort key, "": output} of a document.
 type rankedInput struct {
 	output *expression.Expression
-	fields []ordering.Field
 	paths  []*expression.Expression
-	scope  *expression.Scope
+	order  *ordering.Ordering // of documents that hold, in the array "s", the values of the paths
 }
 
 func newRankedInput(c *compiler, output bsonraw.Value, sortBy bsonraw.Doc) (*rankedInput, error) {
@@ -65,13 +66,22 @@ func newRankedInput(c *compiler, output bsonraw.Value, sortBy bsonraw.Doc) (*ran
 	if err != nil {
 		return nil, err
 	}
-	in := &rankedInput{fields: o.Fields(), scope: c.scope}
-	for _, f := range in.fields {
+	in := &rankedInput{}
+	places, at := bsonraw.BeginDoc(nil)
+	for i, f := range o.Fields() {
 		path, err := expression.ParsePath(f.Path)
 		if err != nil {
 			return nil, err
 		}
 		in.paths = append(in.paths, expression.NewFieldPath(path))
+		direction := int32(1)
+		if f.Descending {
+			direction = -1
+		}
+		places = bsonraw.AppendInt32(places, "s."+strconv.Itoa(i), direction)
+	}
+	if in.order, err = ordering.Compile(bsonraw.EndDoc(places, at), c.scope.Collation()); err != nil {
+		return nil, err
 	}
 	in.output, err = expression.Compile(output, c.scope)
 	return in, err
@@ -97,27 +107,25 @@ func (in *rankedInput) Eval(ctx *expression.Context, doc bsonraw.Doc) (bsonraw.V
 	return made.Value(), err
 }
 
-// appendKey reads the keys as expressions read paths, so that an array counts as a whole; only an empty one is less than null, as in a
-// $sort.
+// appendKey reads the keys as expressions read paths, puts them into an array, and sorts by the places of that array. It is how MongoDB does
+// it, and shows: an array among the keys counts as a whole, two are too many, and a document must not have a number for the name of a field.
 func (in *rankedInput) appendKey(dst []byte, ctx *expression.Context, doc bsonraw.Doc) ([]byte, error) {
-	for i, path := range in.paths {
+	keys, at := bsonraw.BeginDoc(ctx.Scratch())
+	list := bsonraw.BeginArray(bsonraw.AppendHeader(keys, bsonraw.TypeArray, rankedKeys))
+	for _, path := range in.paths {
 		v, err := path.Eval(ctx, doc)
-		switch {
-		case err != nil:
+		if err != nil {
+			ctx.Discard(list.End())
 			return dst, err
-		case v.IsMissing():
-			v = bsonraw.NullValue
-		case v.Type == bsonraw.TypeArray && v.Doc().IsEmpty():
-			v = bsonraw.Value{Type: bsonraw.TypeUndefined}
 		}
-		if in.fields[i].Descending {
-			dst = in.scope.Collation().AppendKeyDescending(dst, v)
-		} else {
-			dst = in.scope.Collation().AppendKey(dst, v)
-		}
+		list.Append(v)
 	}
-	return dst, nil
+	keys = bsonraw.EndDoc(list.End(), at)
+	defer ctx.Discard(keys)
+	return in.order.AppendKey(dst, keys[at:])
 }
+
+var rankedKeys = []byte("s")
 
 // ranked is $top, $topN, $bottom or $bottomN.
 type ranked struct {

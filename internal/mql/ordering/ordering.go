@@ -148,8 +148,16 @@ func (o *Ordering) Collation() *collation.Collation { return o.by }
 
 // AppendKey appends the document's sort key. Keys of one ordering compare, byte by byte, as the documents sort. Of an array the
 // smallest element counts where the first field that reaches it is ascending, the largest where it is descending; an empty one
-// is below null, and a missing field is null. Two fields that run into different arrays are an error, BadValue.
+// is below null, and a missing field is null. Two fields that run into different arrays are an error, BadValue. Only where _id
+// alone orders, arrays count as a whole, because in a collection it has none.
 func (o *Ordering) AppendKey(dst []byte, doc bsonraw.Doc) ([]byte, error) {
+	if len(o.fields) == 1 && o.fields[0].Path == "_id" {
+		v := doc.Lookup("_id")
+		if v.IsMissing() {
+			v = bsonraw.NullValue
+		}
+		return o.appendTuple(dst, []bsonraw.Value{v}), nil
+	}
 	walk := o.walks.Get().(*bsonraw.KeyWalk)
 	defer o.walks.Put(walk)
 	start, first := len(dst), true
