@@ -22,6 +22,7 @@ type indexSpec struct {
 	expires                bsonraw.Value // expireAfterSeconds, as given
 	clustered, prepared    bool
 	kind                   string        // of its key
+	fields                 int           // of its key
 	weights, paths         bsonraw.Value // weights and wildcardProjection, as given
 
 	// What the collection makes of it: see resolve.
@@ -59,6 +60,7 @@ func (s *indexSpec) field(name string, v bsonraw.Value, lenient bool) (err error
 		if err := s.document(name, v, &s.key); err != nil {
 			return err
 		}
+		s.fields = s.key.Len() // as given: the texts of an index become two
 		s.kind, err = checkIndexKey(s.key)
 		return err
 	case "name":
@@ -246,7 +248,7 @@ func (s *indexSpec) checkExpiry() error {
 		wrong = "TTL index 'expireAfterSeconds' option cannot be less than 0"
 	case f >= maxExpiry+1:
 		wrong = "TTL index 'expireAfterSeconds' option must be within an acceptable range, try a lower number"
-	case s.key.Len() > 1:
+	case s.fields > 1:
 		wrong = "TTL indexes are single-field indexes, compound indexes do not support TTL"
 	}
 	if wrong != "" {
