@@ -173,7 +173,13 @@ func (c *compiler) parse(pipeline bsonraw.Doc) (*Pipeline, error) {
 			p.vary(compiled...)
 		}
 	}
-	return p, checkPlaces(names, rest, opts.Source == changeStream)
+	if err := checkPlaces(names, rest, opts.Source == changeStream); err != nil {
+		return nil, err
+	}
+	if len(names) > 0 && names[0] == "$documents" && c.depth == 0 && opts.Coll != "" {
+		return nil, mongoerr.New(mongoerr.InvalidNamespace, "'$documents' can only be run with {aggregate: 1}")
+	}
+	return p, nil
 }
 
 // optimize evaluates what no document changes, and brings the stages into the order in which they run.

@@ -13,9 +13,6 @@ import (
 type documents struct{ list *expression.Expression }
 
 func compileDocuments(c *compiler, name string, spec bsonraw.Value) (stage, error) {
-	if c.depth == 0 && c.opts.Coll != "" {
-		return nil, mongoerr.New(mongoerr.InvalidNamespace, "'%s' can only be run with {aggregate: 1}", name)
-	}
 	e, err := expression.Compile(spec, c.scope)
 	if err != nil {
 		return nil, errInvalid(name, err)
