@@ -82,8 +82,12 @@ func parseHeader(b []byte) (header, *Error) {
 		responseTo: int32(binary.LittleEndian.Uint32(b[8:])),
 		opCode:     OpCode(binary.LittleEndian.Uint32(b[12:])),
 	}
-	if other := otherProtocol(b); other != "" {
-		return h, fatal("the client speaks %s, not MongoDB's wire protocol", other)
+	switch h.opCode {
+	case OpMsg, OpQuery, OpCompressed, OpUpdate, OpInsert, OpGetMore, OpDelete, OpKillCursors, OpReply:
+	default: // only now: the length of a message may look like the beginning of another protocol
+		if other := otherProtocol(b); other != "" {
+			return h, fatal("the client speaks %s, not MongoDB's wire protocol", other)
+		}
 	}
 	if h.length < headerLength || h.length > MaxMessageLength {
 		return h, fatal("a message says it has %d bytes; %d to %d are allowed", h.length, headerLength, MaxMessageLength)

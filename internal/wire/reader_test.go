@@ -49,6 +49,19 @@ func TestMessagesOfEverySizeArriveWholeHoweverTheyAreCut(t *testing.T) {
 	}
 }
 
+func TestLengthsThatLookLikeAnotherProtocol(t *testing.T) {
+	t.Parallel()
+	empty := len(request(0, withText(0)))
+	for _, length := range []int{0x0316, 0x010316, 0x030316} { // TLS begins with the bytes 16 03
+		m, err := NewReader(bytes.NewReader(request(1, withText(length-empty))), 512).Next()
+		if err != nil {
+			t.Errorf("a message of %d bytes: %v", length, err)
+			continue
+		}
+		m.Release()
+	}
+}
+
 func TestByteByByte(t *testing.T) {
 	t.Parallel()
 	stream := append(request(1, withText(3)), request(2, withText(2000))...)
