@@ -178,7 +178,9 @@ func openAggregate(op *operation, args *aggregateArgs) (*pipelineFeed, error) {
 	if err != nil {
 		return nil, err
 	}
-	pipeline, err := aggregation.Compile(args.pipeline, aggregation.Options{Scope: scope, DB: op.db, Coll: args.coll, Environment: env})
+	pipeline, err := aggregation.Compile(args.pipeline, aggregation.Options{
+		Scope: scope, DB: op.db, Coll: args.coll, Environment: env, Transaction: op.transaction != nil,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -29,24 +29,24 @@ func checkIndexable(op *operation, c *store.Collection) error {
 	return err
 }
 
-// checkStagesInTransaction refuses pipelines whose stages do not read the transaction's snapshot.
+// checkStagesInTransaction refuses pipelines that tell about the server, before anything else in them is looked at. Compiling the
+// pipeline refuses further stages.
 func checkStagesInTransaction(op *operation, pipeline bsonraw.Doc) error {
 	if op.transaction == nil {
 		return nil
 	}
 	for it := pipeline.Iter(); it.Next(); {
+		if it.Value().Type != bsonraw.TypeDocument {
+			continue
+		}
 		stage := it.Value().Doc().Iter()
 		if !stage.Next() {
 			continue
 		}
 		switch name := string(stage.Key()); name {
-		case "$changeStream":
+		case "$changeStream", "$currentOp", "$listLocalSessions", "$planCacheStats":
 			return mongoerr.New(mongoerr.OperationNotSupportedInTransaction, "Operation not permitted in transaction :: caused by :: "+
-				"Aggregation stage $changeStream cannot run within a multi-document transaction.")
-		case "$out", "$merge":
-			return mongoerr.New(mongoerr.OperationNotSupportedInTransaction, "%s cannot be used in a transaction", name)
-		case "$collStats", "$currentOp", "$indexStats", "$listLocalSessions", "$listSessions", "$planCacheStats":
-			return mongoerr.New(mongoerr.OperationNotSupportedInTransaction, "Stage not supported inside of a multi-document transaction: %s", name)
+				"Aggregation stage %s cannot run within a multi-document transaction.", name)
 		}
 	}
 	return nil

@@ -97,6 +97,11 @@ func genFilter(t *rapid.T, depth int) bson.D {
 			all = append(all, bson.D{{Key: rapid.SampledFrom([]string{"$or", "$or", "$nor"}).Draw(t, "join"), Value: or}})
 			continue
 		}
+		if rapid.IntRange(0, 5).Draw(t, "expr") == 0 {
+			equal := bson.A{"$" + rapid.SampledFrom(fields).Draw(t, "path"), bson.D{{Key: "$literal", Value: rapid.SampledFrom(values).Draw(t, "constant")}}}
+			all = append(all, bson.D{{Key: "$expr", Value: bson.D{{Key: "$eq", Value: equal}}}})
+			continue
+		}
 		all = append(all, bson.D{{Key: rapid.SampledFrom(append(fields, "_id")).Draw(t, "field"), Value: genCondition(t, 1)}})
 	}
 	return bson.D{{Key: "$and", Value: all}}

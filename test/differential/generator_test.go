@@ -17,6 +17,7 @@ type generator struct {
 	random       *rand.Rand
 	nextID       int32
 	transactions int64 // drawn so far
+	piping       bool  // most operations are pipelines
 	indexed      bool  // the collection has further indexes, so that nothing may depend on the order of its documents
 	capped       bool  // the collection is capped, so that transactions may not write to it
 }
@@ -169,6 +170,9 @@ func (g *generator) insert(least int) bson.D {
 
 // operation draws one command.
 func (g *generator) operation() bson.D {
+	if g.piping && !g.chance(4) {
+		return g.aggregate()
+	}
 	switch g.random.IntN(12) {
 	case 0, 1:
 		return g.insert(1)

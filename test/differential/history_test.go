@@ -111,7 +111,7 @@ next:
 // drawHistory makes the history of a seed: streams, operations, what the streams gave, and what they give when they are resumed.
 func drawHistory(seed uint64) scenario {
 	g := &generator{random: rand.New(rand.NewPCG(seed, 0)), nextID: 1}
-	g.indexed, g.capped = g.chance(3), g.chance(4)
+	g.indexed, g.capped, g.piping = g.chance(3), g.chance(4), g.chance(3)
 	s := scenario{name: fmt.Sprintf("history %d", seed)}
 	add := func(verb string, command bson.D) { s.steps = append(s.steps, step{verb: verb, command: command}) }
 	add("run", g.creation())

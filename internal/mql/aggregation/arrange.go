@@ -2,15 +2,17 @@ package aggregation
 
 import "slices"
 
-// arrange joins and moves stages where the result stays the same: filters that take everything go, others come before sorts
-// and are joined, limits come before
-// projections and tell the sort before them how many documents are wanted.
+// arrange joins and moves stages where the result stays the same: filters that take everything go, others come before sorts and
+// what leaves their fields alone, and are joined; limits come before projections and tell the sort before them how many documents
+// are wanted.
 func (p *Pipeline) arrange() error {
 	p.stages = slices.DeleteFunc(p.stages, func(s stage) bool {
 		m, ok := s.(*match)
 		return ok && m.filter.IsEmpty()
 	})
-	p.filtersFirst()
+	if err := p.filtersFirst(); err != nil {
+		return err
+	}
 	if err := p.joinFilters(); err != nil {
 		return err
 	}
@@ -23,21 +25,6 @@ func (p *Pipeline) arrange() error {
 		}
 	}
 	return nil
-}
-
-// filtersFirst moves each $match before the $sort in front of it.
-func (p *Pipeline) filtersFirst() {
-	for i := 1; i < len(p.stages); i++ {
-		if _, ok := p.stages[i].(*match); !ok {
-			continue
-		}
-		for j := i; j > 0; j-- {
-			if _, ok := p.stages[j-1].(*sortStage); !ok {
-				break
-			}
-			p.stages[j-1], p.stages[j] = p.stages[j], p.stages[j-1]
-		}
-	}
 }
 
 func (p *Pipeline) joinFilters() error {

@@ -18,6 +18,8 @@ type Options struct {
 	Source string
 	// DB and Coll name the collection that the pipeline runs on; Coll is empty for {aggregate: 1}.
 	DB, Coll string
+	// Transaction says that the pipeline runs within a transaction of several commands.
+	Transaction bool
 	// Environment is how stages reach other collections. Without one a pipeline can be checked, and run if it has no such stage.
 	Environment Environment
 	// Memory bounds what a stage that collects documents may hold, in bytes; 0 means 100 MB, as in MongoDB.
@@ -173,7 +175,7 @@ func (c *compiler) parse(pipeline bsonraw.Doc) (*Pipeline, error) {
 			p.vary(compiled...)
 		}
 	}
-	if err := checkPlaces(names, rest, opts.Source == changeStream); err != nil {
+	if err := checkPlaces(names, rest, &opts); err != nil {
 		return nil, err
 	}
 	if len(names) > 0 && names[0] == "$documents" && c.depth == 0 && opts.Coll != "" {
@@ -241,8 +243,18 @@ const (
 	splitLargeEvent = "$changeStreamSplitLargeEvent"
 )
 
+// notInTransactions are the stages that do not read a transaction's snapshot, or that MongoDB keeps out of transactions though they
+// could. $out and $merge tell of it before the places of stages are looked at.
+var notInTransactions = map[string]bool{"$collStats": true, "$indexStats": true, "$listSessions": true, "$unionWith": true}
+
+// errWritesInTransaction is the error of a stage that writes.
+func errWritesInTransaction(name string) error {
+	return mongoerr.New(mongoerr.OperationNotSupportedInTransaction, "%s cannot be used in a transaction", name)
+}
+
 // checkPlaces holds the stages, from the one at position from, to the places that the table gives them.
-func checkPlaces(names []string, from int, inChangeStream bool) error {
+func checkPlaces(names []string, from int, opts *Options) error {
+	inChangeStream := opts.Source == changeStream
 	for i := from; i < len(names); i++ {
 		name := names[i]
 		d := stages[name]
@@ -259,6 +271,8 @@ func checkPlaces(names []string, from int, inChangeStream bool) error {
 			return mongoerr.New(mongoerr.IllegalOperation, "%s can only be used in a $changeStream pipeline", name)
 		case name == splitLargeEvent && i < len(names)-1:
 			return mongoerr.New(7182802, "%s must be the last stage in the pipeline", name)
+		case opts.Transaction && notInTransactions[name]:
+			return mongoerr.New(mongoerr.OperationNotSupportedInTransaction, "Stage not supported inside of a multi-document transaction: %s", name)
 		}
 	}
 	return nil

@@ -49,14 +49,21 @@ func TestFirstStage(t *testing.T) {
 func TestStagesMoveToWhereTheyDoLess(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`[{"$match": {}}, {"$limit": 5}]`:                                                   "$limit",
-		`[{"$match": {"a": 1}}, {"$match": {"b": 1}}]`:                                      "$match",
-		`[{"$sort": {"a": 1}}, {"$match": {"b": 1}}]`:                                       "$match $sort",
-		`[{"$match": {"a": 1}}, {"$sort": {"a": 1}}, {"$match": {"b": 1}}]`:                 "$match $sort",
-		`[{"$sort": {"a": 1}}, {"$unset": "x"}, {"$skip": 2}, {"$limit": 2}]`:               "$sort $skip $limit $unset",
-		`[{"$limit": 5}, {"$match": {"b": 1}}, {"$limit": 3}, {"$limit": 2}]`:               "$limit $match $limit",
-		`[{"$redact": "$$KEEP"}, {"$limit": 3}]`:                                            "$redact $limit",
-		`[{"$set": {"x": 1}}, {"$match": {"x": 1}}, {"$count": "n"}, {"$match": {"n": 1}}]`: "$set $match $count $match",
+		`[{"$match": {}}, {"$limit": 5}]`:                                                                                          "$limit",
+		`[{"$match": {"a": 1}}, {"$match": {"b": 1}}]`:                                                                             "$match",
+		`[{"$sort": {"a": 1}}, {"$match": {"b": 1}}]`:                                                                              "$match $sort",
+		`[{"$match": {"a": 1}}, {"$sort": {"a": 1}}, {"$match": {"b": 1}}]`:                                                        "$match $sort",
+		`[{"$sort": {"a": 1}}, {"$unset": "x"}, {"$skip": 2}, {"$limit": 2}]`:                                                      "$sort $skip $limit $unset",
+		`[{"$limit": 5}, {"$match": {"b": 1}}, {"$limit": 3}, {"$limit": 2}]`:                                                      "$limit $match $limit",
+		`[{"$redact": "$$KEEP"}, {"$limit": 3}]`:                                                                                   "$redact $limit",
+		`[{"$set": {"x": 1}}, {"$match": {"x": 1}}, {"$count": "n"}, {"$match": {"n": 1}}]`:                                        "$set $match $count $match",
+		`[{"$set": {"x": 1}}, {"$match": {"x": 1, "a": 2}}]`:                                                                       "$match $set $match",
+		`[{"$project": {"a": 1, "b.c": 1, "d": "$e"}}, {"$match": {"a.z": 1, "b": 1, "d": 1, "f": 1}}]`:                            "$match $project $match",
+		`[{"$unset": "x"}, {"$sort": {"a": 1}}, {"$match": {"a": 1, "_id": 1}}]`:                                                   "$match $unset $sort",
+		`[{"$lookup": {"from": "o", "as": "x.y", "pipeline": []}}, {"$unwind": "$x.y"}, {"$match": {"a": 1, "x.y.b": 2}}]`:         "$match $lookup $match",
+		`[{"$unwind": {"path": "$a", "includeArrayIndex": "i"}}, {"$match": {"$or": [{"b": 1}, {"c": 2}]}}, {"$match": {"i": 1}}]`: "$match $unwind $match",
+		`[{"$unwind": "$a"}, {"$match": {"$or": [{"b": 1}, {"a": 2}], "$expr": "$c"}}]`:                                            "$unwind $match",
+		`[{"$unwind": "$a"}, {"$limit": 1}, {"$match": {"b": 1}}]`:                                                                 "$unwind $limit $match",
 	} {
 		if got := strings.Join(mustCompile(t, text, testOptions).Stages(), " "); got != want {
 			t.Errorf("%s runs as %s, want %s", text, got, want)

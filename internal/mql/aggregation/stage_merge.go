@@ -56,6 +56,9 @@ func compileMerge(c *compiler, name string, spec bsonraw.Value) (stage, error) {
 	if onGiven && m.env != nil && !m.env.IsUnique(m.To, m.On, c.scope.Collation()) {
 		return nil, mongoerr.New(51183, "Cannot find index to verify that join fields will be unique")
 	}
+	if c.opts.Transaction {
+		return nil, errWritesInTransaction(name)
+	}
 	return m, nil
 }
 

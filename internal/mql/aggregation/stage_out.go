@@ -28,6 +28,8 @@ func compileOut(c *compiler, name string, spec bsonraw.Value) (stage, error) {
 		return nil, mongoerr.New(16990, "%s only supports a string or object argument, but found %s", name, spec.Type.Name())
 	}
 	switch {
+	case c.opts.Transaction:
+		return nil, errWritesInTransaction(name)
 	case s.to.Coll == "" || s.to.DB == "":
 		return nil, mongoerr.New(mongoerr.InvalidNamespace, "Invalid %s target namespace, %s", name, s.to)
 	case s.to.DB != c.opts.DB && internalDatabase(s.to.DB):

@@ -49,6 +49,13 @@ func comparison(holds func(order int) bool) operator {
 	}
 }
 
+// equality is $eq.
+var equality = func() operator {
+	op := comparison(func(order int) bool { return order == 0 })
+	op.equal = true
+	return op
+}()
+
 var (
 	orderLess    = bsonraw.Int32Value(-1)
 	orderEqual   = bsonraw.Int32Value(0)

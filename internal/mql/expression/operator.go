@@ -13,6 +13,8 @@ type operator struct {
 	binary   binaryFunc
 	// collated makes, of an operator with binary that compares strings, the function that does so by a collation.
 	collated func(by *collation.Collation) binaryFunc
+	// equal says that a binary operator is true when its arguments are equal, and only then.
+	equal bool
 	// nary evaluates its arguments itself, one after the other: a null or a wrong type ends many operators before they come to
 	// the next argument.
 	nary func(ctx *Context, args []node) (bsonraw.Value, error)
@@ -42,9 +44,9 @@ func (op operator) compile(c *compiler, name string, argument bsonraw.Value) (no
 	case op.unary != nil:
 		return &unaryCall{call: op.unary, arg: args[0]}, nil
 	case op.collated != nil && c.scope.Collation() != nil:
-		return &binaryCall{call: op.collated(c.scope.Collation()), left: args[0], right: args[1]}, nil
+		return &binaryCall{call: op.collated(c.scope.Collation()), left: args[0], right: args[1], equal: op.equal}, nil
 	case op.binary != nil:
-		return &binaryCall{call: op.binary, left: args[0], right: args[1]}, nil
+		return &binaryCall{call: op.binary, left: args[0], right: args[1], equal: op.equal}, nil
 	case op.lazy != nil:
 		return op.lazy(args), nil
 	}
@@ -100,6 +102,7 @@ func (n *unaryCall) children(visit func(*node)) { visit(&n.arg) }
 type binaryCall struct {
 	call        func(ctx *Context, a, b bsonraw.Value) (bsonraw.Value, error)
 	left, right node
+	equal       bool // it is $eq
 }
 
 func (n *binaryCall) eval(ctx *Context) (bsonraw.Value, error) {

@@ -18,7 +18,7 @@ var operators = map[string]operator{
 	"$let":     {special: compileLet},
 
 	"$cmp": {binary: evalCmp, collated: collatedCmp},
-	"$eq":  comparison(func(order int) bool { return order == 0 }),
+	"$eq":  equality,
 	"$ne":  comparison(func(order int) bool { return order != 0 }),
 	"$gt":  comparison(func(order int) bool { return order > 0 }),
 	"$gte": comparison(func(order int) bool { return order >= 0 }),

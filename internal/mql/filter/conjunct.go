@@ -129,6 +129,8 @@ func (r *planReader) predicates(dst []Predicate, at place, c *clause) []Predicat
 			dst = r.predicates(dst, at, child)
 		}
 		return dst
+	case opExpr:
+		return appendEqualities(dst, c)
 	case opElemMatchObject:
 		if c.path.HasIndex() {
 			return dst
@@ -191,6 +193,21 @@ func appendPredicate(dst []Predicate, at place, path bsonraw.Path, c *clause) []
 		p.MatchesMissing, p.Exact = true, false
 	}
 	return append(dst, p)
+}
+
+// appendEqualities appends what $expr asks of fields. A document with an array on the way, or at the end, has no value that is equal to
+// anything but an array, which is not asked for; every other document has the value as its only key.
+func appendEqualities(dst []Predicate, c *clause) []Predicate {
+	for _, e := range c.run.(*exprNode).expression.Equalities() {
+		path := bsonraw.NewPath(strings.Join(e.Path, "."))
+		if path.HasIndex() {
+			continue
+		}
+		p := Predicate{Path: path.String(), clause: c, by: c.by, text: collation.HoldsText(e.Value)}
+		p.ranges = []Range{pointRange(e.Value)}
+		dst = append(dst, p)
+	}
+	return dst
 }
 
 // newPredicate makes what a clause asks of the values that its path leads to.

@@ -21,7 +21,7 @@ func parseExpr(p *parser, c condition) (*clause, error) {
 		return nil, mongoerr.From(err).Prefix("Failed to optimize expression :: caused by :: ")
 	}
 	p.usesExpr = true
-	return &clause{op: opExpr, value: c.arg, run: &exprNode{expression: e}}, nil
+	return &clause{op: opExpr, value: c.arg, by: p.scope.Collation(), run: &exprNode{expression: e}}, nil
 }
 
 // exprNode runs an expression. Where the caller brings no context, one is borrowed for the document.

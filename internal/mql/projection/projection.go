@@ -67,6 +67,15 @@ func (p *Projection) Optimize() error { return p.root.optimize() }
 // Identity reports whether the projection changes nothing.
 func (p *Projection) Identity() bool { return p.keep && len(p.root.entries) == 0 }
 
+// Keeps reports whether the projection leaves a field, one without a dot, as every document has it.
+func (p *Projection) Keeps(field string) bool {
+	at := p.root.find([]byte(field), 0)
+	if p.keep {
+		return at < 0
+	}
+	return at >= 0 && p.root.entries[at].action == include
+}
+
 // Positional reports whether the projection has a path that ends in ".$", so that AppendAt needs a position.
 func (p *Projection) Positional() bool { return p.positional }
 
