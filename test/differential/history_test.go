@@ -124,6 +124,7 @@ func drawHistory(seed uint64) scenario {
 		watchStep("s", collection, nil),
 		watchStep("t", g.oneOf("database", collection).(string), []any{options, stages}))
 	add("run", g.insert(4))
+	add("run", g.others())
 	for range operations {
 		if g.chance(8) && !g.capped {
 			s.steps = append(s.steps, g.transaction()...)
@@ -132,6 +133,9 @@ func drawHistory(seed uint64) scenario {
 		add("run", g.operation())
 	}
 	s.steps = append(s.steps, showAll())
+	for _, name := range []string{"out", "merged"} {
+		add("run", bson.D{{Key: "find", Value: name}, {Key: "sort", Value: doc("_id", 1)}})
+	}
 	if g.chance(4) {
 		add("run", bson.D{{Key: "drop", Value: collection}})
 	}

@@ -264,24 +264,17 @@ func (g *generator) expressionOf(depth int, part func(depth int) any) any {
 	}
 }
 
-// aggregate draws a simple pipeline; an early sort makes the order of the documents certain.
+// aggregate draws a pipeline; an early sort makes the order of the documents certain.
 func (g *generator) aggregate() bson.D {
 	filter := g.filter(2)
 	pipeline := bson.A{doc("$match", filter), doc("$sort", g.sort(filter))}
 	for range g.random.IntN(4) {
-		pipeline = append(pipeline, g.oneOf(
-			doc("$match", g.filter(1)),
-			doc("$project", g.oneOf( // with one expression, because it is chance which of several mongod evaluates first
-				append(doc(g.plainPath(), 1), bson.E{Key: "d", Value: g.expression(2)}),
-				append(doc(g.plainPath(), g.expression(2)), bson.E{Key: "d", Value: 1}))),
-			doc("$addFields", doc(g.plainPath(), g.expression(2))),
-			doc("$unset", g.plainPath()),
-			doc("$skip", 1), doc("$limit", 3),
-			doc("$replaceRoot", doc("newRoot", doc("r", g.expression(2)))),
-			doc("$count", "n")))
+		pipeline = append(pipeline, g.stages()...)
 	}
 	if g.chance(2) {
 		pipeline = append(pipeline, g.group(), doc("$sort", doc("_id", 1)))
+	} else {
+		pipeline = append(pipeline, g.output()...)
 	}
 	return bson.D{{Key: "aggregate", Value: collection}, {Key: "pipeline", Value: pipeline}, {Key: "cursor", Value: bson.D{}}}
 }
