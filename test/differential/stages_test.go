@@ -21,11 +21,14 @@ func (g *generator) stages() bson.A {
 	case 0, 1:
 		return bson.A{doc("$match", g.filter(1))}
 	case 2:
-		return bson.A{doc("$project", append(doc(g.plainPath(), g.oneOf(1, g.expression(2))), bson.E{Key: "d", Value: g.expression(2)}))}
+		return bson.A{
+			doc("$project", append(doc(g.plainPath(), g.oneOf(1, g.expression(2))), bson.E{Key: "d", Value: g.expression(2)})),
+			g.oneOf(doc("$match", g.filter(1)), doc("$skip", 1)).(bson.D), doc("$replaceRoot", doc("newRoot", doc("r", "$$ROOT"))),
+		}
 	case 3:
-		return bson.A{doc("$addFields", doc(g.plainPath(), g.expression(2)))}
+		return bson.A{g.set()}
 	case 4:
-		return bson.A{doc("$unset", g.plainPath())}
+		return bson.A{doc("$unset", g.plainPath()), doc("$match", g.filter(1)), doc("$replaceRoot", doc("newRoot", doc("r", "$$ROOT")))}
 	case 5:
 		return bson.A{g.oneOf(doc("$skip", 1), doc("$limit", 3))}
 	case 6:
@@ -39,17 +42,22 @@ func (g *generator) stages() bson.A {
 	case 11:
 		return bson.A{doc("$unionWith", g.oneOf(other, bson.D{{Key: "coll", Value: other}, {Key: "pipeline", Value: g.within(nil)}}))}
 	case 12:
-		return bson.A{doc("$facet", bson.D{{Key: "f", Value: g.within(nil)}, {Key: "g", Value: g.stages()}})}
+		return bson.A{doc("$facet", bson.D{{Key: "f", Value: g.within(nil)}, {Key: "g", Value: g.within(nil)}})}
 	case 13:
 		return bson.A{doc("$bucketAuto", bson.D{
 			{Key: "groupBy", Value: "$" + g.plainPath()}, {Key: "buckets", Value: g.oneOf(1, 2, 3, 10)},
 			{Key: "output", Value: doc("n", doc("$sum", 1))},
 		})}
 	case 14:
-		return bson.A{doc("$sortByCount", g.oneOf("$"+g.plainPath(), "$_id")), doc("$sort", bson.D{{Key: "count", Value: 1}, {Key: "_id", Value: 1}})}
+		return bson.A{doc("$sortByCount", "$_id"), doc("$sort", doc("_id", 1))}
 	default:
 		return bson.A{doc("$redact", doc("$cond", bson.A{g.expression(1), g.oneOf("$$KEEP", "$$DESCEND"), g.oneOf("$$PRUNE", "$$DESCEND")}))}
 	}
+}
+
+// set draws a stage that sets a field, and never removes one: mongod remembers where a field was, to put one of that name there again.
+func (g *generator) set() bson.D {
+	return doc("$set", doc(g.plainPath(), doc("$ifNull", bson.A{g.expression(2), "n"})))
 }
 
 func (g *generator) unwind(path string) bson.D {
@@ -71,7 +79,7 @@ func (g *generator) within(match any) bson.A {
 	}
 	for range g.random.IntN(3) {
 		pipeline = append(pipeline, g.oneOf(
-			doc("$match", g.filter(1)), doc("$set", doc(g.plainPath(), g.expression(2))), doc("$sort", doc("_id", g.oneOf(1, -1))), doc("$limit", 2),
+			doc("$match", g.filter(1)), g.set(), doc("$sort", doc("_id", g.oneOf(1, -1))), doc("$limit", 2),
 			doc("$project", doc("a", 1)), g.unwind("$"+g.plainPath())))
 	}
 	return pipeline
