@@ -34,7 +34,7 @@ func (g *generator) stages() bson.A {
 	case 6:
 		return bson.A{doc("$replaceRoot", doc("newRoot", doc("r", g.expression(2))))}
 	case 7:
-		return bson.A{g.oneOf(doc("$count", "n"), doc("$group", bson.D{{Key: "_id", Value: nil}, {Key: "v", Value: doc(g.oneOf("$push", "$first", "$last", "$max").(string), g.expression(1))}}))}
+		return bson.A{g.oneOf(doc("$count", "n"), doc("$group", bson.D{{Key: "_id", Value: nil}, {Key: "v", Value: doc("$push", g.expression(1))}}))}
 	case 8:
 		return bson.A{g.unwind("$" + g.plainPath())}
 	case 9, 10:
