@@ -22,7 +22,9 @@ func (g *generator) stages() bson.A {
 		return bson.A{doc("$match", g.filter(1))}
 	case 2:
 		return bson.A{
-			doc("$project", append(doc(g.plainPath(), g.oneOf(1, g.expression(2))), bson.E{Key: "d", Value: g.expression(2)})),
+			doc("$project", g.oneOf( // with one expression, because it is chance which of several mongod evaluates first
+				append(doc(g.plainPath(), 1), bson.E{Key: "d", Value: g.expression(2)}),
+				append(doc(g.plainPath(), g.expression(2)), bson.E{Key: "d", Value: 1}))),
 			g.oneOf(doc("$match", g.filter(1)), doc("$skip", 1)).(bson.D), doc("$replaceRoot", doc("newRoot", doc("r", "$$ROOT"))),
 		}
 	case 3:
@@ -34,7 +36,7 @@ func (g *generator) stages() bson.A {
 	case 6:
 		return bson.A{doc("$replaceRoot", doc("newRoot", doc("r", g.expression(2))))}
 	case 7:
-		return bson.A{g.oneOf(doc("$count", "n"), doc("$group", bson.D{{Key: "_id", Value: nil}, {Key: "v", Value: doc("$push", g.expression(1))}}))}
+		return bson.A{g.oneOf(doc("$count", "n"), doc("$group", bson.D{{Key: "_id", Value: nil}, {Key: "v", Value: doc("$push", doc("$type", g.expression(1)))}}))}
 	case 8:
 		return bson.A{g.unwind("$" + g.plainPath())}
 	case 9, 10:
@@ -45,7 +47,8 @@ func (g *generator) stages() bson.A {
 		return bson.A{doc("$facet", bson.D{{Key: "f", Value: g.within(nil)}, {Key: "g", Value: g.within(nil)}})}
 	case 13:
 		return bson.A{doc("$bucketAuto", bson.D{
-			{Key: "groupBy", Value: "$" + g.plainPath()}, {Key: "buckets", Value: g.oneOf(1, 2, 3, 10)},
+			{Key: "groupBy", Value: "$" + g.plainPath()},
+			{Key: "buckets", Value: g.oneOf(1, 2, 3, 10)},
 			{Key: "output", Value: doc("n", doc("$sum", 1))},
 		})}
 	case 14:
@@ -117,7 +120,8 @@ func (g *generator) output() bson.A {
 		return bson.A{doc("$out", "out")}
 	case 1:
 		return bson.A{doc("$merge", bson.D{
-			{Key: "into", Value: "merged"}, {Key: "whenMatched", Value: g.oneOf("replace", "merge", bson.A{doc("$set", doc(g.plainPath(), "$$new.a"))})},
+			{Key: "into", Value: "merged"},
+			{Key: "whenMatched", Value: g.oneOf("replace", "merge", bson.A{doc("$set", doc(g.plainPath(), "$$new.a"))})},
 			{Key: "whenNotMatched", Value: g.oneOf("insert", "insert", "discard", "fail")},
 		})}
 	case 2:
