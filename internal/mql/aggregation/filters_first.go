@@ -1,6 +1,7 @@
 package aggregation
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -69,16 +70,29 @@ func (s *match) split(before keeper) (moved, rest []bsonraw.Doc) {
 // conditions appends the parts of a filter that must all hold.
 func conditions(dst []bsonraw.Doc, spec bsonraw.Doc) []bsonraw.Doc {
 	for it := spec.Iter(); it.Next(); {
-		if key := string(it.Key()); key == "$and" || key == "$or" && it.Value().Doc().Len() == 1 {
+		key := string(it.Key())
+		switch {
+		case key == "$and" || key == "$or" && it.Value().Doc().Len() == 1:
 			for part := it.Value().Doc().Iter(); part.Next(); {
 				dst = conditions(dst, part.Value().Doc())
 			}
-			continue
+		case key == "$nor": // none of them: each of them not
+			for part := it.Value().Doc().Iter(); part.Next(); {
+				one := bsonraw.BeginArray(nil)
+				one.Append(part.Value())
+				dst = append(dst, condition(key, bsonraw.Value{Type: bsonraw.TypeArray, Data: one.End()}))
+			}
+		default:
+			dst = append(dst, condition(key, it.Value()))
 		}
-		one, at := bsonraw.BeginDoc(nil)
-		dst = append(dst, bsonraw.EndDoc(bsonraw.AppendValue(one, it.Key(), it.Value()), at))
 	}
 	return dst
+}
+
+// condition is a filter with one field.
+func condition(key string, v bsonraw.Value) bsonraw.Doc {
+	one, at := bsonraw.BeginDoc(nil)
+	return bsonraw.EndDoc(bsonraw.AppendValue(one, key, v), at)
 }
 
 // part is the stage with some of its conditions.
@@ -92,7 +106,8 @@ func (s *match) part(p *Pipeline, conditions []bsonraw.Doc) (*match, error) {
 	return part, err
 }
 
-// readsOnly reports whether a filter asks for nothing but fields that keeps takes.
+// readsOnly reports whether a filter asks for nothing but fields that keeps takes. Conditions on whole arrays are said to ask for more:
+// MongoDB leaves them where they are, which shows when the stage before fails for a document that they do not take.
 func readsOnly(spec bsonraw.Doc, keeps func(field string) bool) bool {
 	for it := spec.Iter(); it.Next(); {
 		key := string(it.Key())
@@ -106,7 +121,9 @@ func readsOnly(spec bsonraw.Doc, keeps func(field string) bool) bool {
 		case strings.HasPrefix(key, "$"):
 			return false
 		default:
-			if field, _, _ := strings.Cut(key, "."); !keeps(field) {
+			field, _, _ := strings.Cut(key, ".")
+			data := it.Value().Data
+			if !keeps(field) || bytes.Contains(data, []byte("$elemMatch\x00")) || bytes.Contains(data, []byte("$size\x00")) {
 				return false
 			}
 		}

@@ -63,6 +63,8 @@ func TestStagesMoveToWhereTheyDoLess(t *testing.T) {
 		`[{"$lookup": {"from": "o", "as": "x.y", "pipeline": []}}, {"$unwind": "$x.y"}, {"$match": {"a": 1, "x.y.b": 2}}]`:         "$match $lookup $match",
 		`[{"$unwind": {"path": "$a", "includeArrayIndex": "i"}}, {"$match": {"$or": [{"b": 1}, {"c": 2}]}}, {"$match": {"i": 1}}]`: "$match $unwind $match",
 		`[{"$unwind": "$a"}, {"$match": {"$or": [{"b": 1}, {"a": 2}], "$expr": "$c"}}]`:                                            "$unwind $match",
+		`[{"$unwind": "$a"}, {"$match": {"$nor": [{"b": 1}, {"a": 2}]}}]`:                                                          "$match $unwind $match",
+		`[{"$unwind": "$a"}, {"$match": {"b": {"$elemMatch": {"c": 1}}}}]`:                                                         "$unwind $match",
 		`[{"$unwind": "$a"}, {"$limit": 1}, {"$match": {"b": 1}}]`:                                                                 "$unwind $limit $match",
 	} {
 		if got := strings.Join(mustCompile(t, text, testOptions).Stages(), " "); got != want {
