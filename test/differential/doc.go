@@ -34,8 +34,8 @@
 // {"$repeat": ["text", n]} is the text n times, and {"$range": [from, to, VALUE]} an array with VALUE for each number, in which
 // {"$var": "i"} is the number.
 //
-// Beside them every operator meets every value (cross_test.go); SLUICE_DIFFERENTIAL_EVERY=1 lets all updates meet all values, which
-// takes minutes.
+// Beside them every operator and every expression meets every value (cross_test.go, cross_expression_test.go); with
+// SLUICE_DIFFERENTIAL_EVERY=1 updates and expressions meet all of them, which takes minutes.
 //
 // The environment variable SLUICE_TEST_MONGODB names the mongod; without it the tests are skipped. SLUICE_DIFFERENTIAL_TIME (default 3s) is
 // how long histories are drawn, SLUICE_DIFFERENTIAL_SEED the number of the first (default random, always logged):

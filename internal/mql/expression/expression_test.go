@@ -191,37 +191,3 @@ func TestArenaReleaseGivesBackWhatCameAfterTheMark(t *testing.T) {
 		t.Errorf("what was before the mark became %q", kept)
 	}
 }
-
-func FuzzCompile(f *testing.F) {
-	for _, text := range []string{
-		`"$a.b"`, `"$$NOW"`, `"$$ROOT.a"`, `{"$add": ["$a", 1, {"$literal": 2.5}]}`, `{"a": ["$b", {"c": "$$CURRENT"}]}`,
-		`{"$let": {"vars": {"x": "$a"}, "in": {"$multiply": ["$$x", "$$x"]}}}`,
-		`{"$switch": {"branches": [{"case": {"$gt": ["$a", 1]}, "then": "x"}], "default": null}}`,
-		`{"$map": {"input": "$a", "as": "i", "in": {"$filter": {"input": "$$i", "cond": "$$this", "limit": 2}}}}`,
-		`{"$mergeObjects": [{"$arrayToObject": [[["a", 1]]]}, "$$ROOT"]}`, `{"$getField": {"field": "a", "input": "$b"}}`,
-		`{"$divide": [{"$numberDecimal": "1"}, {"$numberDecimal": "3E+20"}]}`, `{"$toString": {"$subtract": ["$d", 1e300]}}`,
-	} {
-		v := fromJSON(f, text)
-		dst, at := bsonraw.BeginDoc(nil)
-		f.Add(bsonraw.EndDoc(bsonraw.AppendValue(dst, "v", v), at))
-	}
-	doc := fromJSON(f, `{"a": [1, [2], {"b": 3}], "b": {"a": "x"}, "d": {"$date": {"$numberLong": "5"}}}`).Doc()
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if bsonraw.Validate(data, bsonraw.MaxMessageDepth) != nil {
-			return
-		}
-		e, err := Compile(bsonraw.Doc(data).Lookup("v"), testScope)
-		if err != nil || e.Optimize() != nil {
-			return
-		}
-		var ctx Context
-		out, at := bsonraw.BeginDoc(nil)
-		out, err = e.AppendElem(out, []byte("v"), &ctx, doc)
-		if err != nil {
-			return
-		}
-		if err := bsonraw.Validate(bsonraw.EndDoc(out, at), 3*bsonraw.MaxMessageDepth); err != nil {
-			t.Errorf("the result is not well formed: %v", err)
-		}
-	})
-}
