@@ -228,9 +228,6 @@ func TestCloseKillsTheCursor(t *testing.T) {
 			t.Parallel()
 			testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
 				f := newFixture(t, server)
-				if server.Name != "mongod" {
-					t.Skip("the cursor is looked for with $currentOp, which only MongoDB has")
-				}
 				warmPool(t, f)
 				for name, target := range map[string]sluice.Target{"collection": f.coll, "database": f.db, "cluster": f.client} {
 					ours := mongo.Pipeline{{{Key: "$match", Value: bson.D{{Key: "ns.db", Value: f.db.Name()}}}}}

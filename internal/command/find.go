@@ -202,9 +202,6 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkUUID(op, op.db, args.coll, c); err != nil {
-		return nil, err
-	}
 	if c == nil {
 		return &pipelineFeed{out: emptySource{}, left: left}, nil
 	}
