@@ -31,7 +31,7 @@ const (
 func Of(v bsonraw.Value) *apd.Decimal {
 	switch v.Type {
 	case bsonraw.TypeDecimal128:
-		return unpack(v)
+		return Unpack(v)
 	case bsonraw.TypeDouble:
 		return ofDouble(v.Double())
 	}
@@ -55,9 +55,9 @@ func ofDouble(f float64) *apd.Decimal {
 	return d
 }
 
-// unpack reads a decimal128 in its binary integer form. A coefficient over 34 digits counts as zero, as the standard
+// Unpack reads a decimal128 in its binary integer form. A coefficient over 34 digits counts as zero, as the standard
 // says; the second form of numbers has none but such.
-func unpack(v bsonraw.Value) *apd.Decimal {
+func Unpack(v bsonraw.Value) *apd.Decimal {
 	high, low := v.Decimal128()
 	d := &apd.Decimal{Negative: high>>63 != 0}
 	switch {

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/apd/v3"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/decimal"
 )
 
 // decimalContext is the arithmetic of IEEE 754 decimal128.
@@ -20,7 +21,11 @@ var decimalContext = apd.Context{
 	Rounding:    apd.RoundHalfEven,
 }
 
-const decimalBias = 6176
+// The exponents that the format has room for.
+const (
+	maxDecimalExponent = 6111
+	minDecimalExponent = -6176
+)
 
 // toDecimal converts any number. A double is converted with 15 significant digits, as MongoDB does: what is beyond them is
 // mostly an artifact of the binary form.
@@ -97,77 +102,22 @@ func parseDouble(f float64, digits int) *apd.Decimal {
 	return d
 }
 
-// readDecimal unpacks a decimal128. A coefficient of more than 34 digits counts as zero, as the standard says.
-func readDecimal(v bsonraw.Value) *apd.Decimal {
-	high, low := v.Decimal128()
-	d := &apd.Decimal{Negative: high>>63 != 0}
-	switch {
-	case high>>58&0x1f == 0x1f:
-		d.Form = apd.NaN
-		return d
-	case high>>58&0x1f == 0x1e:
-		d.Form = apd.Infinite
-		return d
-	case high>>61&3 == 3:
-		d.Exponent = int32(high>>47&0x3fff) - decimalBias
-		return d
-	}
-	d.Exponent = int32(high>>49&0x3fff) - decimalBias
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:8], high&(1<<49-1))
-	binary.BigEndian.PutUint64(b[8:], low)
-	d.Coeff.SetMathBigInt(new(big.Int).SetBytes(b[:]))
-	if d.NumDigits() > maxDigits {
-		d.Coeff.SetInt64(0)
-	}
-	return d
-}
+// readDecimal unpacks a decimal128.
+func readDecimal(v bsonraw.Value) *apd.Decimal { return decimal.Unpack(v) }
 
 // writeDecimal packs a decimal128, rounding to 34 digits where it must.
 func writeDecimal(dst []byte, d *apd.Decimal) []byte {
-	var high, low uint64
-	switch d.Form {
-	case apd.NaN, apd.NaNSignaling:
-		high = 0x1f << 58
-	case apd.Infinite:
-		high = 0x1e << 58
-	default:
-		var rounded apd.Decimal
+	rounded := d
+	if d.Form == apd.Finite {
+		rounded = new(apd.Decimal)
 		// Round only reports inexactness and overflow, which it has already turned into a rounded number or an infinity.
-		_, _ = decimalContext.Round(&rounded, d)
-		if rounded.Form != apd.Finite {
-			return writeDecimal(dst, &rounded)
-		}
-		high, low = packFinite(&rounded)
+		_, _ = decimalContext.Round(rounded, d)
 	}
-	if d.Negative {
+	high, low := decimal.Pack(rounded)
+	if d.Negative { // that of NaN too
 		high |= 1 << 63
 	}
 	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(dst, low), high)
-}
-
-// The exponents that the format has room for.
-const (
-	maxDecimalExponent = 6111
-	minDecimalExponent = -6176
-)
-
-// packFinite brings the exponent into range by padding or cutting zeros, which Round does not do.
-func packFinite(d *apd.Decimal) (high, low uint64) {
-	coefficient := d.Coeff.MathBigInt()
-	exponent := int(d.Exponent)
-	if coefficient.Sign() == 0 {
-		exponent = min(max(exponent, minDecimalExponent), maxDecimalExponent)
-	}
-	if exponent > maxDecimalExponent {
-		padding := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(exponent-maxDecimalExponent)), nil)
-		coefficient.Mul(coefficient, padding)
-		exponent = maxDecimalExponent
-	}
-	var b [16]byte
-	coefficient.FillBytes(b[:])
-	high = binary.BigEndian.Uint64(b[:8]) | uint64(exponent+decimalBias)<<49
-	return high, binary.BigEndian.Uint64(b[8:])
 }
 
 // decimalValue makes a decimal value in the arena.
