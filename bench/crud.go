@@ -66,13 +66,8 @@ func findWorkloads() []workload {
 			rows:    []row{{"rate", "finds/s", higher, goal{advantage: advantage}}, {"p50", "ms", lower, goal{}}, {"cpu", "us server CPU/find", lower, goal{}}},
 			prepare: func(ctx context.Context, p *peer) error { return p.fill(ctx, findCollection, findDocuments) },
 			measure: func(ctx context.Context, p *peer, r round) (sample, error) {
-				collection := p.collection(findCollection)
 				m, err := p.run(ctx, clients, r.duration, r.seed, func(ctx context.Context, w *worker) (int, error) {
-					doc, err := collection.FindOne(ctx, bson.D{{Key: "_id", Value: w.random.Int64N(findDocuments)}}).Raw()
-					if err == nil && len(doc) != documentBytes {
-						err = fmt.Errorf("find by _id returned %d bytes", len(doc))
-					}
-					return 1, err
+					return 1, p.findOne(ctx, findCollection, w.random.Int64N(findDocuments))
 				})
 				return m.sample(), err
 			},
@@ -81,23 +76,53 @@ func findWorkloads() []workload {
 	return []workload{by(1, 4), by(16, 5)}
 }
 
+// crudClients is how many clients update, or do all kinds of things, at once.
+const crudClients = 8
+
 func updateWorkloads() []workload {
-	const clients = 8
 	return []workload{{
-		name: "inc-8", about: fmt.Sprintf("$inc by _id among %d documents, %d at once", updateDocuments, clients), clean: []string{updateCollection},
+		name: "inc-8", about: fmt.Sprintf("$inc by _id among %d documents, %d at once", updateDocuments, crudClients), clean: []string{updateCollection},
 		rows:    []row{{"rate", "updates/s", higher, goal{advantage: 5}}, {"p99", "ms", lower, goal{}}, {"cpu", "us server CPU/update", lower, goal{}}},
 		prepare: func(ctx context.Context, p *peer) error { return p.fill(ctx, updateCollection, updateDocuments) },
 		measure: func(ctx context.Context, p *peer, r round) (sample, error) {
-			collection := p.collection(updateCollection)
-			m, err := p.run(ctx, clients, r.duration, r.seed, func(ctx context.Context, w *worker) (int, error) {
-				result, err := collection.UpdateOne(ctx, bson.D{{Key: "_id", Value: w.random.Int64N(updateDocuments)}},
-					bson.D{{Key: "$inc", Value: bson.D{{Key: "v", Value: int64(1)}}}})
-				if err == nil && result.ModifiedCount != 1 {
-					err = fmt.Errorf("$inc by _id modified %d documents", result.ModifiedCount)
+			m, err := p.run(ctx, crudClients, r.duration, r.seed, func(ctx context.Context, w *worker) (int, error) { return 1, p.increment(ctx, updateCollection, w) })
+			return m.sample(), err
+		},
+	}, {
+		name: "mixed-8", about: fmt.Sprintf("of four operations two find by _id, one $inc, one insertOne, %d at once", crudClients), clean: []string{updateCollection, insertCollection},
+		rows:    []row{{"rate", "operations/s", higher, goal{advantage: 4}}, {"p99", "ms", lower, goal{}}, {"cpu", "us server CPU/operation", lower, goal{}}},
+		prepare: func(ctx context.Context, p *peer) error { return p.fill(ctx, updateCollection, updateDocuments) },
+		measure: func(ctx context.Context, p *peer, r round) (sample, error) {
+			m, err := p.run(ctx, crudClients, r.duration, r.seed, func(ctx context.Context, w *worker) (int, error) {
+				switch w.random.IntN(4) {
+				case 0:
+					return 1, p.insertOne(ctx, insertCollection)
+				case 1:
+					return 1, p.increment(ctx, updateCollection, w)
+				default:
+					return 1, p.findOne(ctx, updateCollection, w.random.Int64N(updateDocuments))
 				}
-				return 1, err
 			})
 			return m.sample(), err
 		},
 	}}
+}
+
+// increment adds one to the v of one of updateDocuments documents.
+func (p *peer) increment(ctx context.Context, collection string, w *worker) error {
+	result, err := p.collection(collection).UpdateOne(ctx, bson.D{{Key: "_id", Value: w.random.Int64N(updateDocuments)}},
+		bson.D{{Key: "$inc", Value: bson.D{{Key: "v", Value: int64(1)}}}})
+	if err == nil && result.ModifiedCount != 1 {
+		err = fmt.Errorf("$inc by _id modified %d documents", result.ModifiedCount)
+	}
+	return err
+}
+
+// findOne finds a document by its _id.
+func (p *peer) findOne(ctx context.Context, collection string, id int64) error {
+	doc, err := p.collection(collection).FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Raw()
+	if err == nil && len(doc) != documentBytes {
+		err = fmt.Errorf("find by _id returned %d bytes", len(doc))
+	}
+	return err
 }

@@ -18,22 +18,24 @@ type bareStream struct {
 	session    *mongo.Session
 	collection string
 	cursor     int64
-	first      []byte // the batch that came with the opening; the next read returns it
+	first      []byte   // the batch that came with the opening; the next read returns it
+	token      bson.Raw // after the latest batch
 }
 
-// openStream watches a collection. start may be empty: from now on.
-func openStream(ctx context.Context, p *peer, collection string, start bson.D) (*bareStream, error) {
+// openStream watches a collection. spec is $changeStream's argument, nil for its defaults; stages follow it.
+func openStream(ctx context.Context, p *peer, collection string, spec bson.D, stages ...bson.D) (*bareStream, error) {
 	session, err := p.streams.StartSession() // a cursor belongs to the session that opened it
 	if err != nil {
 		return nil, err
 	}
 	s := &bareStream{database: p.streams.Database(databaseName), session: session, collection: collection}
-	if start == nil {
-		start = bson.D{}
+	if spec == nil {
+		spec = bson.D{}
 	}
+	pipeline := append([]bson.D{{{Key: "$changeStream", Value: spec}}}, stages...)
 	reply, err := s.command(ctx, bson.D{
 		{Key: "aggregate", Value: collection},
-		{Key: "pipeline", Value: bson.A{bson.D{{Key: "$changeStream", Value: start}}}},
+		{Key: "pipeline", Value: pipeline},
 		{Key: "cursor", Value: bson.D{}},
 	})
 	if err != nil {
@@ -42,6 +44,7 @@ func openStream(ctx context.Context, p *peer, collection string, start bson.D) (
 	}
 	s.cursor = reply.Lookup("cursor", "id").AsInt64()
 	s.first = reply.Lookup("cursor", "firstBatch").Array()
+	s.token = reply.Lookup("cursor", "postBatchResumeToken").Document()
 	return s, nil
 }
 
@@ -67,6 +70,7 @@ func (s *bareStream) read(ctx context.Context) ([]byte, error) {
 	if s.cursor = reply.Lookup("cursor", "id").AsInt64(); s.cursor == 0 {
 		return nil, fmt.Errorf("read a change stream: the server closed it: %s", reply)
 	}
+	s.token = reply.Lookup("cursor", "postBatchResumeToken").Document()
 	return reply.Lookup("cursor", "nextBatch").Array(), nil
 }
 

@@ -40,6 +40,11 @@ func newDocument(id int64) bson.Raw {
 	return doc
 }
 
+// setV gives the document another v.
+func setV(doc bson.Raw, v int64) {
+	binary.LittleEndian.PutUint64(doc[vAt:], uint64(v))
+}
+
 // stamp notes the time at which the document is sent.
 func stamp(doc bson.Raw, at time.Time) {
 	binary.LittleEndian.PutUint64(doc[sentAt:], uint64(at.UnixNano()))

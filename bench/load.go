@@ -17,6 +17,10 @@ type worker struct {
 	random *rand.Rand
 }
 
+func newWorker(seed uint64, number int) *worker {
+	return &worker{number: number, random: rand.New(rand.NewPCG(seed, uint64(number)))}
+}
+
 // measurement is what a load did in a span of time.
 type measurement struct {
 	units     int // documents or operations
@@ -45,7 +49,7 @@ func (p *peer) run(ctx context.Context, workers int, d time.Duration, seed uint6
 	parts := make([]measurement, workers)
 	var group sync.WaitGroup
 	for i := range workers {
-		w := &worker{number: i, random: rand.New(rand.NewPCG(seed, uint64(i)))}
+		w := newWorker(seed, i)
 		part := &parts[i]
 		group.Go(func() {
 			for before := time.Now(); before.Before(end); {

@@ -127,6 +127,7 @@ func (s settings) compare(ctx context.Context, chosen []workload, progress io.Wr
 	}
 	fmt.Fprintf(progress, "seed %d\n", s.seed)
 	var peers []*peer
+	memory := map[string][]sample{}
 	defer func() {
 		for _, p := range peers {
 			err = errors.Join(err, p.close(ctx))
@@ -139,7 +140,7 @@ func (s settings) compare(ctx context.Context, chosen []workload, progress io.Wr
 		}
 		peers = append(peers, p)
 		result.Peers = append(result.Peers, p.name)
-		result.Memory = append(result.Memory, memoryLine{Peer: p.name, Idle: p.residentMB()})
+		memory[p.name] = []sample{{"idle": float64(p.residentMB())}}
 	}
 	for _, w := range chosen {
 		samples, err := s.takeTurns(ctx, w, peers, progress)
@@ -148,10 +149,19 @@ func (s settings) compare(ctx context.Context, chosen []workload, progress io.Wr
 		}
 		result.add(w, samples)
 	}
-	for i, p := range peers {
-		result.Memory[i].After = p.residentMB()
+	for _, p := range peers {
+		memory[p.name][0]["after"] = float64(p.residentMB())
 	}
+	result.add(memoryWorkload(), memory)
 	return result, nil
+}
+
+// memoryWorkload is measured before and after all others.
+func memoryWorkload() workload {
+	return workload{
+		name: "memory", about: "resident memory of the server, at first and after all workloads",
+		rows: []row{{"idle", "MB before any load", lower, goal{limit: 40}}, {"after", "MB after all workloads", lower, goal{limit: 400}}},
+	}
 }
 
 // workFolder makes the folder for what the bench starts.

@@ -36,6 +36,10 @@ type peer struct {
 	streams *mongo.Client
 	nextID  atomic.Int64 // of documents, over all workloads
 	stop    func() error // ends the server if the bench started it
+
+	// How to start another of its kind, in a folder within dir; nil for one that ran already.
+	arguments func(dir, port string) []string
+	dir       string
 }
 
 // launcher starts the peers that are named rather than given by a URI.
@@ -103,16 +107,17 @@ func (l launcher) sluice(ctx context.Context) (*peer, error) {
 		return nil, errors.Join(fmt.Errorf("serve printed no URI: %w", err), stop())
 	}
 	go func() { _, _ = io.Copy(io.Discard, reader) }() // ends with the process, which stop waits for
-	return &peer{name: "sluice", uri: strings.TrimSpace(line), pid: server.Process.Pid, stop: stop}, nil
+	return &peer{
+		name: "sluice", uri: strings.TrimSpace(line), pid: server.Process.Pid, stop: stop, dir: l.dir,
+		arguments: func(dir, port string) []string {
+			return []string{"serve", "--dir", dir, "--listen", "127.0.0.1:" + port}
+		},
+	}, nil
 }
 
 func (l launcher) mongod(ctx context.Context) (*peer, error) {
-	probe, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	port, err := freePort(ctx)
 	if err != nil {
-		return nil, err
-	}
-	_, port, err := net.SplitHostPort(probe.Addr().String())
-	if err := errors.Join(err, probe.Close()); err != nil {
 		return nil, err
 	}
 	script := func(ctx context.Context, verb string) (string, error) {
@@ -138,9 +143,17 @@ func (l launcher) mongod(ctx context.Context) (*peer, error) {
 	if err != nil {
 		return nil, errors.Join(err, stop())
 	}
-	p := &peer{name: "mongod", uri: uri, stop: stop}
+	p := &peer{name: "mongod", uri: uri, stop: stop, dir: l.dir, arguments: mongodArguments}
 	p.pid, _ = strconv.Atoi(pid)
 	return p, nil
+}
+
+// mongodArguments are those of the script, so that what is started for a measurement is like what the load runs on.
+func mongodArguments(dir, port string) []string {
+	return []string{
+		"--dbpath", dir, "--port", port, "--bind_ip", "127.0.0.1", "--replSet", "rs0", "--setParameter", "enableTestCommands=1",
+		"--setParameter", "diagnosticDataCollectionEnabled=false", "--wiredTigerCacheSizeGB", "1",
+	}
 }
 
 // connect makes the clients and waits until the server is a primary.
@@ -205,6 +218,11 @@ func (p *peer) cpu() (time.Duration, bool) {
 
 // fill replaces a collection by n documents with _id from 0 to n-1.
 func (p *peer) fill(ctx context.Context, name string, n int64) error {
+	return p.fillWith(ctx, name, n, newDocument)
+}
+
+// fillWith is fill with documents of another making.
+func (p *peer) fillWith(ctx context.Context, name string, n int64, document func(id int64) bson.Raw) error {
 	collection := p.collection(name)
 	if err := collection.Drop(ctx); err != nil {
 		return err
@@ -213,7 +231,7 @@ func (p *peer) fill(ctx context.Context, name string, n int64) error {
 	for id := int64(0); id < n; {
 		documents := make([]bson.Raw, 0, batch)
 		for ; id < n && len(documents) < batch; id++ {
-			documents = append(documents, newDocument(id))
+			documents = append(documents, document(id))
 		}
 		if _, err := collection.InsertMany(ctx, documents); err != nil {
 			return err

@@ -12,16 +12,15 @@ import (
 
 // report is everything that a run found out; its JSON form is the bench's machine-readable output.
 type report struct {
-	Time    time.Time    `json:"time"`
-	System  string       `json:"system"`
-	CPUs    int          `json:"cpus"`
-	Go      string       `json:"go"`
-	Seed    uint64       `json:"seed"`
-	Seconds float64      `json:"seconds"` // of one sample
-	Rounds  int          `json:"rounds"`
-	Peers   []string     `json:"peers"` // the first is the base of all ratios
-	Rows    []reportRow  `json:"rows"`
-	Memory  []memoryLine `json:"memory"`
+	Time    time.Time   `json:"time"`
+	System  string      `json:"system"`
+	CPUs    int         `json:"cpus"`
+	Go      string      `json:"go"`
+	Seed    uint64      `json:"seed"`
+	Seconds float64     `json:"seconds"` // of one sample
+	Rounds  int         `json:"rounds"`
+	Peers   []string    `json:"peers"` // the first is the base of all ratios
+	Rows    []reportRow `json:"rows"`
 }
 
 // reportRow is one metric of one workload.
@@ -36,13 +35,6 @@ type reportRow struct {
 	Ratio    map[string]number  `json:"ratio"` // how many times better than the base
 	Goal     string             `json:"goal,omitempty"`
 	Met      *bool              `json:"met,omitempty"` // by the first peer that is not the base
-}
-
-// memoryLine is a peer's resident memory in MB, before and after all workloads.
-type memoryLine struct {
-	Peer  string `json:"peer"`
-	Idle  number `json:"idle_mb"`
-	After number `json:"after_mb"`
 }
 
 // number is a float64 whose JSON form is null when it is not a number: where a metric could not be measured.
@@ -136,14 +128,7 @@ func (r *report) table(out io.Writer) error {
 		}
 		fmt.Fprintln(w, strings.Join(append(cells, row.Goal, verdict), "\t")+"\t")
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	for _, m := range r.Memory {
-		fmt.Fprintf(out, "\n%s: %s MB resident at first, %s MB after all workloads", m.Peer, figure(float64(m.Idle)), figure(float64(m.After)))
-	}
-	_, err := fmt.Fprintln(out)
-	return err
+	return w.Flush()
 }
 
 // figure prints three significant digits, and whole numbers in full.

@@ -74,7 +74,7 @@ func TestChoose(t *testing.T) {
 	t.Parallel()
 	all := workloads()
 	chosen, unused, err := choose(all, []string{"live-*", "insert-1", "nothing"})
-	if err != nil || len(chosen) != 4 || chosen[0].name != "insert-1" || len(unused) != 1 || unused[0] != "nothing" {
+	if err != nil || len(chosen) != 5 || chosen[0].name != "insert-1" || len(unused) != 1 || unused[0] != "nothing" {
 		t.Errorf("chose %d workloads, unused %v, %v", len(chosen), unused, err)
 	}
 	if _, _, err := choose(all, []string{"["}); err == nil {

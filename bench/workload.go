@@ -56,8 +56,12 @@ func workloads() []workload {
 		insertWorkloads(),
 		findWorkloads(),
 		updateWorkloads(),
-		[]workload{backlogWorkload()},
+		transactionWorkloads(),
+		backlogWorkloads(),
+		resumeWorkloads(),
 		liveWorkloads(),
+		followedWorkloads(),
+		startWorkloads(),
 	)
 }
 
