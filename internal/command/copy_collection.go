@@ -97,7 +97,7 @@ func (c *copying) documents(to *store.Collection) (err error) {
 		if err == nil {
 			e := w.entry(oplog.Insert, to, doc, doc.Lookup("_id"), 0)
 			e.FromMigrate = c.hidden
-			err = tx.Insert(to, walk.IDKey(), doc, e)
+			err = tx.Insert(to, walk.IDKey(), to.Indexed(doc), e)
 		}
 		if err != nil {
 			tx.Discard()

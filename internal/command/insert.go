@@ -80,8 +80,8 @@ func (w *writer) insertGroup(coll string, docs []bsonraw.Doc, next int) (int, bo
 	}
 	defer held.Release()
 	unique, err := st.LatchUnique(op.ctx, c, g.docs...)
-	if err != nil && len(g.docs) > 0 {
-		// A document that cannot be indexed; its group has no other.
+	if err != nil {
+		// The group has no other document, since there is a unique index.
 		goOn, fatal := w.fail(g.index[0], err)
 		return next + g.taken, goOn, fatal
 	}
@@ -96,7 +96,7 @@ type insertGroup struct {
 	c      *store.Collection
 	first  int // index of the first document within the command
 	taken  int // documents looked at
-	docs   []bsonraw.Doc
+	docs   []store.Indexed
 	index  []int
 	idKeys [][]byte
 	stop   bool // an error ended an ordered command
@@ -139,9 +139,10 @@ func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
 			break
 		}
 		seen[string(key)] = struct{}{}
-		size += len(d)
+		indexed := g.c.Indexed(d)
+		size += len(d) + indexed.KeyBytes()
 		g.taken++
-		g.docs, g.idKeys, g.index = append(g.docs, d), append(g.idKeys, key), append(g.index, g.first+i)
+		g.docs, g.idKeys, g.index = append(g.docs, indexed), append(g.idKeys, key), append(g.index, g.first+i)
 	}
 	return nil
 }
@@ -235,7 +236,7 @@ func (g *insertGroup) allNew() (bool, error) {
 	return !some, err
 }
 
-func (g *insertGroup) add(tx *store.Write, i int, d bsonraw.Doc, fresh bool) error {
+func (g *insertGroup) add(tx *store.Write, i int, d store.Indexed, fresh bool) error {
 	st := g.op.target
 	if !fresh {
 		exists, err := st.Has(g.c, g.idKeys[i])
@@ -243,13 +244,13 @@ func (g *insertGroup) add(tx *store.Write, i int, d bsonraw.Doc, fresh bool) err
 			return err
 		}
 		if exists {
-			return store.DuplicateKey(g.c, g.c.Indexes[0], d, nil)
+			return store.DuplicateKey(g.c, g.c.Indexes[0], d.Doc, nil)
 		}
 	}
 	if err := st.CheckUnique(g.c, g.idKeys[i], d); err != nil {
 		return err
 	}
-	return tx.Insert(g.c, g.idKeys[i], d, g.entry(oplog.Insert, g.c, d, d.Lookup("_id"), g.statement(g.index[i])))
+	return tx.Insert(g.c, g.idKeys[i], d, g.entry(oplog.Insert, g.c, d.Doc, d.Lookup("_id"), g.statement(g.index[i])))
 }
 
 // retryRun gathers consecutive statements into one record.

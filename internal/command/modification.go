@@ -221,16 +221,17 @@ func (m *modification) replace(c *store.Collection, idKey []byte, doc bsonraw.Do
 			return modified{}, err
 		}
 	}
-	unique, err := st.LatchUnique(m.op.ctx, c, out.Doc)
+	indexed := c.Indexed(out.Doc)
+	unique, err := st.LatchUnique(m.op.ctx, c, indexed)
 	if err != nil {
 		return modified{}, err
 	}
 	defer unique.Release()
-	if err := st.CheckUnique(c, idKey, out.Doc); err != nil {
+	if err := st.CheckUnique(c, idKey, indexed); err != nil {
 		return modified{}, err
 	}
 	tx := st.NewWrite()
-	if err := tx.Update(c, idKey, doc, out.Doc, m.entry(oplog.Update, c, out.Entry, doc.Lookup("_id"), m.stmtID)); err != nil {
+	if err := tx.Update(c, idKey, doc, indexed, m.entry(oplog.Update, c, out.Entry, doc.Lookup("_id"), m.stmtID)); err != nil {
 		tx.Discard()
 		return modified{}, err
 	}
@@ -259,7 +260,8 @@ func (m *modification) insert(c *store.Collection) (done modified, again bool, e
 		return modified{}, false, err
 	}
 	defer held.Release()
-	unique, err := st.LatchUnique(m.op.ctx, c, doc)
+	indexed := c.Indexed(doc)
+	unique, err := st.LatchUnique(m.op.ctx, c, indexed)
 	if err != nil {
 		return modified{}, false, err
 	}
@@ -271,12 +273,12 @@ func (m *modification) insert(c *store.Collection) (done modified, again bool, e
 	if exists {
 		return m.retryDuplicate(c, store.DuplicateKey(c, c.Indexes[0], doc, nil))
 	}
-	if err := st.CheckUnique(c, idKey, doc); err != nil {
+	if err := st.CheckUnique(c, idKey, indexed); err != nil {
 		return m.retryDuplicate(c, err)
 	}
 	tx := st.NewWrite()
 	id := doc.Lookup("_id")
-	if err := tx.Insert(c, idKey, doc, m.entry(oplog.Insert, c, doc, id, m.stmtID)); err != nil {
+	if err := tx.Insert(c, idKey, indexed, m.entry(oplog.Insert, c, doc, id, m.stmtID)); err != nil {
 		tx.Discard()
 		return modified{}, false, err
 	}

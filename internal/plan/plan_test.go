@@ -76,7 +76,7 @@ func (f *fixture) insert(tb testing.TB, d bsonraw.Doc) {
 	tb.Helper()
 	w := f.st.NewWrite()
 	e := &oplog.Entry{Op: oplog.Insert, NS: []byte("db.c"), O: d, O2: bsonraw.Empty}
-	if err := w.Insert(f.coll, bsonraw.AppendKey(nil, d.Lookup("_id")), d, e); err != nil {
+	if err := w.Insert(f.coll, bsonraw.AppendKey(nil, d.Lookup("_id")), f.coll.Indexed(d), e); err != nil {
 		w.Discard() // a document with two arrays in one compound index cannot be stored
 		return
 	}

@@ -97,9 +97,9 @@ func (b *building) put(id int, fields ...any) error {
 	case fields == nil:
 		err = w.Delete(c, idKey(d), old, e)
 	case ok:
-		err = w.Update(c, idKey(d), old, d, e)
+		err = w.Update(c, idKey(d), old, c.Indexed(d), e)
 	default:
-		err = w.Insert(c, idKey(d), d, e)
+		err = w.Insert(c, idKey(d), c.Indexed(d), e)
 	}
 	if err != nil {
 		w.Discard()

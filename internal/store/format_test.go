@@ -26,7 +26,7 @@ func fillFixture(t *testing.T, s *Store) {
 	w := s.NewWrite()
 	old, now := doc("_id", 3, "a", 4), doc("_id", 3, "a", 5)
 	e := &oplog.Entry{Op: oplog.Update, NS: []byte("db.c"), UUID: c.UUID, HasUUID: true, O: now, O2: doc("_id", 3)}
-	if err := w.Update(c, idKey(old), old, now, e); err != nil {
+	if err := w.Update(c, idKey(old), old, c.Indexed(now), e); err != nil {
 		t.Fatal(err)
 	}
 	w.Retryable(fixtureSession, RetryRecord{TxnNumber: 7, StmtID: 2, Count: 1, Result: doc("n", 1)})
@@ -83,7 +83,7 @@ func checkFixture(t *testing.T, s *Store) {
 		t.Errorf("documents: %v", got)
 	}
 	for a, taken := range map[int]bool{1: true, 2: true, 3: false, 4: false, 5: true} {
-		if err := s.CheckUnique(c, []byte("other"), doc("_id", 9, "a", a)); mongoerr.Is(err, mongoerr.DuplicateKey) != taken {
+		if err := s.CheckUnique(c, []byte("other"), c.Indexed(doc("_id", 9, "a", a))); mongoerr.Is(err, mongoerr.DuplicateKey) != taken {
 			t.Errorf("unique entry %d: %v, taken should be %v", a, err, taken)
 		}
 	}

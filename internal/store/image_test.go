@@ -30,7 +30,7 @@ func imaged(tb testing.TB, s *Store, name string) *Collection {
 func replace(tb testing.TB, s *Store, c *Collection, old, now bsonraw.Doc) Commit {
 	tb.Helper()
 	w := s.NewWrite()
-	if err := w.Update(c, idKey(old), old, now, insertEntry(c, now)); err != nil {
+	if err := w.Update(c, idKey(old), old, c.Indexed(now), insertEntry(c, now)); err != nil {
 		tb.Fatal(err)
 	}
 	commit, err := w.Commit()
@@ -113,7 +113,7 @@ func TestWritesOfOneCommitHaveTheirOwnImages(t *testing.T) {
 	const n = 300 // so that the lengths of documents need more than one byte
 	for i := range n {
 		old := doc("_id", i, "pad", string(make([]byte, i)))
-		if err := w.Update(c, idKey(old), old, doc("_id", i), insertEntry(c, old)); err != nil {
+		if err := w.Update(c, idKey(old), old, c.Indexed(doc("_id", i)), insertEntry(c, old)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -170,7 +170,11 @@ func (x *Index) tuples(doc bsonraw.Doc, visit func([]bsonraw.Value) error) (arra
 		})
 	}
 	walk := x.walks.Get().(*bsonraw.KeyWalk)
-	defer x.walks.Put(walk)
+	defer func() {
+		if err == nil { // otherwise it remembers arrays that the index does not have
+			x.walks.Put(walk)
+		}
+	}()
 	err = walk.Each(doc, func(values []bsonraw.Value) error {
 		if x.Sparse && !slices.ContainsFunc(values, func(v bsonraw.Value) bool { return !v.IsMissing() }) {
 			return nil

@@ -29,7 +29,7 @@ func TestLargeArraysAreIndexed(t *testing.T) {
 	}
 	insert(t, s, c, old)
 	w := s.NewWrite()
-	if err := w.Update(c, idKey(now), old, now, &oplog.Entry{Op: oplog.Update, NS: []byte(c.NS()), O: now, O2: doc("_id", 1)}); err != nil {
+	if err := w.Update(c, idKey(now), old, c.Indexed(now), &oplog.Entry{Op: oplog.Update, NS: []byte(c.NS()), O: now, O2: doc("_id", 1)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.Commit(); err != nil {

@@ -103,7 +103,7 @@ func insert(tb testing.TB, s *Store, c *Collection, docs ...bsonraw.Doc) Commit 
 	tb.Helper()
 	w := s.NewWrite()
 	for _, d := range docs {
-		if err := w.Insert(c, idKey(d), d, insertEntry(c, d)); err != nil {
+		if err := w.Insert(c, idKey(d), c.Indexed(d), insertEntry(c, d)); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -163,7 +163,7 @@ func TestReopenedStoreHasEverythingAndGoesOnInTime(t *testing.T) {
 	if c == nil || !c.Index("a_1").Multikey() {
 		t.Fatalf("catalog lost the collection, its index or that it is multikey: %+v", c)
 	}
-	if err := s.CheckUnique(c, []byte("other"), doc("_id", 9, "a", 3)); !mongoerr.Is(err, mongoerr.DuplicateKey) {
+	if err := s.CheckUnique(c, []byte("other"), c.Indexed(doc("_id", 9, "a", 3))); !mongoerr.Is(err, mongoerr.DuplicateKey) {
 		t.Fatalf("unique entry of an array element is not found: %v", err)
 	}
 	if n, err := s.Count(t.Context(), c); n != 2 || err != nil {
@@ -340,7 +340,7 @@ func TestRetryRecordsAreThoseOfTheNewestTransactionNumber(t *testing.T) {
 	} {
 		w := s.NewWrite()
 		d := doc("_id", i)
-		if err := w.Insert(c, idKey(d), d, insertEntry(c, d)); err != nil {
+		if err := w.Insert(c, idKey(d), c.Indexed(d), insertEntry(c, d)); err != nil {
 			t.Fatal(err)
 		}
 		w.Retryable(session, r)

@@ -146,15 +146,11 @@ func (t *Txn) LatchDocs(ctx context.Context, c *Collection, idKeys ...[]byte) (H
 }
 
 // LatchUnique makes sure that the transaction alone may write the unique index entries of these documents, to its end.
-func (t *Txn) LatchUnique(ctx context.Context, c *Collection, docs ...bsonraw.Doc) (Held, error) {
+func (t *Txn) LatchUnique(ctx context.Context, c *Collection, docs ...Indexed) (Held, error) {
 	if t.created[c.NS()] != nil {
 		return Held{}, nil
 	}
-	keys, err := t.store.latches.uniqueKeys(c, docs)
-	if err != nil {
-		return Held{}, err
-	}
-	for _, k := range keys {
+	for _, k := range t.store.latches.uniqueKeys(c, docs) {
 		if _, err := t.latch(ctx, k); err != nil {
 			return Held{}, err
 		}
@@ -208,24 +204,10 @@ func (r reader) stamp(c *Collection, idKey []byte) (oplog.Timestamp, error) {
 	return oplog.Timestamp(binary.BigEndian.Uint64(value)), closer.Close()
 }
 
-// CheckUnique returns a duplicate key error if another document that the transaction sees has a unique entry of doc, and a
-// WriteConflict if others have added or removed such an entry since its snapshot.
-func (t *Txn) CheckUnique(c *Collection, idKey []byte, doc bsonraw.Doc) error {
-	for _, x := range c.Indexes {
-		if !x.Guarded() {
-			continue
-		}
-		entries, err := x.keysOf(doc)
-		if err != nil {
-			return err
-		}
-		for _, k := range entries.keys {
-			if err := t.checkEntry(c, x, idKey, doc, k); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+// CheckUnique returns a duplicate key error if another document that the transaction sees has a unique entry of d, a
+// WriteConflict if others have added or removed such an entry since its snapshot, or why an index cannot hold d.
+func (t *Txn) CheckUnique(c *Collection, idKey []byte, d Indexed) error {
+	return d.eachGuarded(c, func(x *Index, values []byte) error { return t.checkEntry(c, x, idKey, d.Doc, values) })
 }
 
 func (t *Txn) checkEntry(c *Collection, x *Index, idKey []byte, doc bsonraw.Doc, k []byte) error {

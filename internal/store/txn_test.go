@@ -23,10 +23,10 @@ func put(tb testing.TB, x *Txn, c *Collection, d bsonraw.Doc) error {
 	if _, err := x.LatchDocs(ctx, c, idKey(d)); err != nil {
 		return err
 	}
-	if _, err := x.LatchUnique(ctx, c, d); err != nil {
+	if _, err := x.LatchUnique(ctx, c, c.Indexed(d)); err != nil {
 		return err
 	}
-	if err := x.CheckUnique(c, idKey(d), d); err != nil {
+	if err := x.CheckUnique(c, idKey(d), c.Indexed(d)); err != nil {
 		return err
 	}
 	old, _, there, err := x.Get(nil, c, idKey(d))
@@ -35,9 +35,9 @@ func put(tb testing.TB, x *Txn, c *Collection, d bsonraw.Doc) error {
 	}
 	w := x.NewWrite()
 	if there {
-		err = w.Update(c, idKey(d), old, d, &oplog.Entry{Op: oplog.Update, NS: []byte(c.NS()), O: d, O2: doc("_id", 0)})
+		err = w.Update(c, idKey(d), old, c.Indexed(d), &oplog.Entry{Op: oplog.Update, NS: []byte(c.NS()), O: d, O2: doc("_id", 0)})
 	} else {
-		err = w.Insert(c, idKey(d), d, insertEntry(c, d))
+		err = w.Insert(c, idKey(d), c.Indexed(d), insertEntry(c, d))
 	}
 	if err != nil {
 		tb.Fatal(err)

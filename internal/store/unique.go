@@ -25,54 +25,30 @@ func (l *latches) LatchDocs(ctx context.Context, c *Collection, idKeys ...[]byte
 }
 
 // LatchUnique waits until the caller alone may write the unique index entries of these documents.
-func (l *latches) LatchUnique(ctx context.Context, c *Collection, docs ...bsonraw.Doc) (Held, error) {
-	keys, err := l.uniqueKeys(c, docs)
-	if err != nil {
-		return Held{}, err
-	}
-	return l.acquire(ctx, keys)
+func (l *latches) LatchUnique(ctx context.Context, c *Collection, docs ...Indexed) (Held, error) {
+	return l.acquire(ctx, l.uniqueKeys(c, docs))
 }
 
-func (l *latches) uniqueKeys(c *Collection, docs []bsonraw.Doc) (keys []Latch, err error) {
-	for _, x := range c.Indexes {
-		if !x.Guarded() {
-			continue
-		}
-		for _, doc := range docs {
-			entries, err := x.keysOf(doc)
-			if err != nil {
-				return nil, err
-			}
-			for _, k := range entries.keys {
-				keys = append(keys, l.key(kindIndex, x.ID, k))
-			}
-		}
+func (l *latches) uniqueKeys(c *Collection, docs []Indexed) (keys []Latch) {
+	for _, d := range docs {
+		_ = d.eachGuarded(c, func(x *Index, values []byte) error { // what an index refuses needs no latch
+			keys = append(keys, l.key(kindIndex, x.ID, values))
+			return nil
+		})
 	}
-	return keys, nil
+	return keys
 }
 
-// CheckUnique returns a duplicate key error (11000) if another document has a unique entry of doc. The caller holds the
-// latches, so the answer stays true until it commits.
-func (r reader) CheckUnique(c *Collection, idKey []byte, doc bsonraw.Doc) error {
-	for _, x := range c.Indexes {
-		if !x.Guarded() {
-			continue
+// CheckUnique returns a duplicate key error (11000) if another document has a unique entry of d, or why an index cannot hold d:
+// what comes first in the order of the indexes. The caller holds the latches, so the answer stays true until it commits.
+func (r reader) CheckUnique(c *Collection, idKey []byte, d Indexed) error {
+	return d.eachGuarded(c, func(x *Index, values []byte) error {
+		taken, err := r.takenByOther(x, values, idKey)
+		if err == nil && taken {
+			err = DuplicateKey(c, x, d.Doc, values)
 		}
-		entries, err := x.keysOf(doc)
-		if err != nil {
-			return err
-		}
-		for _, k := range entries.keys {
-			taken, err := r.takenByOther(x, k, idKey)
-			if err != nil {
-				return err
-			}
-			if taken {
-				return DuplicateKey(c, x, doc, k)
-			}
-		}
-	}
-	return nil
+		return err
+	})
 }
 
 func (r reader) takenByOther(x *Index, values, idKey []byte) (bool, error) {

@@ -33,12 +33,13 @@ type Target interface {
 	Has(c *Collection, idKey []byte) (bool, error)
 	// HasAny reports whether there is a document with one of these keys of _id or one between them.
 	HasAny(c *Collection, idKeys [][]byte) (bool, error)
-	// CheckUnique returns an error if another document has a unique entry of doc, whose latches the caller holds.
-	CheckUnique(c *Collection, idKey []byte, doc bsonraw.Doc) error
+	// CheckUnique returns an error if another document has a unique entry of d, whose latches the caller holds, or if an index cannot
+	// hold d.
+	CheckUnique(c *Collection, idKey []byte, d Indexed) error
 	// LatchDocs waits until the caller alone may write the documents with these keys of _id.
 	LatchDocs(ctx context.Context, c *Collection, idKeys ...[]byte) (Held, error)
 	// LatchUnique waits until the caller alone may write the unique index entries of these documents.
-	LatchUnique(ctx context.Context, c *Collection, docs ...bsonraw.Doc) (Held, error)
+	LatchUnique(ctx context.Context, c *Collection, docs ...Indexed) (Held, error)
 	// NewWrite begins a write.
 	NewWrite() *Write
 	// Change begins a change of the schema.

@@ -126,10 +126,10 @@ func (ch *Change) PutViewDefinition(views *Collection, v *ViewDefinition) error 
 	e.O = doc
 	if old != nil {
 		e.Op = oplog.Update
-		return ch.Update(views, v.key(), old, doc, e)
+		return ch.Update(views, v.key(), old, views.Indexed(doc), e)
 	}
 	e.Op = oplog.Insert
-	return ch.Insert(views, v.key(), doc, e)
+	return ch.Insert(views, v.key(), views.Indexed(doc), e)
 }
 
 // DropViewDefinition removes a view.

@@ -108,37 +108,37 @@ func uvarintLen(n int) int {
 
 // Insert adds a document that is not there yet, with its index entries. idKey is the key of its _id. Into a capped collection
 // only one document is inserted by a write, since it may push others out.
-func (w *Write) Insert(c *Collection, idKey []byte, doc bsonraw.Doc, e *oplog.Entry) error {
-	if err := w.index(c, idKey, nil, doc); err != nil {
+func (w *Write) Insert(c *Collection, idKey []byte, d Indexed, e *oplog.Entry) error {
+	if err := w.index(c, idKey, nil, d); err != nil {
 		return err
 	}
 	w.Log(e)
-	w.put(c, idKey, doc)
-	w.counted(c, Stats{1, int64(len(doc))})
+	w.put(c, idKey, d.Doc)
+	w.counted(c, Stats{1, int64(len(d.Doc))})
 	if c.Order != nil {
-		return w.enlist(c, idKey, len(doc))
+		return w.enlist(c, idKey, len(d.Doc))
 	}
 	return nil
 }
 
 // Update replaces a document, the old one as it stands, by its successor with the same _id. Where the collection has images the
 // old one is kept.
-func (w *Write) Update(c *Collection, idKey []byte, old, doc bsonraw.Doc, e *oplog.Entry) error {
-	if err := w.index(c, idKey, old, doc); err != nil {
+func (w *Write) Update(c *Collection, idKey []byte, old bsonraw.Doc, d Indexed, e *oplog.Entry) error {
+	if err := w.index(c, idKey, old, d); err != nil {
 		return err
 	}
 	w.Log(e)
 	if c.Images {
 		w.image(old, 0)
 	}
-	w.put(c, idKey, doc)
-	w.counted(c, Stats{0, int64(len(doc) - len(old))})
+	w.put(c, idKey, d.Doc)
+	w.counted(c, Stats{0, int64(len(d.Doc) - len(old))})
 	return nil
 }
 
 // Delete removes a document. Where the collection has images it is kept as one.
 func (w *Write) Delete(c *Collection, idKey []byte, old bsonraw.Doc, e *oplog.Entry) error {
-	if err := w.index(c, idKey, old, nil); err != nil {
+	if err := w.index(c, idKey, old, Indexed{}); err != nil {
 		return err
 	}
 	w.Log(e)
@@ -194,49 +194,29 @@ func (w *Write) counted(c *Collection, by Stats) {
 	w.counts = append(w.counts, countChange{c.Shared, by})
 }
 
-// index brings the entries of all indexes from the old document to the new one; either may be nil. Nothing is written when a
-// document cannot be indexed.
-func (w *Write) index(c *Collection, idKey []byte, old, doc bsonraw.Doc) error {
-	building, err := buildKeysOf(c, old, doc)
+// index brings the entries of all indexes from the old document to the new one; the old one may be nil, the new one empty. Nothing is
+// written when a document cannot be indexed.
+func (w *Write) index(c *Collection, idKey []byte, old bsonraw.Doc, d Indexed) error {
+	if d.refused != nil {
+		return d.refused
+	}
+	building, err := buildKeysOf(c, old, d.Doc)
 	if err != nil || len(c.Indexes) == 1 && building == nil {
 		return err
 	}
-	before, err := indexKeysOf(c, old)
-	if err != nil {
-		return err
-	}
-	now, err := indexKeysOf(c, doc)
-	if err != nil {
-		return err
+	before := c.Indexed(old)
+	if before.refused != nil {
+		return before.refused
 	}
 	for i, x := range c.Indexes {
-		if err := w.indexEntries(x, idKey, before[i].keys, now[i].keys); err != nil {
+		if err := w.indexEntries(x, idKey, before.of(i).keys, d.of(i).keys); err != nil {
 			return err
 		}
-		if err := x.noteArrays(w.store, now[i].arrays); err != nil {
+		if err := x.noteArrays(w.store, d.of(i).arrays); err != nil {
 			return err
 		}
 	}
 	return w.logBuilds(building, idKey)
-}
-
-// indexKeysOf computes the entries of a document, which may be nil, in every index of the collection.
-func indexKeysOf(c *Collection, doc bsonraw.Doc) ([]indexKeys, error) {
-	all := make([]indexKeys, len(c.Indexes))
-	if doc == nil {
-		return all, nil
-	}
-	for i, x := range c.Indexes {
-		if x.IsID() {
-			continue
-		}
-		keys, err := x.keysOf(doc)
-		if err != nil {
-			return nil, err
-		}
-		all[i] = keys
-	}
-	return all, nil
 }
 
 func (w *Write) indexEntries(x *Index, idKey []byte, before, now [][]byte) error {
