@@ -9,8 +9,9 @@ import (
 
 // handover is where the machine and the callers meet: the events that were received and not yet handed out, what the
 // callers want, and the position. Callers take events under a mutex, without a channel operation or an allocation an
-// event; the machine puts them in by the batch. At most one batch is held: the machine fetches only when the queue is
-// empty and somebody wants more.
+// event; the machine puts them in by the batch. The queue holds one batch, whose successor is fetched when the queue is
+// empty and somebody wants more. Behind a large batch there is probably more: its successor is fetched while it is
+// handed out, and waits in the cursor until the queue is empty.
 type handover struct {
 	onToken  func(Token)
 	onGap    func(Gap)
@@ -25,6 +26,7 @@ type handover struct {
 		whole bool  // the batch is in the queue up to its end
 		tail  Token // the position once the batch is drained; zero: that of its last event
 		bytes int   // size of the batch
+		held  int   // events of the batch after it, which waits in the cursor
 
 		last  bson.Raw // the last event handed out, if its token is the position
 		token Token    // else this is the position
@@ -33,7 +35,7 @@ type handover struct {
 
 		waiting int    // callers that wait for an event
 		poll    bool   // a TryNext wants one getMore
-		ahead   bool   // read-ahead wants one getMore
+		ahead   bool   // read-ahead wants one getMore, whether the queue is empty or not
 		rounds  uint64 // getMores, and attempts to open again, that came to an end
 
 		heard bson.Timestamp // the server's newest operation time
@@ -57,6 +59,10 @@ func newHandover(opts *Options) *handover {
 	h.mu.settings = cursorSettings{maxAwait: opts.MaxAwaitTime, batchSize: opts.BatchSize}
 	return h
 }
+
+// backlogBytes is the size of a batch from which on more is expected behind it. At the live end batches are small, and
+// a getMore that is sent early would only wait in the server.
+const backlogBytes = 64 << 10
 
 // want says what a caller asks for.
 type want int
@@ -143,8 +149,11 @@ func (h *handover) takeLocked(what want) bson.Raw {
 	h.mu.queue[h.mu.head] = nil
 	h.mu.head++
 	h.mu.last = event
-	if h.emptyLocked() {
+	switch {
+	case h.emptyLocked():
 		h.drainedLocked(what)
+	case h.mu.whole && h.mu.bytes >= backlogBytes:
+		h.fetchAheadLocked(what)
 	}
 	return event
 }
@@ -162,13 +171,19 @@ func (h *handover) takeAllLocked() []bson.Raw {
 // batch's token, and the next batch is fetched ahead.
 func (h *handover) drainedLocked(what want) {
 	h.mu.queue, h.mu.head = h.mu.queue[:0], 0
+	h.wakeMachine() // which may hold the next batch already
 	if !h.mu.whole {
 		return
 	}
 	if !h.mu.tail.IsZero() {
 		h.mu.token, h.mu.tail, h.mu.last = h.mu.tail, Token{}, nil
 	}
-	if what != wantTry && h.mu.bytes <= h.maxAhead {
+	h.fetchAheadLocked(what)
+}
+
+// fetchAheadLocked asks for the batch after the one in the queue, before anybody wants its events.
+func (h *handover) fetchAheadLocked(what want) {
+	if !h.mu.ahead && what != wantTry && h.mu.bytes <= h.maxAhead {
 		h.mu.ahead = true
 		h.wakeMachine()
 	}
@@ -241,7 +256,7 @@ func (h *handover) broadcastLocked() {
 func (h *handover) wanted() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.emptyLocked() && (h.mu.waiting > 0 || h.mu.poll || h.mu.ahead)
+	return h.mu.ahead || h.emptyLocked() && (h.mu.waiting > 0 || h.mu.poll)
 }
 
 // roundLocked ends a getMore, or an attempt to open again: whoever wanted one has had it.
@@ -292,26 +307,11 @@ func (h *handover) idle(token Token, end error) {
 	h.roundLocked()
 }
 
-// move moves the position without events and without ending a round.
-func (h *handover) move(token Token) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.moveLocked(token)
-}
-
 func (h *handover) moveLocked(token Token) {
 	if h.mu.closed || token.IsZero() || !h.emptyLocked() || token == h.tokenLocked() {
 		return
 	}
 	h.mu.token, h.mu.moved = token, true
-}
-
-// gap queues the report of a gap.
-func (h *handover) gap(g Gap) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.mu.gaps = append(h.mu.gaps, g)
-	h.broadcastLocked()
 }
 
 // finish ends the stream for good.
@@ -328,7 +328,7 @@ func (h *handover) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.mu.closed = true
-	h.mu.queue, h.mu.head, h.mu.gaps = nil, 0, nil
+	h.mu.queue, h.mu.head, h.mu.held, h.mu.gaps = nil, 0, 0, nil
 	h.broadcastLocked()
 }
 

@@ -36,7 +36,7 @@ func (m *machine) health() Health {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	state := m.mu.state
-	state.Buffered = len(m.mu.queue) - m.mu.head
+	state.Buffered = len(m.mu.queue) - m.mu.head + m.mu.held
 	if m.mu.last != nil {
 		state.Position = clusterTime(m.mu.last)
 	}

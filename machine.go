@@ -95,6 +95,35 @@ func (m *machine) awaitDemand() bool {
 	}
 }
 
+// awaitRoom keeps the cursor's reply there until the batch before it has been handed out. It returns false when the
+// stream was closed meanwhile.
+func (m *machine) awaitRoom() bool {
+	if m.hold(m.cur.waiting()) {
+		return true
+	}
+	m.observe()
+	for !m.hold(m.cur.waiting()) {
+		select {
+		case <-m.wake:
+		case <-m.ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// hold notes how many events wait for the queue to be empty. It reports whether they do not have to wait any longer.
+func (m *machine) hold(events int) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.emptyLocked() {
+		m.mu.held = 0
+		return true
+	}
+	m.mu.held = events
+	return false
+}
+
 // fetch sends one getMore and hands over what it brings.
 func (m *machine) fetch() {
 	if !m.adjust() || !m.trouble.steady(m.ctx) {
@@ -157,13 +186,18 @@ func (m *machine) adopt(cur cursor, quiet bool) {
 		m.fruitful = cur.waiting() > 0
 		m.received(true)
 	} else if !quiet {
-		m.move(m.pos.token)
+		m.mu.Lock()
+		m.moveLocked(m.pos.token)
+		m.mu.Unlock()
 	}
 }
 
 // received hands over the cursor's reply, in pieces. opening says that it is the first batch, which no caller asked
 // for: without events it ends no round.
 func (m *machine) received(opening bool) {
+	if !m.awaitRoom() {
+		return
+	}
 	if m.cur.waiting() == 0 {
 		token := m.cur.batchToken()
 		if !token.IsZero() && !m.pieces.pending() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -107,6 +108,52 @@ func TestReadAheadBounds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Behind a large batch there is more: its successor is fetched while it is handed out, and moves nothing until then.
+func TestReadAheadDuringALargeBatch(t *testing.T) {
+	t.Parallel()
+	large := bson.E{Key: "pad", Value: strings.Repeat("x", backlogBytes)}
+	s := &script{mores: []step{{events: []bson.Raw{ev(1, large), ev(2)}, token: tok(3)}, {events: evs(4, 5), token: tok(6)}, {events: evs(7)}}}
+	scenario(t, s, nil, func(t *testing.T, stream *Stream[bson.Raw]) {
+		nextIs(t, stream, 1)
+		synctest.Wait()
+		if _, sent, _ := s.counts(); sent != 2 {
+			t.Errorf("%d getMores while a large batch is handed out, want 2", sent)
+		}
+		if stream.ResumeToken() != tok(1) || stream.Health().Buffered != 3 {
+			t.Errorf("token %v, buffered %d: a batch that is held moves no token, and its events count", stream.ResumeToken(), stream.Health().Buffered)
+		}
+		nextIs(t, stream, 2)
+		if stream.ResumeToken() != tok(3) {
+			t.Errorf("token %v, want that of the first batch", stream.ResumeToken())
+		}
+		nextIs(t, stream, 4)
+		synctest.Wait()
+		if _, sent, _ := s.counts(); sent != 2 {
+			t.Errorf("%d getMores while a small batch is handed out, want no third", sent)
+		}
+		nextIs(t, stream, 5, 7)
+	})
+}
+
+func TestCloseWhileABatchIsHeld(t *testing.T) {
+	t.Parallel()
+	large := bson.E{Key: "pad", Value: strings.Repeat("x", backlogBytes)}
+	s := &script{mores: []step{{events: []bson.Raw{ev(1, large), ev(2)}}, {events: evs(4, 5)}}}
+	scenario(t, s, nil, func(t *testing.T, stream *Stream[bson.Raw]) {
+		nextIs(t, stream, 1)
+		synctest.Wait()
+		if err := stream.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := stream.Next(t.Context()); !errors.Is(err, ErrClosed) {
+			t.Errorf("Next after Close: %v", err)
+		}
+		if _, _, closed := s.counts(); closed != 1 || stream.Health().Buffered != 0 {
+			t.Errorf("%d cursors closed, %d events buffered", closed, stream.Health().Buffered)
+		}
+	})
 }
 
 func TestWholeBatches(t *testing.T) {

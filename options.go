@@ -145,7 +145,8 @@ type Retry struct {
 }
 
 // ReadAhead bounds what is fetched before it is asked for. Once the last event of a batch has been handed out by Next,
-// NextBatch or All, one getMore is on its way, so that the server works while the caller does; its batch is held until
+// NextBatch or All, the next batch is fetched; behind a batch of 64 KiB or more, which means a backlog, already when its
+// first event has been handed out by Next or All. So the server works while the caller does. One batch is held until
 // it is asked for, and never a second one. TryNext alone fetches nothing ahead.
 type ReadAhead struct {
 	Off      bool // fetch only when a caller waits

@@ -28,5 +28,8 @@ func (m *machine) closeGap() {
 	} else if gap.To = m.cur.serverTime(); gap.To.IsZero() {
 		gap.To, _ = m.pos.when()
 	}
-	m.gap(gap)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.gaps = append(m.mu.gaps, gap)
+	m.broadcastLocked()
 }
