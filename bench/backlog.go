@@ -17,7 +17,7 @@ const (
 )
 
 func backlogWorkloads() []workload {
-	b := backlog{starts: map[*peer]bson.Timestamp{}}
+	b := newBacklog()
 	keep := bson.D{{Key: "$match", Value: bson.D{{Key: "fullDocument.v", Value: int64(0)}}}}
 	return []workload{
 		{
@@ -37,6 +37,8 @@ func backlogWorkloads() []workload {
 type backlog struct {
 	starts map[*peer]bson.Timestamp
 }
+
+func newBacklog() backlog { return backlog{starts: map[*peer]bson.Timestamp{}} }
 
 // write makes a new backlog, in which one document of keptOneIn has a v of 0.
 func (b backlog) write(ctx context.Context, p *peer) error {

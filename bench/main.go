@@ -7,6 +7,12 @@
 // disturbs the machine disturbs all alike. Documents have 300 bytes, writes are w:majority and j:true, and the load comes from the
 // same Go driver for all; client and servers share the machine's CPUs. Numbers that are not ratios of one run mean little.
 //
+//	go run . -clients mongod,embedded -rounds 3
+//
+// compares client libraries instead: each reads the same backlog from one server through one change stream, in a process of its own.
+// The Go driver is the base; PyMongo, Motor and the Node driver are there where Python and Node are. "embedded" is the engine in the
+// reader's own process.
+//
 // Here is the load generator and its table; what a server does to be fast is not.
 package main
 
@@ -34,6 +40,7 @@ type settings struct {
 	seconds         float64
 	rounds          int
 	seed            uint64
+	clients         []string // what client libraries read from when those are compared; nil: compare servers
 	json            bool
 	list            bool
 	launcher        launcher
@@ -68,19 +75,53 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 2
 	}
-	result, err := s.compare(ctx, chosen, stderr)
-	if err == nil && s.json {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(result)
-	} else if err == nil {
-		err = result.table(stdout)
-	}
-	if err != nil {
+	if err := s.measure(ctx, chosen, stdout, stderr); err != nil {
 		fmt.Fprintln(stderr, "bench:", err)
 		return 1
 	}
 	return 0
+}
+
+// measure makes and prints what the command line asks for.
+func (s settings) measure(ctx context.Context, chosen []workload, stdout, stderr io.Writer) (err error) {
+	if s.launcher.dir, err = workFolder(s.launcher.dir); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(s.launcher.dir)) }()
+	fmt.Fprintf(stderr, "seed %d\n", s.seed)
+	if s.clients == nil {
+		result, err := s.compare(ctx, chosen, stderr)
+		if err != nil {
+			return err
+		}
+		return s.print(result, stdout)
+	}
+	for _, server := range s.clients {
+		result, err := s.compareClients(ctx, server, stderr)
+		if err != nil {
+			return err
+		}
+		if err := s.print(result, stdout); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s settings) print(result *report, stdout io.Writer) error {
+	if !s.json {
+		return result.table(stdout)
+	}
+	encoder := json.NewEncoder(stdout)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(result)
+}
+
+func (s settings) newReport() *report {
+	return &report{
+		Time: time.Now().UTC(), System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(),
+		Seed: s.seed, Seconds: s.seconds, Rounds: s.rounds,
+	}
 }
 
 // parse reads the command line. What is wrong with it has been printed when it returns an error.
@@ -89,6 +130,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	peers := flags.String("peers", "mongod,sluice", `comma-separated: "mongod", "sluice", NAME=URI; the first is the base of the ratios`)
+	clients := flags.String("clients", "", `compare client libraries on these servers instead: comma-separated "mongod", "sluice", "embedded", NAME=URI`)
 	patterns := flags.String("workloads", "*", "comma-separated patterns of names (see -list)")
 	flags.Float64Var(&s.seconds, "seconds", 3, "length of one sample")
 	flags.IntVar(&s.rounds, "rounds", 3, "samples of each peer for each workload")
@@ -102,6 +144,9 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		return s, err
 	}
 	s.peers, s.patterns = strings.Split(*peers, ","), strings.Split(*patterns, ",")
+	if *clients != "" {
+		s.clients = strings.Split(*clients, ",")
+	}
 	var err error
 	switch {
 	case flags.NArg() > 0:
@@ -117,15 +162,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 
 // compare starts the peers, runs the workloads on them in turns, and ends them.
 func (s settings) compare(ctx context.Context, chosen []workload, progress io.Writer) (result *report, err error) {
-	if s.launcher.dir, err = workFolder(s.launcher.dir); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(s.launcher.dir)) }()
-	result = &report{
-		Time: time.Now().UTC(), System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(),
-		Seed: s.seed, Seconds: s.seconds, Rounds: s.rounds,
-	}
-	fmt.Fprintf(progress, "seed %d\n", s.seed)
+	result = s.newReport()
 	var peers []*peer
 	memory := map[string][]sample{}
 	defer func() {
