@@ -2,6 +2,7 @@ package collation
 
 import (
 	"bytes"
+	"encoding/binary"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 )
@@ -90,10 +91,7 @@ func (c *Collation) compareText(a, b []byte) int {
 	if bytes.Equal(a, b) {
 		return 0
 	}
-	s := scratches.get()
-	defer scratches.put(s)
-	s.a, s.b = c.weights.append(s.a[:0], a), c.weights.append(s.b[:0], b)
-	return bytes.Compare(s.a, s.b)
+	return c.weights.compare(a, b)
 }
 
 func (c *Collation) compareDocs(a, b bsonraw.Doc, names bool) int {
@@ -130,10 +128,11 @@ func (c *Collation) weighed(v bsonraw.Value) bsonraw.Value {
 func (c *Collation) appendWeighed(dst []byte, name string, v bsonraw.Value) []byte {
 	switch v.Type {
 	case bsonraw.TypeString, bsonraw.TypeSymbol:
-		s := scratches.get()
-		defer scratches.put(s)
-		s.a = c.weights.append(s.a[:0], v.Bytes())
-		return bsonraw.AppendString(dst, name, s.a)
+		dst = bsonraw.AppendHeader(dst, bsonraw.TypeString, name)
+		at := len(dst)
+		dst = append(c.weights.append(append(dst, 0, 0, 0, 0), v.Bytes()), 0)
+		binary.LittleEndian.PutUint32(dst[at:], uint32(len(dst)-at-4)) // the length of what follows it
+		return dst
 	case bsonraw.TypeDocument, bsonraw.TypeArray:
 		dst, at := bsonraw.BeginElem(dst, v.Type, name)
 		for it := v.Doc().Iter(); it.Next(); {
@@ -165,11 +164,7 @@ func (o *Operand) Compare(v bsonraw.Value) int {
 	if o.weights == nil || !isText(v) {
 		return o.collation.Compare(v, o.value)
 	}
-	s := scratches.get()
-	s.a = o.collation.weights.append(s.a[:0], v.Bytes())
-	order := bytes.Compare(s.a, o.weights)
-	scratches.put(s)
-	return order
+	return o.collation.weights.compareTo(v.Bytes(), o.weights)
 }
 
 func isText(v bsonraw.Value) bool {

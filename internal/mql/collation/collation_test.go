@@ -65,36 +65,35 @@ func TestOrder(t *testing.T) {
 func checkOrder(t *testing.T, c *collation.Collation, classes [][]string) {
 	t.Helper()
 	type word struct {
-		text  string
-		class int
+		value        bsonraw.Value
+		class        int
+		key, falling []byte
 	}
 	var words []word
 	for i, class := range classes {
 		for _, text := range class {
-			words = append(words, word{text, i})
+			v := bsonraw.StringValue(text)
+			words = append(words, word{v, i, c.AppendKey(nil, v), append(c.AppendKeyDescending(nil, v), bsonraw.KeyEnd)})
 		}
 	}
 	for _, a := range words {
-		x := bsonraw.StringValue(a.text)
-		operand := c.Operand(x)
-		key, falling := c.AppendKey(nil, x), append(c.AppendKeyDescending(nil, x), bsonraw.KeyEnd)
+		operand := c.Operand(a.value)
 		for _, b := range words {
-			y := bsonraw.StringValue(b.text)
 			want := min(max(a.class-b.class, -1), 1)
-			if got := c.Compare(x, y); got != want {
-				t.Errorf("Compare(%q, %q) = %d, want %d", a.text, b.text, got, want)
+			if got := c.Compare(a.value, b.value); got != want {
+				t.Errorf("Compare(%s, %s) = %d, want %d", a.value.Shell(), b.value.Shell(), got, want)
 			}
-			if got := operand.Compare(y); got != -want {
-				t.Errorf("Operand(%q).Compare(%q) = %d, want %d", a.text, b.text, got, -want)
+			if got := operand.Compare(b.value); got != -want {
+				t.Errorf("Operand(%s).Compare(%s) = %d, want %d", a.value.Shell(), b.value.Shell(), got, -want)
 			}
-			if got := c.Equal(x, y); got != (want == 0) {
-				t.Errorf("Equal(%q, %q) = %t", a.text, b.text, got)
+			if got := c.Equal(a.value, b.value); got != (want == 0) {
+				t.Errorf("Equal(%s, %s) = %t", a.value.Shell(), b.value.Shell(), got)
 			}
-			if got := bytes.Compare(key, c.AppendKey(nil, y)); got != want {
-				t.Errorf("keys of %q and %q compare as %d, want %d", a.text, b.text, got, want)
+			if got := bytes.Compare(a.key, b.key); got != want {
+				t.Errorf("keys of %s and %s compare as %d, want %d", a.value.Shell(), b.value.Shell(), got, want)
 			}
-			if got := bytes.Compare(falling, append(c.AppendKeyDescending(nil, y), bsonraw.KeyEnd)); got != -want {
-				t.Errorf("descending keys of %q and %q compare as %d, want %d", a.text, b.text, got, -want)
+			if got := bytes.Compare(a.falling, b.falling); got != -want {
+				t.Errorf("descending keys of %s and %s compare as %d, want %d", a.value.Shell(), b.value.Shell(), got, -want)
 			}
 		}
 	}
@@ -268,4 +267,15 @@ func BenchmarkOperand(b *testing.B) {
 			}
 		})
 	}
+}
+
+func BenchmarkOperandParallel(b *testing.B) {
+	c := parse(b, `{"locale": "en", "strength": 1}`)
+	v := bsonraw.StringValue("Customer")
+	b.RunParallel(func(pb *testing.PB) {
+		operand := c.Operand(bsonraw.StringValue("customer"))
+		for pb.Next() {
+			operand.Compare(v)
+		}
+	})
 }

@@ -1,10 +1,15 @@
 package collation
 
 import (
+	"bytes"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/text/collate"
 )
+
+// levelsBeforeCase is how many levels stand before the case level, where there are as many.
+const levelsBeforeCase = 2
 
 // rules are what weights depend on.
 type rules struct {
@@ -18,7 +23,22 @@ type rules struct {
 // weigher turns texts into weights. It may be used concurrently.
 type weigher struct {
 	rules rules
-	pool  sync.Pool // *collators
+	// Those that nobody uses. They take long to make, so one of them stays when the pool gives up what it holds.
+	one  atomic.Pointer[collators]
+	pool sync.Pool // *collators, the others
+}
+
+func (w *weigher) take() *collators {
+	if c := w.one.Swap(nil); c != nil {
+		return c
+	}
+	return w.pool.Get().(*collators)
+}
+
+func (w *weigher) giveBack(c *collators) {
+	if !w.one.CompareAndSwap(nil, c) {
+		w.pool.Put(c)
+	}
 }
 
 // collators are what one goroutine uses at a time: x/text's are not safe for more.
@@ -26,9 +46,10 @@ type collators struct {
 	full   *collate.Collator
 	buffer collate.Buffer
 	text   []byte // with its numbers changed
+	a, b   []byte // weights that are compared and forgotten
 
 	// With a case level only.
-	before  *collate.Collator // the levels before the case level
+	before  *collate.Collator // the levels before the case level, nil if there are none behind it
 	first   *collate.Collator // the first level alone
 	single  collate.Buffer
 	segment []byte
@@ -50,8 +71,10 @@ func weigherOf(r rules) *weigher {
 func (w *weigher) newCollators() *collators {
 	c := &collators{full: w.collator(w.rules.strength)}
 	if w.rules.caseLevel {
-		c.before = w.collator(min(w.rules.strength, 2))
 		c.first = w.collator(1)
+		if w.rules.strength > levelsBeforeCase {
+			c.before = w.collator(levelsBeforeCase)
+		}
 	}
 	return c
 }
@@ -75,44 +98,51 @@ func (w *weigher) collator(strength int) *collate.Collator {
 
 // append appends the weights of text: those of the first level, then those of the second, and so on.
 func (w *weigher) append(dst, text []byte) []byte {
-	c := w.pool.Get().(*collators)
+	c := w.take()
+	dst = w.appendBy(c, dst, text)
+	w.giveBack(c)
+	return dst
+}
+
+// compare compares the weights of two texts.
+func (w *weigher) compare(a, b []byte) int {
+	c := w.take()
+	c.a, c.b = w.appendBy(c, c.a[:0], a), w.appendBy(c, c.b[:0], b)
+	order := bytes.Compare(c.a, c.b)
+	w.giveBack(c)
+	return order
+}
+
+// compareTo compares the weights of a text with others.
+func (w *weigher) compareTo(text, weights []byte) int {
+	c := w.take()
+	c.a = w.appendBy(c, c.a[:0], text)
+	order := bytes.Compare(c.a, weights)
+	w.giveBack(c)
+	return order
+}
+
+func (w *weigher) appendBy(c *collators, dst, text []byte) []byte {
 	if w.rules.numeric {
 		c.text = appendNumbers(c.text[:0], text)
 		text = c.text
 	}
 	c.buffer.Reset()
 	if w.rules.caseLevel {
-		dst = c.appendWithCases(dst, text)
-	} else {
-		dst = append(dst, c.full.Key(&c.buffer, text)...)
+		return c.appendWithCases(dst, text)
 	}
-	w.pool.Put(c)
-	return dst
+	return append(dst, c.full.Key(&c.buffer, text)...)
 }
 
 // appendWithCases puts the case level behind the second level, or behind the first where there is no second. The weights without
 // the levels behind it are the beginning of those with them.
 func (c *collators) appendWithCases(dst, text []byte) []byte {
-	n := len(c.before.Key(&c.buffer, text))
-	c.buffer.Reset()
 	all := c.full.Key(&c.buffer, text)
+	n := len(all)
+	if c.before != nil {
+		n = len(c.before.Key(&c.buffer, text))
+	}
 	dst = append(dst, all[:n]...)
 	dst = c.appendCases(dst, text)
 	return append(dst, all[n:]...)
 }
-
-// scratch is memory for weights that are compared and forgotten.
-type scratch struct{ a, b []byte }
-
-type scratchPool struct{ pool sync.Pool }
-
-var scratches scratchPool
-
-func (p *scratchPool) get() *scratch {
-	if s, ok := p.pool.Get().(*scratch); ok {
-		return s
-	}
-	return new(scratch)
-}
-
-func (p *scratchPool) put(s *scratch) { p.pool.Put(s) }
