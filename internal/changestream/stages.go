@@ -2,6 +2,7 @@ package changestream
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mql/aggregation"
@@ -21,61 +22,60 @@ type stages struct {
 
 func (p *stages) empty() bool { return p.early == nil && p.front == nil && p.rest == nil }
 
-// compileStages compiles the stages behind the first.
-func compileStages(pipeline bsonraw.Doc, scope *expression.Scope, images bool) (p stages, err error) {
-	options := aggregation.Options{Scope: scope, Source: stageName}
-	// All of them together first: errors are those of the whole.
-	whole, err := aggregation.Compile(pipeline, options)
+// compileStages compiles the stages behind the first, of which lookedUp says which fields it fills.
+func compileStages(pipeline bsonraw.Doc, scope *expression.Scope, lookedUp map[string]bool) (p stages, err error) {
+	images := func(condition bsonraw.Doc) bool { return !looksAt(condition, lookedUp) }
+	early, behind, err := aggregation.CompileBehind(pipeline, aggregation.Options{Scope: scope, Source: stageName}, images)
 	if err != nil {
 		return p, err
 	}
-	p.split = whole.SplitsLargeEvents()
-	parts := splitStages(pipeline, images)
-	for i, at := range [...]**aggregation.Pipeline{&p.early, &p.front, &p.rest} {
-		if parts[i].Len() == 1 {
-			continue
-		}
-		if *at, err = aggregation.Compile(parts[i].End(), options); err != nil {
-			return p, err
-		}
+	p.early = early
+	if behind != nil {
+		p.split = behind.SplitsLargeEvents()
+		p.front, p.rest = behind.Cut("$redact")
 	}
 	return p, nil
 }
 
-// splitStages sorts the stages behind the first into early, front and rest, each with the first before them.
-func splitStages(pipeline bsonraw.Doc, images bool) (parts [3]bsonraw.ArrayBuilder) {
-	const early, front, rest = 0, 1, 2
-	it := pipeline.Iter()
-	it.Next()
-	for i := range parts {
-		parts[i] = bsonraw.BeginArray(nil)
-		parts[i].Append(it.Value())
-	}
-	part := front
-	if images {
-		part = early
-	}
-	for it.Next() {
-		stage := it.Value().Doc().Iter()
-		stage.Next()
-		name := string(stage.Key())
-		if part == early && (name != "$match" || looksAtImages(stage.Value())) {
-			part = front
-		}
-		if name == "$redact" {
-			part = rest
-		}
-		parts[part].Append(it.Value())
-	}
-	return parts
+// lookedUp returns the fields that images are put into.
+func (s *Spec) lookedUp() map[string]bool {
+	return map[string]bool{"fullDocument": s.fullDocument != imageOff, "fullDocumentBeforeChange": s.beforeChange != imageOff}
 }
 
-// looksAtImages reports whether a stage may see fullDocument or fullDocumentBeforeChange. It errs on the safe side.
-func looksAtImages(v bsonraw.Value) bool {
-	for _, name := range [...]string{"fullDocument", "$$ROOT", "$$CURRENT"} {
-		if bytes.Contains(v.Data, []byte(name)) {
+// looksAt reports whether a filter may see one of some fields.
+func looksAt(filter bsonraw.Doc, fields map[string]bool) bool {
+	for it := filter.Iter(); it.Next(); {
+		key := string(it.Key())
+		switch {
+		case key == "$and" || key == "$or" || key == "$nor":
+			for branch := it.Value().Doc().Iter(); branch.Next(); {
+				if looksAt(branch.Value().Doc(), fields) {
+					return true
+				}
+			}
+		case key[:min(1, len(key))] == "$":
+			if names(it.Value(), fields) {
+				return true
+			}
+		default:
+			// Conditions on whole arrays MongoDB does not move.
+			data := it.Value().Data
+			if field, _, _ := strings.Cut(key, "."); fields[field] || contains(data, "$elemMatch\x00") || contains(data, "$size\x00") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// names reports whether an expression or a schema may name one of some fields.
+func names(v bsonraw.Value, fields map[string]bool) bool {
+	for field, wanted := range fields {
+		if wanted && (contains(v.Data, field) || contains(v.Data, "$$ROOT\x00") || contains(v.Data, "$$CURRENT\x00")) {
 			return true
 		}
 	}
 	return false
 }
+
+func contains(data []byte, text string) bool { return bytes.Contains(data, []byte(text)) }

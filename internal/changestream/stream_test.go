@@ -262,7 +262,7 @@ func TestResumeTokenNotFound(t *testing.T) {
 }
 
 // Filters and projections run before the event is looked for that the stream resumes from, and what stands behind a $redact
-// does not. So says the real server.
+// does not, but for filters that a $redact cannot make true. So says the real server.
 func TestStagesThatHideTheResumePoint(t *testing.T) {
 	t.Parallel()
 	h := newHistory()
@@ -280,7 +280,8 @@ func TestStagesThatHideTheResumePoint(t *testing.T) {
 		{[]string{`{"$addFields":{"z":"$operationType"}}`, `{"$match":{"z":"delete"}}`}, ""},
 		{[]string{`{"$project":{"operationType":1}}`, `{"$match":{"operationType":"delete"}}`}, ""},
 		{[]string{`{"$redact":{"$cond":[{"$eq":["$operationType","delete"]},"$$KEEP","$$PRUNE"]}}`}, "delete"},
-		{[]string{`{"$redact":"$$KEEP"}`, `{"$match":{"operationType":"delete"}}`}, "delete"},
+		{[]string{`{"$redact":"$$KEEP"}`, `{"$match":{"operationType":"delete"}}`}, ""}, // the filter is asked before it too
+		{[]string{`{"$redact":"$$KEEP"}`, `{"$match":{"operationType":{"$ne":"insert"}}}`}, "delete"},
 	} {
 		s := open(t, h, collection, after(first), c.stages...)
 		events, err := tryFill(s, h, h, 0)

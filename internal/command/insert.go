@@ -60,6 +60,10 @@ const (
 // insertGroup inserts documents from index next on in one commit, and returns the index of the first one after them.
 func (w *writer) insertGroup(coll string, docs []bsonraw.Doc, next int) (int, bool, error) {
 	op := w.op
+	if _, err := storable(docs[next]); err != nil { // it makes no collection
+		goOn, fatal := w.fail(next, err)
+		return next + 1, goOn, fatal
+	}
 	c, unlock, err := op.lockedOrNew(coll)
 	if mongoerr.Is(err, mongoerr.InvalidNamespace) {
 		return next, false, err // no document can change that
@@ -103,7 +107,8 @@ type insertGroup struct {
 	before writer
 }
 
-// prepare takes documents until the group is full, or one of them might collide with another of the group.
+// prepare takes documents until the group is full, or one of them might collide with another of the group. One that cannot be stored ends the
+// group too: its error comes after those of the documents before it.
 func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
 	limit := groupDocs
 	if g.alone || hasUnique(g.c) || g.c.Cap != nil {
@@ -126,6 +131,9 @@ func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
 			err = checkInserted(g.op, g.c, d)
 		}
 		if err != nil {
+			if len(g.docs) > 0 {
+				break
+			}
 			goOn, fatal := g.fail(g.first+i, err)
 			g.taken++
 			if fatal != nil || !goOn {

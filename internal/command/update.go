@@ -51,10 +51,11 @@ func updateCommand(op *operation) error {
 		stmt := updateStatement{writer: w, index: i, stmtID: w.statement(i), coll: coll}
 		err := stmt.parse(s)
 		if err == nil {
-			err = stmt.compile(let)
-		}
-		if err == nil {
-			err = stmt.run()
+			if err = stmt.compile(let); err == nil {
+				err = stmt.run()
+			} else if stmt.upsert {
+				err = stmt.failUpsert(err)
+			}
 		}
 		if err == nil {
 			continue
@@ -174,6 +175,18 @@ func (s *updateStatement) compile(let bsonraw.Doc) (err error) {
 		return mongoerr.New(mongoerr.InvalidOptions, "Cannot use retryable writes with multi=true")
 	}
 	s.filter, err = filter.Compile(s.q, filter.Options{Scope: scope})
+	return err
+}
+
+// failUpsert makes the collection of an upsert that fails with err because of how it is written, as MongoDB does before it reads that.
+func (s *updateStatement) failUpsert(err error) error {
+	if s.op.transaction == nil && s.op.explaining == nil {
+		_, unlock, lockErr := s.op.lockedOrNew(s.coll)
+		if lockErr != nil {
+			return lockErr
+		}
+		unlock()
+	}
 	return err
 }
 

@@ -16,10 +16,11 @@ import (
 type generator struct {
 	random       *rand.Rand
 	nextID       int32
-	transactions int64 // drawn so far
-	piping       bool  // most operations are pipelines
-	indexed      bool  // the collection has further indexes, so that nothing may depend on the order of its documents
-	capped       bool  // the collection is capped, so that transactions may not write to it
+	transactions int64             // drawn so far
+	piping       bool              // most operations are pipelines
+	indexed      bool              // the collection has further indexes, so that nothing may depend on the order of its documents
+	ids          func(n int32) any // makes the nth _id, in their order; nil makes numbers
+	capped       bool              // the collection is capped, so that transactions may not write to it
 }
 
 // creation makes the collection.
@@ -47,6 +48,9 @@ func (g *generator) id() any { return g.number(g.random.Int32N(g.nextID+1) + 1) 
 
 // number gives a whole number one of the types of numbers.
 func (g *generator) number(n int32) any {
+	if g.ids != nil {
+		return g.ids(n)
+	}
 	switch g.random.IntN(6) {
 	case 0:
 		return int64(n)
@@ -58,6 +62,12 @@ func (g *generator) number(n int32) any {
 		return n
 	}
 }
+
+func idAsText(n int32) any { return fmt.Sprintf("%05d", n) }
+
+func idAsDocument(n int32) any { return bson.D{{Key: "n", Value: n}, {Key: "s", Value: "x"}} }
+
+func idAsObjectID(n int32) any { return bson.ObjectID{byte(n >> 8), byte(n)} }
 
 func (g *generator) newID() any {
 	n := g.nextID

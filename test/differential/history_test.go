@@ -24,6 +24,12 @@ const (
 // TestHistories draws histories, runs each on both servers in lock step, and shrinks the ones that differ.
 func TestHistories(t *testing.T) {
 	t.Parallel()
+	drawn(t, drawHistory)
+}
+
+// drawn runs the histories of one seed after the other, for as long as it is told.
+func drawn(t *testing.T, draw func(seed uint64) scenario) {
+	t.Helper()
 	on := both(t)
 	right, err := readAllowed(differencesFile)
 	if err != nil {
@@ -48,7 +54,7 @@ func TestHistories(t *testing.T) {
 		working.Go(func() {
 			for time.Now().Before(end) && t.Context().Err() == nil {
 				seed := first + next.Add(1) - 1
-				check(t, on, right, seen, drawHistory(seed))
+				check(t, on, right, seen, draw(seed))
 				done.Add(1)
 			}
 		})

@@ -225,7 +225,7 @@ func (n *normalizer) events(list []bson.Raw) string {
 		if err != nil {
 			return err.Error()
 		}
-		b.WriteString("\n      " + jsonOf(n.value(d)))
+		b.WriteString("\n      " + jsonOf(n.value(asBefore(d))))
 		token, _ := raw.Lookup("_id", "_data").StringValueOK()
 		if token != "" && token <= last {
 			b.WriteString(" whose token does not follow the one before")
@@ -233,4 +233,17 @@ func (n *normalizer) events(list []bson.Raw) string {
 		last = token
 	}
 	return b.String()
+}
+
+// asBefore leaves out of an event what only 7.0 has.
+func asBefore(event bson.D) bson.D {
+	for i, e := range event {
+		if description, ok := e.Value.(bson.D); ok && e.Key == "updateDescription" {
+			at := slices.IndexFunc(description, func(e bson.E) bool { return e.Key == "disambiguatedPaths" })
+			if at >= 0 {
+				event[i].Value = slices.Delete(description, at, at+1)
+			}
+		}
+	}
+	return event
 }

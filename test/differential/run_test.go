@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -14,8 +13,8 @@ import (
 
 const (
 	// settleTries bounds how often a stream is asked until it has come to the end of the log, each at most settleMillis.
-	settleTries  = 3000
-	settleMillis = 10
+	settleTries  = 10000
+	settleMillis = 2
 )
 
 // stream is a change stream that a scenario has open.
@@ -26,6 +25,18 @@ type stream struct {
 	batch  []bson.Raw // not yet shown
 	shown  []bson.Raw
 	seen   bson.Timestamp // up to here everything was delivered
+	// begin is the first position, position the last postBatchResumeToken, and marks those between what was shown.
+	begin, position string
+	token           bson.Raw // that the position is in
+	marks           []mark
+	drained         bool   // the last batch was empty
+	broken          string // the promise about positions that was not kept
+}
+
+// mark is a position and how many events were shown before it.
+type mark struct {
+	position bson.Raw
+	after    int
 }
 
 // runner does the steps of one scenario on one server.
@@ -46,7 +57,7 @@ func perform(ctx context.Context, where server, database string, s scenario) ([]
 		return nil, fmt.Errorf("%s: %w", where.name, err)
 	}
 	defer c.close()
-	r := &runner{conn: c, database: database, normal: newNormalizer(s), variables: map[string]any{"session": newSession(), "database": database}, streams: map[string]*stream{}}
+	r := &runner{conn: c, database: database, normal: newNormalizer(s), variables: map[string]any{"session": newSession(), "database": database, "otherDatabase": database + "_" + otherDatabase}, streams: map[string]*stream{}}
 	outcomes := make([]string, len(s.steps))
 	for i, one := range s.steps {
 		outcomes[i], err = r.do(ctx, one)
@@ -109,7 +120,14 @@ func (r *runner) do(ctx context.Context, s step) (string, error) {
 		if open == nil {
 			return "", fmt.Errorf("there is no stream %q", s.name)
 		}
-		return r.resume(ctx, open)
+		if s.where == "" {
+			return r.resume(ctx, open, open)
+		}
+		other := r.streams[s.where]
+		if other == nil {
+			return "", fmt.Errorf("there is no stream %q", s.where)
+		}
+		return r.resume(ctx, open, other)
 	default:
 		reply, err := r.run(ctx, s.database, s.command)
 		if err != nil {
@@ -157,7 +175,28 @@ func (r *runner) open(ctx context.Context, s step) (*stream, error) {
 		return nil, err
 	}
 	opened.take(r, reply, "firstBatch")
+	opened.begin = s.begins(opened.position)
+	opened.mark()
 	return opened, nil
+}
+
+// begins is the position at which a stream begins that tells first as its own.
+func (s step) begins(first string) string {
+	options, _ := s.pipeline()
+	for _, e := range options {
+		switch v := e.Value.(type) {
+		case bson.RawValue:
+			return tokenData(v)
+		case bson.Raw:
+			data, _ := v.Lookup("_data").StringValueOK()
+			return data
+		case bson.Timestamp:
+			if at, _ := timeOf(first); at != v {
+				return ""
+			}
+		}
+	}
+	return first
 }
 
 // take takes over a reply's batch.
@@ -168,12 +207,51 @@ func (s *stream) take(r *runner, reply bson.Raw, batch string) {
 	}
 	s.id = reply.Lookup("cursor", "id").Int64()
 	list, _ := reply.Lookup("cursor", batch).Array().Values()
+	s.drained = len(list) == 0
 	for _, v := range list {
 		s.batch = append(s.batch, v.Document())
 	}
-	data, _ := reply.Lookup("cursor", "postBatchResumeToken", "_data").StringValueOK()
+	s.moveTo(reply.Lookup("cursor", "postBatchResumeToken"))
+}
+
+// moveTo notes the position of a batch, which never goes back and never stands before an event that was given.
+func (s *stream) moveTo(position bson.RawValue) {
+	data, last := tokenData(position), ""
+	if n := len(s.batch); n > 0 {
+		last = tokenData(s.batch[n-1].Lookup("_id"))
+	}
+	switch {
+	case data == "":
+		s.broken += "\n      a batch without postBatchResumeToken"
+		return
+	case data < s.position || data < last:
+		s.broken += "\n      a postBatchResumeToken that goes back"
+	}
+	s.position, s.token = data, position.Document()
 	if at, ok := timeOf(data); ok {
 		s.seen = at
+	}
+}
+
+// isHighWaterMark says that a token is of no event: behind its time and version stands a zero.
+func isHighWaterMark(token string) bool {
+	const from, to = 2 + 16 + 4, 2 + 16 + 4 + 2
+	return len(token) > to && token[from:to] == "29"
+}
+
+func tokenData(token bson.RawValue) string {
+	d, ok := token.DocumentOK()
+	if !ok {
+		return ""
+	}
+	data, _ := d.Lookup("_data").StringValueOK()
+	return data
+}
+
+// mark remembers where the stream stands behind what was shown.
+func (s *stream) mark() {
+	if s.failed == "" {
+		s.marks = append(s.marks, mark{s.token, len(s.shown)})
 	}
 }
 
@@ -190,19 +268,19 @@ func timeOf(token string) (bson.Timestamp, bool) {
 	return bson.Timestamp{T: binary.BigEndian.Uint32(raw), I: binary.BigEndian.Uint32(raw[4:])}, true
 }
 
-// read reads a stream until it is closed or has delivered everything up to now. The position that each batch tells makes that certain.
+// read reads a stream until it is closed or has delivered everything up to now, which the position that each batch tells makes certain.
 func (r *runner) read(ctx context.Context, s *stream) error {
-	name := "$cmd.aggregate"
-	if s.step.where != "database" && s.step.where != "cluster" && s.step.where != otherDatabase {
-		name = s.step.where
-	}
 	goal := r.now
-	// The first position that a stream tells may be ahead of all that was written, without anything having been read.
-	for i := range settleTries {
-		if s.id == 0 || i > 0 && !goal.After(s.seen) {
+	s.drained = false
+	for range settleTries {
+		if s.id == 0 || s.hasReadTo(goal) {
 			return nil
 		}
-		reply, err := r.run(ctx, s.step.database, bson.D{{Key: "getMore", Value: s.id}, {Key: "collection", Value: name}, {Key: "maxTimeMS", Value: settleMillis}})
+		getMore := bson.D{{Key: "getMore", Value: s.id}, {Key: "collection", Value: s.step.cursorCollection()}, {Key: "maxTimeMS", Value: settleMillis}}
+		if s.step.batchSize > 0 {
+			getMore = append(getMore, bson.E{Key: "batchSize", Value: s.step.batchSize})
+		}
+		reply, err := r.run(ctx, s.step.database, getMore)
 		if err != nil {
 			return err
 		}
@@ -211,13 +289,20 @@ func (r *runner) read(ctx context.Context, s *stream) error {
 	return fmt.Errorf("the stream %s does not come to %v: it says that it is at %v", s.step.name, goal, s.seen)
 }
 
+// hasReadTo says that nothing of that time or before is left. The position of an event does not tell that the next one is not of the same time, and
+// the first position may be ahead of all that was written, without anything having been read.
+func (s *stream) hasReadTo(goal bson.Timestamp) bool {
+	return !goal.After(s.seen) && (s.drained || s.position != s.begin && isHighWaterMark(s.position))
+}
+
 func (r *runner) events(ctx context.Context, s *stream) (string, error) {
 	if err := r.read(ctx, s); err != nil {
 		return "", err
 	}
-	text := s.state() + r.normal.events(s.batch)
+	text := s.state() + r.normal.events(s.batch) + s.broken
 	s.shown = append(s.shown, s.batch...)
 	s.batch = nil
+	s.mark()
 	return text, nil
 }
 
@@ -232,58 +317,11 @@ func (s *stream) state() string {
 	}
 }
 
-// resume opens the stream again from each of its events, in each way.
-func (r *runner) resume(ctx context.Context, s *stream) (string, error) {
-	var b strings.Builder
-	for i, event := range s.shown {
-		t, n, _ := event.Lookup("clusterTime").TimestampOK()
-		for _, way := range []bson.E{
-			{Key: "resumeAfter", Value: event.Lookup("_id")},
-			{Key: "startAfter", Value: event.Lookup("_id")},
-			{Key: "startAtOperationTime", Value: bson.Timestamp{T: t, I: n}},
-		} {
-			again, err := r.open(ctx, s.step.from(way))
-			if err != nil {
-				return "", err
-			}
-			if err := r.read(ctx, again); err != nil {
-				return "", err
-			}
-			b.WriteString("\n    " + way.Key + " of event " + strconv.Itoa(i) + ": " + again.state() + r.normal.events(again.batch))
-			if err := r.kill(ctx, again); err != nil {
-				return "", err
-			}
-		}
-	}
-	return b.String(), nil
-}
-
-// from is a step that opens the stream elsewhere.
-func (s step) from(way bson.E) step {
-	pipeline, _ := s.command[1].Value.(bson.A)
-	stage, _ := pipeline[0].(bson.D)
-	options, _ := stage[0].Value.(bson.D)
-	moved := bson.D{way}
-	for _, e := range options {
-		if e.Key != "resumeAfter" && e.Key != "startAfter" && e.Key != "startAtOperationTime" {
-			moved = append(moved, e)
-		}
-	}
-	stages := append(bson.A{bson.D{{Key: "$changeStream", Value: moved}}}, pipeline[1:]...)
-	command := append(bson.D{s.command[0], {Key: "pipeline", Value: stages}}, s.command[2:]...)
-	s.command = command
-	return s
-}
-
 // kill closes a stream.
 func (r *runner) kill(ctx context.Context, s *stream) error {
 	if s.id == 0 {
 		return nil
 	}
-	name := "$cmd.aggregate"
-	if s.step.where != "database" && s.step.where != "cluster" && s.step.where != otherDatabase {
-		name = s.step.where
-	}
-	_, err := r.run(ctx, s.step.database, bson.D{{Key: "killCursors", Value: name}, {Key: "cursors", Value: bson.A{s.id}}})
+	_, err := r.run(ctx, s.step.database, bson.D{{Key: "killCursors", Value: s.step.cursorCollection()}, {Key: "cursors", Value: bson.A{s.id}}})
 	return err
 }

@@ -19,13 +19,14 @@ const otherDatabase = "other"
 
 // step is one thing that is done on a server and has an outcome.
 type step struct {
-	line     int    // in the file
-	verb     string // run, let, watch, events, resume; everything else became run
-	name     string // of a stream or of a remembered value
-	where    string // of watch
-	path     string // of let
-	database string // of run: the scenario's own if empty
-	command  bson.D // of run, or the aggregate of watch
+	line      int    // in the file
+	verb      string // run, let, watch, events, resume; everything else became run
+	name      string // of a stream or of a remembered value
+	where     string // of watch; of resume the stream that is opened, if it is another
+	path      string // of let
+	database  string // of run: the scenario's own if empty
+	batchSize int64  // of watch: for each getMore, if not 0
+	command   bson.D // of run, or the aggregate of watch
 }
 
 // scenario is a named rule: steps that are done in an empty database.
@@ -98,7 +99,8 @@ func parseStep(line string) ([]step, error) {
 		name, path, _ := strings.Cut(strings.TrimSpace(rest), " ")
 		return []step{{verb: verb, name: name, path: strings.TrimSpace(path)}}, nil
 	case "events", "resume":
-		return []step{{verb: verb, name: strings.TrimSpace(rest)}}, nil
+		name, where, _ := strings.Cut(strings.TrimSpace(rest), " ")
+		return []step{{verb: verb, name: name, where: strings.TrimSpace(where)}}, nil
 	case "watch":
 		name, rest, _ := strings.Cut(strings.TrimSpace(rest), " ")
 		where, rest, _ := strings.Cut(strings.TrimSpace(rest), " ")
@@ -221,6 +223,13 @@ func watchStep(name, where string, values []any) step {
 	}
 	pipeline := append(bson.A{bson.D{{Key: "$changeStream", Value: options}}}, stages...)
 	s.command = append(bson.D{{Key: "aggregate", Value: target}, {Key: "pipeline", Value: pipeline}}, fields...)
+	cursor, _ := field(s.command, "cursor").(bson.D)
+	switch n := field(cursor, "batchSize").(type) {
+	case int32:
+		s.batchSize = int64(n)
+	case int:
+		s.batchSize = int64(n)
+	}
 	return s
 }
 
@@ -348,7 +357,7 @@ func (s step) text() string {
 	case "let":
 		return "let " + s.name + " " + s.path
 	case "events", "resume":
-		return s.verb + " " + s.name
+		return strings.TrimSpace(s.verb + " " + s.name + " " + s.where)
 	case "watch":
 		pipeline, _ := s.command[1].Value.(bson.A)
 		stage, _ := pipeline[0].(bson.D)

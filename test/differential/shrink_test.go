@@ -21,7 +21,10 @@ var codePattern = regexp.MustCompile(`"code":\{"\$numberInt":"(\d+)"\}`)
 func (d difference) class(s scenario) string {
 	one := s.steps[d.step]
 	what := one.verb
-	if one.verb == "run" {
+	switch one.verb {
+	case "events", "resume":
+		what += d.parting()
+	case "run", "admin", otherDatabase:
 		what = one.command[0].Key
 	}
 	var answers [2]string
@@ -32,6 +35,29 @@ func (d difference) class(s scenario) string {
 		}
 	}
 	return fmt.Sprintf("%s: engine %s, mongod %s", what, answers[0], answers[1])
+}
+
+var kindPattern = regexp.MustCompile(`"operationType":"(\w+)"`)
+
+// parting tells of two streams what the first lines are about that are not equal: the kinds of events, or in which way the streams were resumed.
+func (d difference) parting() string {
+	a, b := strings.Split(d.outcomes[0], "\n"), strings.Split(d.outcomes[1], "\n")
+	for i := range max(len(a), len(b)) {
+		line := func(list []string) string {
+			if i >= len(list) {
+				return "nothing"
+			}
+			if kind := kindPattern.FindStringSubmatch(list[i]); kind != nil {
+				return kind[1]
+			}
+			name, _, _ := strings.Cut(strings.TrimSpace(list[i]), " ")
+			return name
+		}
+		if i >= len(a) || i >= len(b) || a[i] != b[i] {
+			return " " + line(a) + "/" + line(b)
+		}
+	}
+	return ""
 }
 
 // shrink makes a scenario smaller while its first difference stays of the same class, for a while: it leaves out steps, the largest groups first, then fields and
@@ -183,6 +209,12 @@ func asNumber(v any) float64 {
 		n = v
 	case bson.Decimal128:
 		n, _ = strconv.ParseFloat(v.String(), 64)
+	case string:
+		n, _ = strconv.ParseFloat(v, 64)
+	case bson.D:
+		if len(v) > 0 {
+			return asNumber(v[0].Value)
+		}
 	}
 	return n
 }

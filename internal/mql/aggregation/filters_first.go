@@ -28,10 +28,20 @@ func (p *Pipeline) filtersFirst() error {
 				p.stages[j-1], p.stages[j] = m, p.stages[j-1]
 				continue
 			}
-			before, ok := p.stages[j-1].(keeper)
-			if !ok {
-				break
+			if _, ok := p.stages[j-1].(*redact); ok {
+				safe := m.beforeRedact()
+				if safe == nil {
+					break
+				}
+				part, err := m.part(p, safe)
+				if err != nil {
+					return err
+				}
+				p.stages = slices.Insert(p.stages, j-1, stage(part))
+				i++
+				continue
 			}
+			before := p.stages[j-1]
 			moved, rest := m.split(before)
 			if moved == nil {
 				break
@@ -54,10 +64,19 @@ func (p *Pipeline) filtersFirst() error {
 }
 
 // split tells the conditions that may be asked before a stage from the others.
-func (s *match) split(before keeper) (moved, rest []bsonraw.Doc) {
+func (s *match) split(before stage) (moved, rest []bsonraw.Doc) {
+	var passes func(condition bsonraw.Doc) bool
+	switch before := before.(type) {
+	case barrier:
+		passes = before.passes
+	case keeper:
+		passes = func(condition bsonraw.Doc) bool { return readsOnly(condition, before.keeps) }
+	default:
+		return nil, nil
+	}
 	for _, spec := range s.conjuncts() {
 		for _, one := range conditions(nil, spec) {
-			if readsOnly(one, before.keeps) {
+			if passes(one) {
 				moved = append(moved, one)
 			} else {
 				rest = append(rest, one)
@@ -139,4 +158,64 @@ func (s *unwind) keeps(field string) bool {
 
 func (s *lookup) keeps(field string) bool {
 	return field != s.as[0] && (s.unwind == nil || s.unwind.keeps(field))
+}
+
+// beforeRedact returns the conditions that may be asked before a $redact as well: what it takes away does not make them true. MongoDB asks them
+// twice.
+func (s *match) beforeRedact() (safe []bsonraw.Doc) {
+	for _, spec := range s.conjuncts() {
+		for _, one := range conditions(nil, spec) {
+			if survivesRedact(one) {
+				safe = append(safe, one)
+			}
+		}
+	}
+	return safe
+}
+
+// survivesRedact reports whether a condition that a redacted document meets was met by the whole one too.
+func survivesRedact(condition bsonraw.Doc) bool {
+	for it := condition.Iter(); it.Next(); {
+		key, v := string(it.Key()), it.Value()
+		if strings.HasPrefix(key, "$") || slices.ContainsFunc(strings.Split(key, "."), isNumber) {
+			return false
+		}
+		if v.Type != bsonraw.TypeDocument {
+			if !survivesAs(v) {
+				return false
+			}
+			continue
+		}
+		for op := v.Doc().Iter(); op.Next(); {
+			switch string(op.Key()) {
+			case "$eq", "$gt", "$gte", "$lt", "$lte":
+				if !survivesAs(op.Value()) {
+					return false
+				}
+			case "$in":
+				for item := op.Value().Doc().Iter(); item.Next(); {
+					if !survivesAs(item.Value()) {
+						return false
+					}
+				}
+			case "$mod", "$regex", "$options":
+			default:
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// survivesAs reports whether $redact can not make such a value of another one.
+func survivesAs(v bsonraw.Value) bool {
+	switch v.Type {
+	case bsonraw.TypeDocument, bsonraw.TypeArray, bsonraw.TypeNull, bsonraw.TypeUndefined:
+		return false
+	}
+	return true
+}
+
+func isNumber(part string) bool {
+	return part != "" && strings.Trim(part, "0123456789") == ""
 }

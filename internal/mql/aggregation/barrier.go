@@ -1,0 +1,49 @@
+package aggregation
+
+import (
+	"slices"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+)
+
+// Barrier is something that the source of a pipeline does with each document before the stages. It reports whether a condition, which is a filter
+// with one field, may be asked before it.
+type Barrier func(condition bsonraw.Doc) bool
+
+// barrier is a Barrier among the stages, until they are in their order.
+type barrier struct{ passes Barrier }
+
+func (barrier) name() string    { return "" }
+func (barrier) optimize() error { return nil }
+
+// CompileBehind is Compile for a source that does something before the stages. It returns what runs before that, and what behind it; each is nil
+// where nothing does.
+func CompileBehind(pipeline bsonraw.Doc, opts Options, b Barrier) (before, behind *Pipeline, err error) {
+	p, err := parse(pipeline, opts)
+	if err != nil {
+		return nil, nil, err
+	}
+	p.stages = slices.Insert(p.stages, 0, stage(barrier{b}))
+	if err := p.optimize(); err != nil {
+		return nil, nil, err
+	}
+	at := slices.IndexFunc(p.stages, func(s stage) bool { _, ok := s.(barrier); return ok })
+	return p.some(p.stages[:at]), p.some(p.stages[at+1:]), nil
+}
+
+// Cut returns what runs before the first stage of a name, and the rest; each is nil where nothing does.
+func (p *Pipeline) Cut(name string) (before, rest *Pipeline) {
+	at := slices.IndexFunc(p.stages, func(s stage) bool { return s.name() == name })
+	if at < 0 {
+		return p, nil
+	}
+	return p.some(p.stages[:at]), p.some(p.stages[at:])
+}
+
+// some is a pipeline of some of the stages, nil if they are none.
+func (p *Pipeline) some(stages []stage) *Pipeline {
+	if len(stages) == 0 {
+		return nil
+	}
+	return p.with(slices.Clone(stages))
+}
