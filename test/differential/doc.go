@@ -4,8 +4,9 @@
 // compared as they came, field by field and type by type, after what cannot be equal is replaced: times of now, tokens, UUIDs,
 // ids of cursors, ObjectIds that a server made. Texts of errors are not compared, their codes and names are. Histories are
 // scenarios that are drawn at random: documents of all BSON types, filters, sorts, projections, updates, upserts, deletes,
-// findAndModify and pipelines, with change streams beside them, and each event is resumed from in every way. A history that
-// finds a difference is shrunk and printed as a scenario, ready for a file.
+// findAndModify and pipelines, with change streams beside them. Histories of streams write to several collections, change the schema under
+// streams of all kinds, and resume from each of their events in every way. A history that finds a difference is shrunk and printed as a scenario,
+// ready for a file.
 //
 // Differences that are right are in testdata/differences, with their reasons; one that no longer occurs fails, so that the list
 // stays true.
@@ -28,7 +29,8 @@
 //	                             {"$var": "session"} is the id of a new session from the beginning
 //	watch NAME WHERE [OPTIONS [STAGES [FIELDS]]]   opens a stream: WHERE is "database", "cluster", "other" or the name of a collection
 //	events NAME                  everything that happened until now, and whether the stream is still open
-//	resume NAME                  opens the stream again from every event that it gave, in every way there is, and reads to the end
+//	resume NAME [OTHER]          opens the stream, or another one, from every event and every position that NAME gave, in every way there is,
+//	                             and reads to the end
 //
 // {"$ns": "c"} is the namespace of the collection c, and {"$ns": "other:c"} that of the second database's.
 // {"$repeat": ["text", n]} is the text n times, and {"$range": [from, to, VALUE]} an array with VALUE for each number, in which
