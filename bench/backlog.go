@@ -90,10 +90,10 @@ func (b backlog) read(ctx context.Context, p *peer, expected int, stages []bson.
 	if err != nil {
 		return err
 	}
-	defer s.close(ctx)
+	defer s.kill()
 	count := 0
 	for count < expected {
-		batch, err := s.read(ctx)
+		batch, err := s.read()
 		if err != nil {
 			return err
 		}
@@ -123,7 +123,9 @@ func resumeWorkloads() []workload {
 				return err
 			},
 			measure: func(ctx context.Context, p *peer, r round) (sample, error) {
-				m, err := p.run(ctx, 1, r.duration, r.seed, func(ctx context.Context, _ *worker) (int, error) { return 1, firstEvent(ctx, p, tokens[p]) })
+				m, err := p.run(ctx, 1, r.duration, r.seed, func(*worker) (step, error) {
+					return func() (int, error) { return 1, firstEvent(ctx, p, tokens[p]) }, nil
+				})
 				return m.sample(), err
 			},
 		}
@@ -142,7 +144,7 @@ func fallBehind(ctx context.Context, p *peer, events int64) (bson.Raw, error) {
 		return nil, err
 	}
 	token := s.token
-	s.close(ctx)
+	s.kill()
 	if err := p.fill(ctx, resumeCollection, events-1); err != nil {
 		return nil, err
 	}
@@ -159,9 +161,9 @@ func firstEvent(ctx context.Context, p *peer, token bson.Raw) error {
 	if err != nil {
 		return err
 	}
-	defer s.close(ctx)
+	defer s.kill()
 	for range 1000 {
-		batch, err := s.read(ctx)
+		batch, err := s.read()
 		if err != nil {
 			return err
 		}

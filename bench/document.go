@@ -36,8 +36,13 @@ func newDocument(id int64) bson.Raw {
 		doc = append(doc, byte('a'+i%26))
 	}
 	doc = append(doc, 0, 0)
-	binary.LittleEndian.PutUint64(doc[idAt:], uint64(id))
+	setID(doc, id)
 	return doc
+}
+
+// setID gives the document another _id.
+func setID(doc bson.Raw, id int64) {
+	binary.LittleEndian.PutUint64(doc[idAt:], uint64(id))
 }
 
 // setV gives the document another v.

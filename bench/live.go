@@ -31,7 +31,7 @@ func liveWorkloads() []workload {
 		row{"p50", "ms from write to delivery", lower, goal{limit: 1}}, row{"p99", "ms from write to delivery", lower, goal{}})
 	one.measure = func(ctx context.Context, p *peer, r round) (sample, error) {
 		load := insertLoad(1)
-		alone, err := p.run(ctx, liveWriters, r.duration, r.seed, func(ctx context.Context, w *worker) (int, error) { return 1, load.write(ctx, p, w) })
+		alone, err := p.run(ctx, liveWriters, r.duration, r.seed, load.write(p))
 		if err != nil {
 			return nil, err
 		}
@@ -60,14 +60,11 @@ type liveLoad struct {
 	streams    int
 	collection string
 	spec       bson.D // of the streams; nil: the defaults
-	write      func(ctx context.Context, p *peer, w *worker) error
+	write      func(p *peer) task
 }
 
 func insertLoad(streams int) liveLoad {
-	return liveLoad{
-		streams: streams, collection: liveCollection,
-		write: func(ctx context.Context, p *peer, _ *worker) error { return p.insertOne(ctx, liveCollection) },
-	}
+	return liveLoad{streams: streams, collection: liveCollection, write: func(p *peer) task { return p.inserting(liveCollection, 1) }}
 }
 
 const followedCollection = "followed"
@@ -77,7 +74,7 @@ func followedWorkloads() []workload {
 	by := func(name, about string, spec bson.D) workload {
 		load := liveLoad{
 			streams: 1, collection: followedCollection, spec: spec,
-			write: func(ctx context.Context, p *peer, w *worker) error { return p.increment(ctx, followedCollection, w) },
+			write: func(*peer) task { return incrementing(followedCollection, updateDocuments) },
 		}
 		return workload{
 			name: name, about: fmt.Sprintf("$inc by _id among %d documents, %d at once, one live stream%s", updateDocuments, liveWriters, about), clean: []string{followedCollection},
@@ -110,7 +107,7 @@ type liveStream struct {
 }
 
 // follow reads until it has delivered as many events as were written, a number that is negative while writers write.
-func (s *liveStream) follow(ctx context.Context, written *atomic.Int64) error {
+func (s *liveStream) follow(written *atomic.Int64) error {
 	for {
 		if total := written.Load(); total >= 0 && s.delivered >= total {
 			if s.delivered > total {
@@ -118,7 +115,7 @@ func (s *liveStream) follow(ctx context.Context, written *atomic.Int64) error {
 			}
 			return nil
 		}
-		batch, err := s.read(ctx)
+		batch, err := s.read()
 		if err != nil {
 			return err
 		}
@@ -141,7 +138,12 @@ func (s *liveStream) follow(ctx context.Context, written *atomic.Int64) error {
 func (l liveLoad) measure(ctx context.Context, p *peer, r round) (s sample, err error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	if err := l.write(ctx, p, newWorker(r.seed, liveWriters)); err != nil { // the collection exists before the streams do
+	steps, end, err := p.workers(ctx, liveWriters, r.seed, l.write(p))
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	if _, err := steps[0](); err != nil { // the collection exists before the streams do
 		return nil, err
 	}
 	var streams []*liveStream
@@ -149,7 +151,7 @@ func (l liveLoad) measure(ctx context.Context, p *peer, r round) (s sample, err 
 	defer func() {
 		readers.Wait()
 		for _, s := range streams {
-			s.close(context.WithoutCancel(ctx))
+			s.kill()
 		}
 	}()
 	var written atomic.Int64
@@ -165,12 +167,12 @@ func (l liveLoad) measure(ctx context.Context, p *peer, r round) (s sample, err 
 	cpuBefore, known := p.cpu()
 	for _, s := range streams {
 		readers.Go(func() {
-			if err := s.follow(ctx, &written); err != nil {
+			if err := s.follow(&written); err != nil {
 				fail(err)
 			}
 		})
 	}
-	total, err := l.writeFor(ctx, p, r)
+	total, err := writeFor(ctx, steps, r.duration)
 	writing := time.Since(begin)
 	if err != nil {
 		fail(err)
@@ -197,22 +199,22 @@ func (l liveLoad) measure(ctx context.Context, p *peer, r round) (s sample, err 
 	return s, nil
 }
 
-// writeFor writes flat out for the round's time, and returns how many writes were acknowledged: all that were sent.
-func (l liveLoad) writeFor(ctx context.Context, p *peer, r round) (int64, error) {
+// writeFor has writers write flat out for d, and returns how many writes were acknowledged: all that were sent.
+func writeFor(ctx context.Context, writers []step, d time.Duration) (int64, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	end := time.Now().Add(r.duration)
+	end := time.Now().Add(d)
 	var total atomic.Int64
 	var group sync.WaitGroup
-	for i := range liveWriters {
+	for _, write := range writers {
 		group.Go(func() {
-			w := newWorker(r.seed, i)
-			for time.Now().Before(end) {
-				if err := l.write(ctx, p, w); err != nil {
+			for time.Now().Before(end) && ctx.Err() == nil {
+				n, err := write()
+				if err != nil {
 					fail(err)
 					return
 				}
-				total.Add(1)
+				total.Add(int64(n))
 			}
 		})
 	}

@@ -4,8 +4,9 @@
 //
 // A peer is "mongod" or "sluice", which it starts and ends, or NAME=URI, a server on this machine that runs already. The first is
 // the base of all ratios. In every round each peer takes its turn, in an order that turns around from round to round, so that what
-// disturbs the machine disturbs all alike. Documents have 300 bytes, writes are w:majority and j:true, and the load comes from the
-// same Go driver for all; client and servers share the machine's CPUs. Numbers that are not ratios of one run mean little.
+// disturbs the machine disturbs all alike. Documents have 300 bytes, and writes are w:majority, j:true and retryable. Client and
+// servers share the machine's CPUs, so the load goes over bare connections that cost less than a driver: what is compared is servers.
+// Numbers that are not ratios of one run mean little.
 //
 //	go run . -clients mongod,embedded -rounds 3
 //

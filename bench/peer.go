@@ -27,13 +27,13 @@ const (
 	databaseName = "sluice_bench"
 )
 
-// peer is one server under load. Client is for the load, streams have connections of their own.
+// peer is one server under load. The client is for what is not measured.
 type peer struct {
 	name    string
 	uri     string
-	pid     int // 0: unknown, so that its CPU and memory are not reported
+	address string // of the primary
+	pid     int    // 0: unknown, so that its CPU and memory are not reported
 	client  *mongo.Client
-	streams *mongo.Client
 	nextID  atomic.Int64 // of documents, over all workloads
 	stop    func() error // ends the server if the bench started it
 
@@ -156,33 +156,31 @@ func mongodArguments(dir, port string) []string {
 	}
 }
 
-// connect makes the clients and waits until the server is a primary.
+// connect makes the client and waits until the server is a primary.
 func (p *peer) connect(ctx context.Context) error {
 	journaled := true
-	for _, client := range []**mongo.Client{&p.client, &p.streams} {
-		opts := options.Client().ApplyURI(p.uri).
-			SetServerSelectionTimeout(startTimeout).
-			SetMaxPoolSize(0).
-			SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journaled})
-		if err := opts.Validate(); err != nil {
-			return err
-		}
-		for _, host := range opts.Hosts {
-			if name, _, err := net.SplitHostPort(host); err != nil || name != "127.0.0.1" && name != "localhost" && name != "::1" {
-				return fmt.Errorf("%s is not on this machine, and a bench's load is not for others", host)
-			}
-		}
-		c, err := mongo.Connect(opts)
-		if err != nil {
-			return err
-		}
-		*client = c
+	opts := options.Client().ApplyURI(p.uri).
+		SetServerSelectionTimeout(startTimeout).
+		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journaled})
+	if err := opts.Validate(); err != nil {
+		return err
 	}
+	for _, host := range opts.Hosts {
+		if name, _, err := net.SplitHostPort(host); err != nil || name != "127.0.0.1" && name != "localhost" && name != "::1" {
+			return fmt.Errorf("%s is not on this machine, and a bench's load is not for others", host)
+		}
+	}
+	var err error
+	if p.client, err = mongo.Connect(opts); err != nil {
+		return err
+	}
+	var hello struct{ Primary string }
+	if err := p.client.Database("admin").RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
+		return err
+	}
+	p.address = hello.Primary
 	var status struct {
 		PID int `bson:"pid"`
-	}
-	if err := p.client.Ping(ctx, nil); err != nil {
-		return err
 	}
 	if p.pid == 0 { // a server that tells its process id, and runs here
 		err := p.client.Database("admin").RunCommand(ctx, bson.D{{Key: "serverStatus", Value: 1}}).Decode(&status)
@@ -198,10 +196,8 @@ func (p *peer) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	var errs []error
-	for _, c := range []*mongo.Client{p.client, p.streams} {
-		if c != nil {
-			errs = append(errs, c.Disconnect(ctx))
-		}
+	if p.client != nil {
+		errs = append(errs, p.client.Disconnect(ctx))
 	}
 	return errors.Join(append(errs, p.stop())...)
 }

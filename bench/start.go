@@ -92,12 +92,12 @@ func (s *server) timeStart(ctx context.Context) (time.Duration, error) {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	for {
-		reply, err := ask(ctx, s.address, bson.D{{Key: "hello", Value: 1}})
+		reply, err := askOnce(ctx, s.address, bson.D{{Key: "hello", Value: 1}})
 		if primary, ok := reply.Lookup("isWritablePrimary").BooleanOK(); err == nil && ok && primary {
 			return time.Since(begin), nil
 		}
 		if fresh, ok := reply.Lookup("isreplicaset").BooleanOK(); err == nil && ok && fresh {
-			_, _ = ask(ctx, s.address, bson.D{{Key: "replSetInitiate", Value: bson.D{
+			_, _ = askOnce(ctx, s.address, bson.D{{Key: "replSetInitiate", Value: bson.D{
 				{Key: "_id", Value: "rs0"},
 				{Key: "members", Value: bson.A{bson.D{{Key: "_id", Value: 0}, {Key: "host", Value: s.address}}}},
 			}}}) // asked again until it says that it is a primary
@@ -116,7 +116,7 @@ func (s *server) insertMany(ctx context.Context) error {
 	for i := range documents {
 		documents[i] = newDocument(int64(i))
 	}
-	reply, err := ask(ctx, s.address, bson.D{{Key: "insert", Value: insertCollection}, {Key: "documents", Value: documents}})
+	reply, err := askOnce(ctx, s.address, bson.D{{Key: "insert", Value: insertCollection}, {Key: "documents", Value: documents}})
 	if n, ok := reply.Lookup("n").AsInt64OK(); err == nil && (!ok || n != insertManyCount) {
 		err = fmt.Errorf("fill the store: %s", reply)
 	}
@@ -129,6 +129,20 @@ func (s *server) kill() {
 		_ = s.process.Wait() // "signal: killed"
 	}
 	s.process = nil
+}
+
+// askOnce sends one command to the database admin, on a connection of its own.
+func askOnce(ctx context.Context, address string, command bson.D) (bson.Raw, error) {
+	m, err := newMessage("admin", command, "")
+	if err != nil {
+		return nil, err
+	}
+	c, err := dial(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	return c.ask(m)
 }
 
 // freePort is a port of the loopback interface that nobody listens on now.
