@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -80,7 +81,8 @@ var (
 )
 
 // Collection returns a collection as the transaction sees it and takes its lock until the transaction ends; nil when there is
-// none. One that was changed after the snapshot gives SnapshotUnavailable.
+// none. One that was made, dropped or renamed after the snapshot gives SnapshotUnavailable; of one whose schema was changed the
+// transaction sees the indexes that were there before, and all else as it is now.
 func (t *Txn) Collection(ctx context.Context, db, name string) (*Collection, error) {
 	ns := db + "." + name
 	if c := t.created[ns]; c != nil {
@@ -95,7 +97,7 @@ func (t *Txn) Collection(ctx context.Context, db, name string) (*Collection, err
 		if c == nil && then == nil {
 			return nil, nil
 		}
-		if c != then {
+		if c == nil || then == nil || c.Shared != then.Shared {
 			return nil, mongoerr.New(mongoerr.SnapshotUnavailable, "Unable to read from a snapshot due to pending collection catalog changes; "+
 				"please retry the operation. Snapshot timestamp is %v. Collection: %s", t.At(), ns)
 		}
@@ -103,11 +105,27 @@ func (t *Txn) Collection(ctx context.Context, db, name string) (*Collection, err
 			return nil, err
 		}
 		if t.store.Catalog().Collection(db, name) == c {
+			c = c.withIndexesOf(then)
 			t.locked[ns] = c
 			return c, nil
 		}
 		c.Lock.RUnlock()
 	}
+}
+
+// withIndexesOf returns a version of a collection that has only those indexes that an earlier one has too.
+func (c *Collection) withIndexesOf(earlier *Collection) *Collection {
+	if c == earlier || !slices.ContainsFunc(c.Indexes, func(x *Index) bool { return !slices.Contains(earlier.Indexes, x) }) {
+		return c
+	}
+	version := *c
+	version.Indexes = slices.DeleteFunc(slices.Clone(c.Indexes), func(x *Index) bool { return !slices.Contains(earlier.Indexes, x) })
+	return &version
+}
+
+// lacksIndexes reports whether a collection has indexes that the transaction does not see, and whose entries it cannot keep.
+func (t *Txn) lacksIndexes(c *Collection) bool {
+	return len(c.Indexes) != len(t.store.Catalog().Collection(c.DB, c.Name).Indexes)
 }
 
 func (t *Txn) lock(ctx context.Context, c *Collection) error {
@@ -129,6 +147,9 @@ func (t *Txn) LatchDocs(ctx context.Context, c *Collection, idKeys ...[]byte) (H
 	}
 	if t.created[c.NS()] != nil {
 		return Held{}, nil
+	}
+	if t.lacksIndexes(c) {
+		return Held{}, errWriteConflict
 	}
 	for _, k := range idKeys {
 		fresh, err := t.latch(ctx, t.store.latches.key(kindDocument, c.ID, k))

@@ -395,3 +395,37 @@ func TestTxnsAreIsolated(t *testing.T) {
 		t.Errorf("the sum is %d in the end", got)
 	}
 }
+
+// A transaction has the indexes of its snapshot: it reads with those that are still there, and cannot keep those that came since.
+func TestTxnAndIndexesThatCameSince(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{})
+	c := collection(t, s, "c", indexSpec("a", "a", false))
+	insert(t, s, c, doc("_id", 1, "a", 1, "b", 1))
+	x := begin(s)
+	defer x.Abort()
+	b := startBuild(t, s, c, indexSpec("b", "b", false))
+	b.fill()
+	if err := b.finish(); err != nil {
+		t.Fatal(err)
+	}
+	insert(t, s, s.Catalog().Collection("db", "c"), doc("_id", 2))
+	seen, err := x.Collection(t.Context(), "db", "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen.Index("a") == nil || seen.Index("b") != nil || ids(t, x, seen) != "1" {
+		t.Errorf("the transaction sees %d indexes and the documents %s", len(seen.Indexes), ids(t, x, seen))
+	}
+	if err := put(t, x, seen, doc("_id", 1, "a", 2)); !mongoerr.Is(err, mongoerr.WriteConflict) {
+		t.Errorf("a write without the index that came since: %v", err)
+	}
+	y := begin(s)
+	defer y.Abort()
+	if seen, err = y.Collection(t.Context(), "db", "c"); err != nil || seen.Index("b") == nil {
+		t.Fatalf("a transaction that began later: %v", err)
+	}
+	if err := put(t, y, seen, doc("_id", 1, "a", 2)); err != nil {
+		t.Error(err)
+	}
+}
