@@ -162,6 +162,8 @@ type famAnswer struct {
 	filter *filter.Filter
 }
 
+// build makes the answer. Where a document cannot be projected it is as it is in the answer, which is for a command that repeats this
+// one, as in MongoDB.
 func (f *famAnswer) build(done modified) (bsonraw.Doc, error) {
 	out, at := bsonraw.BeginDoc(nil)
 	var last int
@@ -180,11 +182,12 @@ func (f *famAnswer) build(done modified) (bsonraw.Doc, error) {
 	if value == nil {
 		return bsonraw.EndDoc(bsonraw.AppendNull(out, "value"), at), nil
 	}
-	out, err := f.project(bsonraw.AppendHeader(out, bsonraw.TypeDocument, "value"), value)
+	out = bsonraw.AppendHeader(out, bsonraw.TypeDocument, "value")
+	projected, err := f.project(out, value)
 	if err != nil {
-		return nil, err
+		projected = append(out, value...)
 	}
-	return bsonraw.EndDoc(out, at), nil
+	return bsonraw.EndDoc(projected, at), err
 }
 
 func (f *famAnswer) project(out []byte, doc bsonraw.Doc) ([]byte, error) {

@@ -31,8 +31,8 @@ type modification struct {
 	// supplied is what an upsert inserts, instead of a document made of the filter and the update; nil for the latter.
 	supplied bsonraw.Doc
 
-	// result makes the answer from the outcome, before anything is written: its error leaves all as it was. A repeated statement
-	// gives the same answer. Nil: the counts.
+	// result makes the answer from the outcome, which a repeated statement gives again. Its error is that of the statement, but takes
+	// nothing back: what was asked to be written is written. Nil: the counts.
 	result func(modified) (bsonraw.Doc, error)
 	answer bsonraw.Doc // what result gave, where something was written
 	buf    []byte
@@ -322,11 +322,7 @@ func (m *modification) newDocument() (bsonraw.Doc, error) {
 // commit ends a statement's write with the record for a retry.
 func (m *modification) commit(tx *store.Write, done modified) (modified, error) {
 	done = m.images(done)
-	result, err := m.outcome(done)
-	if err != nil {
-		tx.Discard()
-		return modified{}, err
-	}
+	result, failed := m.outcome(done)
 	record, retryable := m.op.retryRecord(tx, m.stmtID, 1, result)
 	if err := failRetryable(m.op); err != nil {
 		tx.Discard()
@@ -340,7 +336,7 @@ func (m *modification) commit(tx *store.Write, done modified) (modified, error) 
 		m.op.session.remember(record)
 	}
 	m.last = commit
-	return done, nil
+	return done, failed
 }
 
 // images copies the documents of a single modification, which its caller may want to answer with.
