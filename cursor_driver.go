@@ -23,8 +23,9 @@ import (
 type driverCursor struct {
 	src       *driverSource
 	stream    *mongo.ChangeStream
-	batchSize *int32   // shared with the driver's options, so that its own resume uses it too
-	from      position // where it was opened
+	options   *options.ChangeStreamOptions // the driver's own, which its resume reads and writes
+	batchSize *int32                       // shared with them, so that its own resume uses it too
+	from      position                     // where it was opened
 
 	current bool     // stream.Current has not been taken yet
 	last    bson.Raw // the last event taken of the current reply
@@ -74,6 +75,7 @@ func (c *driverCursor) more(ctx context.Context) error {
 		return nil
 	}
 	ctx, cancel := c.wait.bound(ctx)
+	swapped := c.expectSwap()
 	c.current = c.stream.TryNext(mortalContext{ctx})
 	ended := ctx.Err()
 	cancel()
@@ -86,21 +88,33 @@ func (c *driverCursor) more(ctx context.Context) error {
 			c.orphan = before
 		}
 		c.wait.failed(err, ended)
-		return &cursorError{err: err, opening: after == 0}
+		return &cursorError{err: err, opening: after == 0 && !errors.Is(err, mongo.ErrMissingResumeToken)}
 	}
 	c.wait.succeeded()
-	if after != before {
+	if swapped() || after != 0 && after != before {
+		c.swaps++
 		if !aligned {
 			return &cursorError{err: errElsewhere}
-		}
-		if after != 0 {
-			c.swaps++
 		}
 	}
 	if !c.current {
 		c.settle()
 	}
 	return nil
+}
+
+// positionMark stands in the driver's options for the position that it would resume from, and is one.
+type positionMark struct{ raw bson.Raw }
+
+// MarshalBSON returns the position, should the driver ever use it.
+func (m *positionMark) MarshalBSON() ([]byte, error) { return m.raw, nil }
+
+// expectSwap returns a function that tells whether the driver has opened another cursor since: it writes the position
+// that it resumes from into its options first. The cursor's id tells too, but only of servers that never use one again.
+func (c *driverCursor) expectSwap() func() bool {
+	mark := &positionMark{c.pos.Raw()}
+	c.options.ResumeAfter = mark
+	return func() bool { return c.options.ResumeAfter != any(mark) }
 }
 
 func (c *driverCursor) waiting() int {
@@ -215,8 +229,11 @@ func (s *driverSource) open(ctx context.Context, from position, with cursorSetti
 		return s.open(ctx, from, with)
 	case s.split && hasCode(err, codeUnknownStage):
 		s.split = false
-		s.opts.Logger.Warn("sluice: the server cannot split large events; going on without", "namespace", s.ns.String())
-		return s.open(ctx, from, with)
+		c, err := s.open(ctx, from, with)
+		if err == nil {
+			s.opts.Logger.Warn("sluice: the server cannot split large events; going on without", "namespace", s.ns.String())
+		}
+		return c, err
 	}
 	return nil, err
 }
@@ -229,19 +246,23 @@ func (s *driverSource) watch(ctx context.Context, from position, with cursorSett
 	if s.split {
 		stages = append(stages, bson.D{{Key: splitStage, Value: bson.D{}}})
 	}
-	batchSize := with.batchSize
+	c := &driverCursor{src: s, batchSize: &with.batchSize, from: from, pos: from.token, wait: &s.patience}
+	c.wait.await = with.maxAwait
 	stream, err := s.target.Watch(ctx, stages, watchOptions(func(o *options.ChangeStreamOptions) error {
+		c.options = o
 		s.fill(o, from, with)
-		if batchSize > 0 {
-			o.BatchSize = &batchSize
+		if with.batchSize > 0 {
+			o.BatchSize = c.batchSize
 		}
 		return nil
 	}))
 	if err != nil {
 		return nil, err
 	}
-	c := &driverCursor{src: s, stream: stream, batchSize: &batchSize, from: from, pos: from.token, wait: &s.patience}
-	c.wait.await = with.maxAwait
+	c.stream = stream
+	if c.options == nil {
+		c.options = new(options.ChangeStreamOptions) // a target of another kind keeps them to itself
+	}
 	c.current = stream.TryNext(ctx) // reads the first batch, which is here already
 	if err := stream.Err(); err != nil {
 		c.close(ctx)

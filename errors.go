@@ -1,8 +1,11 @@
 package sluice
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -66,16 +69,57 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the sentinel, if there is one, and the cause.
+// Unwrap returns the sentinel, if there is one, and the cause. What is found in the cause is never io.EOF, which a
+// connection that was closed gives, nor, except when a stream is opened, an error of a context: from a stream these mean
+// that it has ended, and that the caller's context has.
 func (e *Error) Unwrap() []error {
 	var errs []error
 	if e.sentinel != nil {
 		errs = append(errs, e.sentinel)
 	}
 	if e.Err != nil {
-		errs = append(errs, e.Err)
+		errs = append(errs, &concealing{e.Err, e.Op == opOpen})
 	}
 	return errs
+}
+
+// concealing is an error that does not own up to everything that it wraps.
+type concealing struct {
+	err      error
+	contexts bool // errors of contexts may be found
+}
+
+func (c *concealing) Error() string { return c.err.Error() }
+
+func (c *concealing) Is(target error) bool {
+	switch target {
+	case io.EOF:
+		return false
+	case context.Canceled, context.DeadlineExceeded:
+		if !c.contexts {
+			return false
+		}
+	}
+	return errors.Is(c.err, target)
+}
+
+func (c *concealing) As(target any) bool { return errors.As(c.err, target) }
+
+// The values of Error.Op.
+const (
+	opWatch   = "watch"
+	opOpen    = "open"
+	opResume  = "resume"
+	opGetMore = "getMore"
+)
+
+// cause describes a failure for the log: a server's error by its code and name alone, for its text may quote tokens and
+// documents.
+func cause(err error) slog.Attr {
+	if ce, ok := errors.AsType[mongo.CommandError](err); ok && ce.Code != 0 {
+		return slog.Group("error", slog.Int("code", int(ce.Code)), slog.String("name", ce.Name))
+	}
+	return slog.String("error", err.Error())
 }
 
 // newError describes a failure for the caller.

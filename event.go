@@ -149,10 +149,11 @@ func document(value bson.RawValue) bson.Raw {
 	return slices.Clip(raw)
 }
 
-// eventID returns the resume token inside an event, nil if there is none.
+// eventID returns the resume token inside an event, nil if there is none. An empty document is none: a stream would
+// start anew from it.
 func eventID(event bson.Raw) bson.Raw {
 	id, ok := event.Lookup("_id").DocumentOK()
-	if !ok {
+	if !ok || len(id) <= emptyDocumentLen {
 		return nil
 	}
 	return id

@@ -59,6 +59,9 @@ var (
 
 	// errNoPosition tells that a cursor died before the server gave any position to go on from.
 	errNoPosition = errors.New("the server gave neither a token nor an operation time to go on from")
+
+	// errCutShort tells that a cursor ended between the fragments of an event.
+	errCutShort = errors.New("the cursor ended in the middle of a large event")
 )
 
 // cursorError is a failure of a cursor. opening tells that it was the aggregate that opens a cursor which failed, not
@@ -74,12 +77,13 @@ func (e *cursorError) Unwrap() error { return e.err }
 // passing reports whether a failure may pass, so that opening again from the position makes sense. For getMore the
 // rules are those of the change streams specification: network errors, code 43 and the server's label. An aggregate
 // that fails while the stream resumes is judged more kindly, since a server in an election gives many an error.
-func passing(err error, opening bool, pos position) bool {
-	if errors.Is(err, errElsewhere) {
-		return true
+func passing(err error, opening bool) bool {
+	for _, final := range []error{errFragment, errNoToken, mongo.ErrMissingResumeToken, mongo.ErrClientDisconnected, mongo.ErrNilValue} {
+		if errors.Is(err, final) {
+			return false
+		}
 	}
-	if errors.Is(err, errNoToken) || errors.Is(err, mongo.ErrMissingResumeToken) || errors.Is(err, mongo.ErrClientDisconnected) ||
-		errors.Is(err, mongo.ErrNilValue) || isSessionEnded(err) {
+	if isSessionEnded(err) {
 		return false
 	}
 	if _, ok := errors.AsType[mongo.MarshalError](err); ok {
@@ -92,11 +96,8 @@ func passing(err error, opening bool, pos position) bool {
 	if slices.ContainsFunc([]string{labelNetwork, labelResumable, labelRetryable}, ce.HasErrorLabel) {
 		return true
 	}
-	switch {
-	case ce.Code == codeCursorNotFound, ce.Code == codeMaxTimeMSExpired:
+	if ce.Code == codeCursorNotFound || ce.Code == codeMaxTimeMSExpired {
 		return true
-	case ce.Code == codeInvalidToken && opening && pos.startAfter:
-		return true // the driver resumed with resumeAfter what was started with startAfter; the machine does not
 	}
 	return opening && slices.Contains(openingCodes, ce.Code)
 }
@@ -116,6 +117,9 @@ func sessionsUnsupported(err error) bool {
 func diagnose(err error, pos position) (hint string, sentinel error) {
 	if errors.Is(err, errNoToken) || errors.Is(err, mongo.ErrMissingResumeToken) {
 		return "the pipeline must leave the events' _id as it is", ErrInvalidToken
+	}
+	if errors.Is(err, errFragment) {
+		return "a stream goes on from tokens of whole events alone: those of Event.Token and Stream.ResumeToken with Options.SplitLargeEvents", ErrInvalidToken
 	}
 	if errors.Is(err, errNoPosition) {
 		return "see Options.OnHistoryLost", ErrHistoryLost

@@ -2,6 +2,7 @@ package sluice
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -33,7 +34,7 @@ func (f *fragments) join(events []bson.Raw, err error) ([]bson.Raw, error) {
 		split, isFragment := event.Lookup(splitField).DocumentOK()
 		if !isFragment {
 			if f.pending() {
-				return whole, f.misfit("an event", len(f.parts)+1, f.of)
+				return whole, misfit("an event", len(f.parts)+1)
 			}
 			whole = append(whole, event)
 			continue
@@ -41,7 +42,7 @@ func (f *fragments) join(events []bson.Raw, err error) ([]bson.Raw, error) {
 		number, _ := split.Lookup("fragment").AsInt64OK()
 		of, _ := split.Lookup("of").AsInt64OK()
 		if number != int64(len(f.parts))+1 || f.pending() && of != f.of || of < number {
-			return whole, f.misfit(fmt.Sprintf("fragment %d of %d", number, of), len(f.parts)+1, f.of)
+			return whole, misfit(fmt.Sprintf("fragment %d of %d", number, of), len(f.parts)+1)
 		}
 		f.parts, f.of = append(f.parts, event), of
 		if number < of {
@@ -57,8 +58,11 @@ func (f *fragments) join(events []bson.Raw, err error) ([]bson.Raw, error) {
 	return whole, err
 }
 
-func (f *fragments) misfit(got string, want int, of int64) error {
-	return &cursorError{err: fmt.Errorf("large event: %s came where fragment %d of %d was due", got, want, of)}
+// errFragment tells that fragments do not make an event. Opening again would bring the same ones.
+var errFragment = errors.New("fragments of a large event do not fit together")
+
+func misfit(got string, want int) error {
+	return &cursorError{err: fmt.Errorf("%w: %s came where fragment %d was due", errFragment, got, want)}
 }
 
 // merge makes one document of the fragments' fields. Its _id is the last fragment's, which is the position after the
@@ -72,7 +76,7 @@ func merge(parts []bson.Raw) (bson.Raw, error) {
 	for i := range parts {
 		elements, err := parts[i].Elements()
 		if err != nil {
-			return nil, &cursorError{err: fmt.Errorf("large event: fragment %d of %d: %w", i+1, len(parts), err)}
+			return nil, &cursorError{err: fmt.Errorf("%w: number %d of %d: %w", errFragment, i+1, len(parts), err)}
 		}
 		for _, element := range elements {
 			key := element.Key()

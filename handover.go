@@ -38,6 +38,7 @@ type handover struct {
 		ahead   bool   // read-ahead wants one getMore, whether the queue is empty or not
 		rounds  uint64 // getMores, and attempts to open again, that came to an end
 
+		start bson.Timestamp // the operation time at which the stream was started: the position while there is no token
 		heard bson.Timestamp // the server's newest operation time
 
 		end      error         // what callers get once the queue is empty: io.EOF or a final error

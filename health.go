@@ -41,7 +41,7 @@ func (m *machine) health() Health {
 		state.Position = clusterTime(m.mu.last)
 	}
 	if state.Position.IsZero() {
-		state.Position, _ = m.tokenLocked().time()
+		state.Position, _ = position{token: m.tokenLocked(), time: m.mu.start}.when()
 	}
 	if !state.Position.IsZero() {
 		at := int64(state.Position.T)
@@ -67,19 +67,26 @@ func (m *machine) resumed(n uint64) {
 	defer m.mu.Unlock()
 	m.mu.state.Resumes += n
 	m.mu.state.LastError = nil
+	m.opts.Logger.Info("sluice: resumed", "namespace", m.ns.String(), "resumes", m.mu.state.Resumes)
 }
 
-// observe passes the state on to Options.Metrics, and notes how far the server is.
+// observe notes how far the server is, and passes the state on to Options.Metrics.
 func (m *machine) observe() {
-	if m.cur != nil {
-		heard := m.cur.serverTime()
-		m.mu.Lock()
-		if heard.After(m.mu.heard) {
-			m.mu.heard = heard
-		}
-		m.mu.Unlock()
-	}
+	m.hear()
 	if m.opts.Metrics != nil {
 		m.opts.Metrics.Observe(m.health())
+	}
+}
+
+// hear notes how far the server is.
+func (m *machine) hear() {
+	if m.cur == nil {
+		return
+	}
+	heard := m.cur.serverTime()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if heard.After(m.mu.heard) {
+		m.mu.heard = heard
 	}
 }

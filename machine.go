@@ -50,7 +50,7 @@ func newMachine(ctx context.Context, src source, opts *Options, ns Namespace) (*
 	m.pos = startOf(opts)
 	m.pieces.on = opts.SplitLargeEvents
 	m.trouble.retry = opts.Retry
-	m.mu.token = m.pos.token
+	m.mu.token, m.mu.start = m.pos.token, m.pos.time
 	for {
 		m.applied = m.settings()
 		cur, err := src.open(ctx, m.pos, m.applied)
@@ -61,7 +61,7 @@ func newMachine(ctx context.Context, src source, opts *Options, ns Namespace) (*
 		}
 		if m.lost != nil || !m.restart(err) {
 			m.cancel()
-			return nil, newError("open", ns, m.pos, err)
+			return nil, newError(opOpen, ns, m.pos, err)
 		}
 	}
 }
@@ -129,26 +129,20 @@ func (m *machine) fetch() {
 	if !m.adjust() || !m.trouble.steady(m.ctx) {
 		return
 	}
-	if err := m.cur.more(m.ctx); err != nil {
-		if errors.Is(err, errElsewhere) {
-			m.resumed(1)
-		}
+	err := m.cur.more(m.ctx)
+	swaps := m.cur.resumes() - m.swaps
+	m.swaps += swaps
+	switch {
+	case err != nil && !errors.Is(err, errElsewhere):
 		m.failed(err)
 		return
-	}
-	if swaps := m.cur.resumes(); swaps != m.swaps {
-		m.resumed(swaps - m.swaps)
-		m.swaps = swaps
-		if m.pieces.pending() {
-			m.failed(&cursorError{err: errElsewhere}) // the other fragments are those of another cursor
-			return
-		}
-		if err := m.trouble.swapped(); err != nil {
-			m.failed(err)
-			return
-		}
-	} else {
+	case err == nil && swaps == 0:
 		m.trouble.over()
+	case !m.swapped(max(swaps, 1)):
+		return
+	case err != nil || m.pieces.pending(): // or the other fragments are those of another cursor
+		m.drop(dropTimeout)
+		return
 	}
 	m.fruitful = true
 	m.received(false)
@@ -160,13 +154,25 @@ func (m *machine) adjust() bool {
 	if want == m.applied {
 		return true
 	}
-	if sizer, ok := m.cur.(resizable); ok && want.maxAwait == m.applied.maxAwait {
+	if sizer, ok := m.cur.(resizable); ok {
 		sizer.setBatchSize(want.batchSize)
-		m.applied = want
+		m.applied.batchSize = want.batchSize
+	}
+	if want == m.applied || m.pos.isZero() { // without a position there would be no way back
 		return true
 	}
 	m.drop(dropTimeout)
 	return false
+}
+
+// swapped records cursors that the driver has replaced by itself. It returns false if the stream has to end.
+func (m *machine) swapped(n uint64) bool {
+	m.resumed(n)
+	if err := m.trouble.swapped(); err != nil {
+		m.failed(err)
+		return false
+	}
+	return true
 }
 
 // adopt takes over a cursor that was just opened. quiet leaves the position that callers see where it is.
@@ -179,8 +185,9 @@ func (m *machine) adopt(cur cursor, quiet bool) {
 			m.pos.time = cur.serverTime()
 		}
 	}
-	if m.lost != nil {
-		m.closeGap()
+	m.hear()
+	if m.lost != nil && cur.waiting() == 0 {
+		m.closeGap(nil)
 	}
 	if cur.waiting() > 0 || !cur.alive() {
 		m.fruitful = cur.waiting() > 0
@@ -199,8 +206,11 @@ func (m *machine) received(opening bool) {
 		return
 	}
 	if m.cur.waiting() == 0 {
-		token := m.cur.batchToken()
-		if !token.IsZero() && !m.pieces.pending() {
+		var token Token // in the middle of a large event there is none
+		if !m.pieces.pending() {
+			token = m.cur.batchToken()
+		}
+		if !token.IsZero() {
 			m.pos.token = token
 		}
 		end := m.ending(false)
@@ -216,6 +226,9 @@ func (m *machine) received(opening bool) {
 		m.scratch = events
 		if events, err = m.pieces.join(events, err); len(events) > 0 {
 			m.pos = position{token: tokenOf(eventID(events[len(events)-1]))}
+			if m.lost != nil {
+				m.closeGap(events[0])
+			}
 		}
 		if err != nil {
 			m.put(batch{events: events, first: first})
@@ -250,6 +263,10 @@ func (m *machine) ending(invalidated bool) error {
 	if m.cur.alive() && !invalidated {
 		return nil
 	}
+	if m.pieces.pending() {
+		m.failed(&cursorError{err: errCutShort})
+		return nil
+	}
 	if m.opts.OnInvalidate == ContinueOnInvalidate {
 		m.opts.Logger.Info("sluice: invalidated; going on after it", "namespace", m.ns.String())
 		m.pos.startAfter = !m.pos.token.IsZero()
@@ -270,11 +287,18 @@ func (m *machine) failed(err error) {
 	if ce != nil {
 		err = ce.err
 	}
-	op := "getMore"
-	if opening {
-		op = "resume"
+	if opening && m.pos.startAfter && hasCode(err, codeInvalidToken) {
+		// The driver has tried to resume with resumeAfter, which does not take the token that startAfter did.
+		if m.ctx.Err() == nil && m.swapped(1) {
+			m.drop(dropTimeout)
+		}
+		return
 	}
-	m.judge(err, op, passing(err, opening, m.pos))
+	op := opGetMore
+	if opening {
+		op = opResume
+	}
+	m.judge(err, op, passing(err, opening))
 }
 
 // judge ends a cursor that failed, and the stream too unless the failure passes or a policy covers it.
@@ -287,16 +311,16 @@ func (m *machine) judge(err error, op string, passes bool) {
 	}
 	if passes {
 		if m.trouble.began(err) {
-			if !errors.Is(err, errElsewhere) {
-				m.opts.Logger.Warn("sluice: resuming", "namespace", m.ns.String(), "attempt", m.trouble.attempts, "error", err)
-				m.outage(err)
-			}
+			m.opts.Logger.Warn("sluice: resuming", "namespace", m.ns.String(), "attempt", m.trouble.attempts, cause(err))
+			m.outage(err)
 			return
 		}
-	} else if m.restart(err) && m.trouble.began(err) {
+	} else if m.restart(err) {
+		m.trouble.restarted(err)
 		m.outage(err)
 		return
 	}
+	m.opts.Logger.Error("sluice: the stream ends", "namespace", m.ns.String(), "operation", op, cause(err))
 	m.finish(newError(op, m.ns, m.pos, err))
 }
 
@@ -306,7 +330,7 @@ func (m *machine) reopen() {
 		return
 	}
 	if m.pos.isZero() && !m.now {
-		m.judge(errNoPosition, "resume", false)
+		m.judge(errNoPosition, opResume, false)
 		return
 	}
 	m.applied = m.settings()
@@ -319,13 +343,11 @@ func (m *machine) reopen() {
 			err = fmt.Errorf("no cursor within %s: %w", m.opts.Retry.MaxElapsed, m.trouble.last)
 		}
 		var ce *cursorError
-		own := position{token: m.pos.token, time: m.pos.time} // 260 on a startAfter of our own is final
-		m.judge(err, "resume", passing(err, !errors.As(err, &ce), own))
+		m.judge(err, opResume, passing(err, !errors.As(err, &ce)))
 		return
 	}
 	if m.trouble.attempts > 0 || m.lost != nil {
 		m.resumed(1)
-		m.opts.Logger.Info("sluice: resumed", "namespace", m.ns.String())
 	}
 	m.adopt(cur, false)
 }

@@ -2,7 +2,6 @@ package sluice
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"time"
 )
@@ -19,15 +18,18 @@ type outage struct {
 
 // began counts a failure; it returns false when the outage has lasted too long.
 func (o *outage) began(err error) bool {
-	if errors.Is(err, errElsewhere) {
-		return true // nothing is wrong with the server
-	}
 	if o.attempts == 0 && o.swaps == 0 {
 		o.since = time.Now()
 	}
 	o.attempts++
 	o.last = err
 	return o.retry.MaxElapsed == 0 || time.Since(o.since) < o.retry.MaxElapsed
+}
+
+// restarted counts a failure that the stream answered by giving its position up: the limit applies anew.
+func (o *outage) restarted(err error) {
+	o.attempts++
+	o.last, o.since = err, time.Now()
 }
 
 // over ends the outage.

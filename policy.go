@@ -1,5 +1,7 @@
 package sluice
 
+import "go.mongodb.org/mongo-driver/v2/bson"
+
 // restart applies the policy for lost history: it gives the position up for the one that the policy names, and prepares
 // the report of the gap. It returns false if the policy, or a second loss, says that the stream has to end.
 func (m *machine) restart(err error) bool {
@@ -7,10 +9,10 @@ func (m *machine) restart(err error) bool {
 		return false
 	}
 	from, _ := m.pos.when()
-	cause := newError("resume", m.ns, m.pos, err)
-	cause.sentinel = ErrHistoryLost
-	m.lost = &Gap{After: m.pos.token, From: from, Err: cause}
-	m.opts.Logger.Warn("sluice: history lost; starting over", "namespace", m.ns.String(), "from", from, "error", cause)
+	why := newError(opResume, m.ns, m.pos, err)
+	why.sentinel = ErrHistoryLost
+	m.lost = &Gap{After: m.pos.token, From: from, Err: why}
+	m.opts.Logger.Warn("sluice: history lost; starting over", "namespace", m.ns.String(), "from", from.T, cause(err))
 	if m.opts.OnHistoryLost == RestartAtTime {
 		m.pos = position{time: m.opts.RestartAt}
 	} else {
@@ -19,14 +21,22 @@ func (m *machine) restart(err error) bool {
 	return true
 }
 
-// closeGap reports the gap, whose end the new cursor tells.
-func (m *machine) closeGap() {
+// closeGap reports the gap, whose end the new cursor tells: its first event, or its position when it has none yet, or the
+// server's time, which may have moved on before the server answered. Each of them is at or after the point where the
+// cursor began, so the earliest is the closest.
+func (m *machine) closeGap(first bson.Raw) {
 	gap := *m.lost
 	m.lost = nil
+	gap.To = m.cur.serverTime()
+	next, known := m.pos.when()
+	if first != nil {
+		next, known = position{token: tokenOf(eventID(first))}.when()
+	}
+	if known && (gap.To.IsZero() || next.Before(gap.To)) {
+		gap.To = next
+	}
 	if m.opts.OnHistoryLost == RestartAtTime {
 		gap.To = m.opts.RestartAt
-	} else if gap.To = m.cur.serverTime(); gap.To.IsZero() {
-		gap.To, _ = m.pos.when()
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

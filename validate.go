@@ -20,7 +20,7 @@ func (p problems) err(ns Namespace) error {
 	if len(p) == 0 {
 		return nil
 	}
-	return &Error{Op: "watch", Namespace: ns, Err: fmt.Errorf("invalid arguments: %s", strings.Join(p, "; "))}
+	return &Error{Op: opWatch, Namespace: ns, Err: fmt.Errorf("invalid arguments: %s", strings.Join(p, "; "))}
 }
 
 // normalized returns a copy of opts with every default filled in. It reports each problem that can be seen without
@@ -55,6 +55,11 @@ func (opts *Options) normalized(client *mongo.Client, p *problems) Options {
 	if o.ReadAhead.MaxBytes == 0 {
 		o.ReadAhead.MaxBytes = defaultReadAheadBytes
 	}
+	if o.Collation != nil {
+		collation := *o.Collation
+		o.Collation = &collation
+	}
+	o.Comment = copied(o.Comment)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -51,7 +51,7 @@ func watch(ctx context.Context, target Target, pipeline any, opts *Options) (*ma
 		// is known. Causal consistency would only make the server wait for what a stream waits for anyway.
 		session, err := client.StartSession(options.Session().SetCausalConsistency(false))
 		if err != nil {
-			return nil, newError("open", ns, position{}, err)
+			return nil, newError(opOpen, ns, position{}, err)
 		}
 		src.session, src.owned = session, true
 	}
@@ -101,16 +101,9 @@ func endsWithSplit(stages []any) bool {
 	if len(stages) == 0 {
 		return false
 	}
-	switch stage := stages[len(stages)-1].(type) {
-	case bson.D:
-		return len(stage) == 1 && stage[0].Key == splitStage
-	case map[string]any:
-		_, ok := stage[splitStage]
-		return ok
-	case bson.M:
-		_, ok := stage[splitStage]
-		return ok
-	default:
-		return false
+	raw, err := bson.Marshal(stages[len(stages)-1])
+	if err != nil {
+		return false // opening will tell
 	}
+	return bson.Raw(raw).Lookup(splitStage).Type != 0
 }
