@@ -28,10 +28,11 @@ type handover struct {
 		bytes int   // size of the batch
 		held  int   // events of the batch after it, which waits in the cursor
 
-		last  bson.Raw // the last event handed out, if its token is the position
-		token Token    // else this is the position
-		moved bool     // the position moved without an event
-		gaps  []Gap    // to be reported before the next event
+		last   bson.Raw // the last event handed out, if its token is the position
+		lastID []byte   // that token: the caller may write over the event
+		token  Token    // else this is the position
+		moved  bool     // the position moved without an event
+		gaps   []Gap    // to be reported before the next event
 
 		waiting int    // callers that wait for an event
 		poll    bool   // a TryNext wants one getMore
@@ -149,7 +150,7 @@ func (h *handover) takeLocked(what want) bson.Raw {
 	event := h.mu.queue[h.mu.head]
 	h.mu.queue[h.mu.head] = nil
 	h.mu.head++
-	h.mu.last = event
+	h.lastLocked(event)
 	switch {
 	case h.emptyLocked():
 		h.drainedLocked(what)
@@ -163,9 +164,13 @@ func (h *handover) takeLocked(what want) bson.Raw {
 func (h *handover) takeAllLocked() []bson.Raw {
 	events := h.mu.queue[h.mu.head:]
 	h.mu.head = len(h.mu.queue)
-	h.mu.last = events[len(events)-1]
+	h.lastLocked(events[len(events)-1])
 	h.drainedLocked(wantBatch)
 	return events
+}
+
+func (h *handover) lastLocked(event bson.Raw) {
+	h.mu.last, h.mu.lastID = event, append(h.mu.lastID[:0], eventID(event)...)
 }
 
 // drainedLocked is called when the queue has become empty. If that was the end of the batch, the position moves to the
@@ -200,7 +205,7 @@ func (h *handover) wakeMachine() {
 // tokenLocked returns the position after the last event that was handed out.
 func (h *handover) tokenLocked() Token {
 	if h.mu.last != nil {
-		h.mu.token, h.mu.last = tokenOf(eventID(h.mu.last)), nil
+		h.mu.token, h.mu.last = tokenOf(h.mu.lastID), nil
 	}
 	return h.mu.token
 }

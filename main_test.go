@@ -113,6 +113,8 @@ type command struct {
 	name string
 	body bson.Raw
 	ok   bool // the server has answered without an error
+	host string
+	conn int // the number of the connection
 }
 
 func (r *recorder) monitor() *event.CommandMonitor {

@@ -59,7 +59,8 @@ type Options struct {
 	// SplitLargeEvents asks the server to split events that are larger than a BSON document may be, 16 MiB, and puts
 	// the fragments together again, so that the caller sees one event whatever its size. The stage that does so is
 	// appended to the pipeline. Servers that do not know it (before 6.0.9) are used without; there, and without this
-	// option, such an event ends the stream with ErrTooLarge.
+	// option, such an event ends the stream with ErrTooLarge, whose Error.Token is the position to go on from with a
+	// pipeline that removes large fields. The token of an event that was split is good for streams with the same options.
 	SplitLargeEvents bool
 
 	// ReadAhead bounds how much is fetched before it is asked for.
