@@ -30,6 +30,7 @@ func (l selectionLog) Info(_ int, message string, _ ...any) {
 func (selectionLog) Error(error, string, ...any) {}
 
 // While no server can be found there is nothing to kill a cursor on: Close does not wait for one.
+// contract: C5
 func TestCloseWithoutServer(t *testing.T) {
 	t.Parallel()
 	e, err := engine.Open(t.Context(), engine.Config{})

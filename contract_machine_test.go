@@ -12,7 +12,8 @@ import (
 )
 
 // TestContextEndsInEveryState: whatever the stream is doing, a context that ends costs its caller the wait and the stream
-// nothing. contract: C1, G1
+// nothing.
+// contract: C1, G1
 func TestContextEndsInEveryState(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {

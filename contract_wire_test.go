@@ -137,8 +137,8 @@ func TestFinalErrorsOverTheWire(t *testing.T) {
 				t.Fatalf("%v (%+v), want code %d of %s", err, failed, c.code, c.op)
 			}
 			for _, sentinel := range []error{sluice.ErrHistoryLost, sluice.ErrInvalidToken, sluice.ErrTooLarge} {
-				if errors.Is(err, sentinel) != (sentinel == c.is) {
-					t.Errorf("%v: is %v: %v", err, sentinel, !errors.Is(err, sentinel) == (sentinel == c.is))
+				if want := c.is != nil && errors.Is(c.is, sentinel); errors.Is(err, sentinel) != want {
+					t.Errorf("%v: is it %v? want %v", err, sentinel, want)
 				}
 			}
 			if _, ok, again := stream.TryNext(within(t)); ok || !errors.Is(again, err) {
@@ -539,7 +539,7 @@ func TestCursorStaysOnItsConnection(t *testing.T) {
 }
 
 // TestStartOfTheNextCursor: a cursor that replaces another asks for the same events, from the right place.
-// contract: P3, P11, P13, P14, P17, P18, R1, R4, R5, G6, G7
+// contract: P3, P11, P7, P13, P14, P17, P18, R1, R4, R5, G6, G7
 func TestStartOfTheNextCursor(t *testing.T) {
 	t.Parallel()
 	at := bson.Timestamp{T: 7, I: 1}
@@ -649,4 +649,54 @@ func (w lockedWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.to.Write(p)
+}
+
+// TestOpeningIsNotResumed: an aggregate that fails when the stream is opened is the caller's to see, after the driver's one
+// retry.
+// contract: E6, S3, P4
+func TestOpeningIsNotResumed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		reply bson.D
+		sent  int
+	}{"retryable": {failure(134), 2}, "final": {failure(40324), 1}, "connection": {nil, 2}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &wireServer{answer: replies{opens: []bson.D{c.reply, c.reply, cursorReply(1, 10, "t0")}}.answer}
+			coll := orders(t, s)
+			stream, err := sluice.Watch[order](t.Context(), coll, nil, nil) // a deadline would let the driver retry without count
+			if failed, ok := errors.AsType[*sluice.Error](err); !ok || stream != nil || failed.Op != "open" {
+				t.Errorf("%v, %v; want a failure to open", stream, err)
+			}
+			if n := len(s.named("aggregate")); n != c.sent {
+				t.Errorf("%d aggregates, want %d", n, c.sent)
+			}
+		})
+	}
+}
+
+// TestRetriesArePaced: while cursors cannot be opened, attempts come with pauses between them, also when a limit is set.
+// contract: B4, E4, G14
+func TestRetriesArePaced(t *testing.T) {
+	t.Parallel()
+	s := &wireServer{}
+	s.answer = func(n int, name string, body bson.Raw) bson.D {
+		if name == "aggregate" && n > 0 {
+			return failure(134)
+		}
+		return replies{opens: []bson.D{cursorReply(1, 10, "t0")}, mores: []bson.D{failure(43)}}.answer(n, name, body)
+	}
+	retry := sluice.Retry{MaxElapsed: 300 * time.Millisecond, MinBackoff: 50 * time.Millisecond, MaxBackoff: 50 * time.Millisecond}
+	stream := watch(t, orders(t, s), nil, &sluice.Options{Retry: retry})
+	if _, ok, err := stream.TryNext(within(t)); ok || err != nil {
+		t.Fatalf("while it can pass: %v, %v", ok, err)
+	}
+	_, err := stream.Next(within(t))
+	if failed, ok := errors.AsType[*sluice.Error](err); !ok || failed.Op != "resume" || failed.Code != 134 {
+		t.Errorf("%v, want the last failure", err)
+	}
+	// Each attempt is an aggregate and the driver's one retry; there are at most 300/25 of them, and the driver's own.
+	if n := len(s.named("aggregate")); n < 4 || n > 1+2*13 {
+		t.Errorf("%d aggregates", n)
+	}
 }

@@ -13,6 +13,7 @@ import (
 )
 
 // TestEventFields checks every accessor on events of a server, expanded ones too.
+// contract: M2, G18
 func TestEventFields(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -91,6 +92,7 @@ func TestEventFields(t *testing.T) {
 	})
 }
 
+// contract: M2
 func TestEventOfEveryShape(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -137,6 +139,7 @@ func TestEventOfEveryShape(t *testing.T) {
 }
 
 // TestEventsMayBeKeptAndAppendedTo appends to everything that an event gives out, and finds the events behind it whole.
+// contract: M1
 func TestEventsMayBeKeptAndAppendedTo(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -176,6 +179,7 @@ func TestEventsMayBeKeptAndAppendedTo(t *testing.T) {
 	})
 }
 
+// contract: M2
 func TestZeroEvent(t *testing.T) {
 	t.Parallel()
 	var e sluice.Event[order]

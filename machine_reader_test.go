@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
+// contract: B2, T5, T7, N1
 func TestTryNextTakesOneRound(t *testing.T) {
 	t.Parallel()
 	s := &script{mores: []step{{token: tok(1), takes: time.Second}, {events: evs(2), token: tok(3)}}}
@@ -36,6 +37,7 @@ func TestTryNextTakesOneRound(t *testing.T) {
 	})
 }
 
+// contract: C1
 func TestAbandonedTryNextLosesNothing(t *testing.T) {
 	t.Parallel()
 	s := &script{mores: []step{{events: evs(1), takes: time.Second}}}
@@ -54,6 +56,7 @@ func TestAbandonedTryNextLosesNothing(t *testing.T) {
 	})
 }
 
+// contract: B1, B2, B6, B7
 func TestNoGetMoreWithoutDemand(t *testing.T) {
 	t.Parallel()
 	s := &script{mores: []step{{events: evs(1, 2)}, {events: evs(3, 4)}, {events: evs(5)}}}
@@ -92,6 +95,7 @@ func TestNoGetMoreWithoutDemand(t *testing.T) {
 	})
 }
 
+// contract: B6
 func TestReadAheadBounds(t *testing.T) {
 	t.Parallel()
 	for name, ahead := range map[string]ReadAhead{"off": {Off: true}, "small": {MaxBytes: 10}} {
@@ -111,6 +115,7 @@ func TestReadAheadBounds(t *testing.T) {
 }
 
 // Behind a large batch there is more: its successor is fetched while it is handed out, and moves nothing until then.
+// contract: B6, B7
 func TestReadAheadDuringALargeBatch(t *testing.T) {
 	t.Parallel()
 	large := bson.E{Key: "pad", Value: strings.Repeat("x", backlogBytes)}
@@ -137,6 +142,7 @@ func TestReadAheadDuringALargeBatch(t *testing.T) {
 	})
 }
 
+// contract: S9, S13
 func TestCloseWhileABatchIsHeld(t *testing.T) {
 	t.Parallel()
 	large := bson.E{Key: "pad", Value: strings.Repeat("x", backlogBytes)}
@@ -156,6 +162,7 @@ func TestCloseWhileABatchIsHeld(t *testing.T) {
 	})
 }
 
+// contract: M3, G18
 func TestWholeBatches(t *testing.T) {
 	t.Parallel()
 	var many []uint32
@@ -175,6 +182,7 @@ func TestWholeBatches(t *testing.T) {
 	})
 }
 
+// contract: S13, G10
 func TestCloseFreesReaders(t *testing.T) {
 	t.Parallel()
 	s := &script{}
@@ -204,6 +212,7 @@ func TestCloseFreesReaders(t *testing.T) {
 	})
 }
 
+// contract: S13, C5
 func TestCloseDuringOutage(t *testing.T) {
 	t.Parallel()
 	s := &script{mores: []step{{err: errNetwork}}, opens: []step{{token: tok(1)}, {err: errNetwork}, {err: errNetwork}, {takes: time.Hour}}}
@@ -223,6 +232,7 @@ func TestCloseDuringOutage(t *testing.T) {
 	})
 }
 
+// contract: T10, N4, G18
 func TestCallbacks(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -252,6 +262,7 @@ func TestCallbacks(t *testing.T) {
 	})
 }
 
+// contract: S13
 func TestCloseInsideACallback(t *testing.T) {
 	t.Parallel()
 	var stream *Stream[bson.Raw]
@@ -270,6 +281,7 @@ func TestCloseInsideACallback(t *testing.T) {
 	})
 }
 
+// contract: H1, H2
 func TestGapComesBeforeTheNextEvent(t *testing.T) {
 	t.Parallel()
 	gone := serverError(286, "gone")
@@ -311,6 +323,7 @@ func TestGapComesBeforeTheNextEvent(t *testing.T) {
 	}
 }
 
+// contract: H1
 func TestHistoryLostAtOpening(t *testing.T) {
 	t.Parallel()
 	gone := serverError(286, "gone")
@@ -335,6 +348,7 @@ func TestHistoryLostAtOpening(t *testing.T) {
 	}
 }
 
+// contract: X2, X3
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	observed := &lastHealth{}
@@ -369,6 +383,7 @@ func (o *lastHealth) Observe(Health) {
 	o.times++
 }
 
+// contract: F1, F2
 func TestFragments(t *testing.T) {
 	t.Parallel()
 	part := func(n uint32, k, of int, fields ...bson.E) bson.Raw {

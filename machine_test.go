@@ -230,6 +230,7 @@ func nextIs(t *testing.T, stream *Stream[bson.Raw], numbers ...uint32) {
 	}
 }
 
+// contract: E4, N2, G5
 func TestBackoffIsBoundedAndEndsWithSuccess(t *testing.T) {
 	t.Parallel()
 	s := &script{
@@ -255,6 +256,7 @@ func TestBackoffIsBoundedAndEndsWithSuccess(t *testing.T) {
 	})
 }
 
+// contract: R1, R3, R4, T3, T5, T6, T7
 func TestReopensWhereItWas(t *testing.T) {
 	t.Parallel()
 	opTime := bson.Timestamp{T: 7, I: 3}
@@ -299,6 +301,7 @@ func TestReopensWhereItWas(t *testing.T) {
 	}
 }
 
+// contract: E1, E2, E5, E8, G17
 func TestFailureVerdicts(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
@@ -360,6 +363,7 @@ func TestFailureVerdicts(t *testing.T) {
 	}
 }
 
+// contract: E14, E11
 func TestEventsBeforeTheFinalError(t *testing.T) {
 	t.Parallel()
 	bad := ev(3, bson.E{Key: "_id", Value: 7})
@@ -383,6 +387,7 @@ func TestEventsBeforeTheFinalError(t *testing.T) {
 	})
 }
 
+// contract: E11
 func TestMissingTokenOnTheLastEvent(t *testing.T) {
 	t.Parallel()
 	bad := ev(2, bson.E{Key: "_id", Value: nil})
@@ -395,6 +400,7 @@ func TestMissingTokenOnTheLastEvent(t *testing.T) {
 	})
 }
 
+// contract: S7
 func TestEndInTheSameReply(t *testing.T) {
 	t.Parallel()
 	s := &script{mores: []step{{events: []bson.Raw{ev(1), ev(2, bson.E{Key: "operationType", Value: "invalidate"})}, token: tok(2), end: true}}}
@@ -416,6 +422,7 @@ func TestEndInTheSameReply(t *testing.T) {
 	})
 }
 
+// contract: S11
 func TestHiddenInvalidateEndsTheStream(t *testing.T) {
 	t.Parallel()
 	s := &script{mores: []step{{events: evs(1)}, {token: tok(2), end: true}}}
@@ -430,6 +437,7 @@ func TestHiddenInvalidateEndsTheStream(t *testing.T) {
 	})
 }
 
+// contract: S12
 func TestContinueNeverSpins(t *testing.T) {
 	t.Parallel()
 	var opens []step
@@ -446,6 +454,7 @@ func TestContinueNeverSpins(t *testing.T) {
 	})
 }
 
+// contract: B5, X2
 func TestSwappingCursorsAreSlowedDown(t *testing.T) {
 	t.Parallel()
 	s := &script{}

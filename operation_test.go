@@ -16,6 +16,7 @@ func raw(t testing.TB, v any) bson.Raw {
 	return out
 }
 
+// contract: M2
 func TestUpdateDescription(t *testing.T) {
 	t.Parallel()
 	e := Event[bson.Raw]{raw: ev(1, bson.E{Key: "updateDescription", Value: bson.D{
@@ -46,6 +47,7 @@ func TestUpdateDescription(t *testing.T) {
 	}
 }
 
+// contract: M2
 func TestTransactionFields(t *testing.T) {
 	t.Parallel()
 	e := Event[bson.Raw]{raw: ev(1, bson.E{Key: "lsid", Value: bson.D{{Key: "id", Value: 1}}}, bson.E{Key: "txnNumber", Value: int64(7)})}
@@ -54,6 +56,7 @@ func TestTransactionFields(t *testing.T) {
 	}
 }
 
+// contract: M4
 func TestReadingAllocatesNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts the allocations of the whole process, and refuses a parallel test
 	e := Event[bson.Raw]{raw: ev(1, bson.E{Key: "fullDocument", Value: bson.D{{Key: "a", Value: 1}}})}
 	for name, read := range map[string]func(){
@@ -85,6 +88,7 @@ func TestTokenTime(t *testing.T) {
 	}
 }
 
+// contract: V3
 func TestPipelineIsCopied(t *testing.T) {
 	t.Parallel()
 	inner := bson.D{{Key: "a", Value: bson.A{1, bson.M{"b": 2}}}}

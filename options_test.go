@@ -27,6 +27,7 @@ func offline(t *testing.T) *mongo.Client {
 	return client
 }
 
+// contract: V1
 func TestEveryProblemIsNamed(t *testing.T) {
 	t.Parallel()
 	client, other := offline(t), offline(t)
@@ -67,6 +68,7 @@ func TestEveryProblemIsNamed(t *testing.T) {
 	}
 }
 
+// contract: V2, G16
 func TestBadPipelinesAndTargets(t *testing.T) {
 	t.Parallel()
 	coll := offline(t).Database("shop").Collection("orders")

@@ -39,6 +39,7 @@ func quickHeartbeat(o *options.ClientOptions) { o.SetHeartbeatInterval(500 * tim
 func times(n int) bson.D { return bson.D{{Key: "times", Value: n}} }
 
 // TestResume breaks the cursor in every way that a stream has to survive, with events before, during and after it.
+// contract: E1, S5, M3, P3, X2
 func TestResume(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
@@ -77,6 +78,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// contract: E2, S6, T9
 func TestFinalErrorOfGetMore(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -118,6 +120,7 @@ func TestFinalErrorOfGetMore(t *testing.T) {
 	})
 }
 
+// contract: B4, S5
 func TestTryNextDuringOutage(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -138,6 +141,7 @@ func TestTryNextDuringOutage(t *testing.T) {
 	})
 }
 
+// contract: E4
 func TestRetryMaxElapsed(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -160,6 +164,7 @@ func TestRetryMaxElapsed(t *testing.T) {
 
 // TestStartAfterUntilFirstEvent resumes a stream that started after an invalidate event and has received nothing: only
 // startAfter takes that token, and the driver's own resume sends resumeAfter.
+// contract: R1, R2, P17, G6
 func TestStartAfterUntilFirstEvent(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -184,6 +189,7 @@ func TestStartAfterUntilFirstEvent(t *testing.T) {
 	})
 }
 
+// contract: H1, H2
 func TestHistoryLost(t *testing.T) {
 	t.Parallel()
 	lost := append(bson.D{commands("getMore")}, code(286, "NonResumableChangeStreamError")...)
@@ -250,6 +256,7 @@ func nowAt(t *testing.T, f *fixture) bson.Timestamp {
 	return reply.OperationTime
 }
 
+// contract: S3, E8
 func TestOpeningErrors(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -285,6 +292,7 @@ func TestOpeningErrors(t *testing.T) {
 	})
 }
 
+// contract: E11, P2
 func TestModifiedIDIsFinal(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -299,6 +307,7 @@ func TestModifiedIDIsFinal(t *testing.T) {
 }
 
 // TestOptionsReachTheServer compares what is sent at opening, in getMores and when resuming.
+// contract: O1, O2, O3, R5, L1
 func TestOptionsReachTheServer(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -370,6 +379,7 @@ func TestOptionsReachTheServer(t *testing.T) {
 	})
 }
 
+// contract: O4
 func TestSettingsChangeLive(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {

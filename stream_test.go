@@ -16,6 +16,7 @@ import (
 	"github.com/sluicestream/sluice/internal/testmongo"
 )
 
+// contract: S4, M3
 func TestNextInOrder(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -30,6 +31,7 @@ func TestNextInOrder(t *testing.T) {
 	})
 }
 
+// contract: O6
 func TestWatchDatabaseAndCluster(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -50,6 +52,7 @@ func TestWatchDatabaseAndCluster(t *testing.T) {
 	})
 }
 
+// contract: C1, C2, G1, G3
 func TestContextCostsNothing(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -79,6 +82,7 @@ func TestContextCostsNothing(t *testing.T) {
 	})
 }
 
+// contract: B1, B2, G12
 func TestTryNextSendsOneGetMore(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -114,6 +118,7 @@ func TestTryNextSendsOneGetMore(t *testing.T) {
 	})
 }
 
+// contract: B6, B7
 func TestReadAhead(t *testing.T) {
 	t.Parallel()
 	for _, off := range []bool{false, true} {
@@ -144,6 +149,7 @@ func TestReadAhead(t *testing.T) {
 	}
 }
 
+// contract: M3
 func TestNextBatch(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -175,6 +181,7 @@ func TestNextBatch(t *testing.T) {
 	})
 }
 
+// contract: S13, N3
 func TestAllEndsOnClose(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -221,6 +228,7 @@ func cursorOpen(t *testing.T, client *mongo.Client, id int64) bool {
 	return cursor.Next(t.Context())
 }
 
+// contract: L6, G2
 func TestCloseKillsTheCursor(t *testing.T) {
 	t.Parallel()
 	for name, await := range map[string]time.Duration{"idle": 0, "in a long getMore": time.Hour} {
@@ -294,6 +302,7 @@ func eventually(t *testing.T, done func() bool) bool {
 	return true
 }
 
+// contract: S9, T9
 func TestAfterClose(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -333,6 +342,7 @@ func TestAfterClose(t *testing.T) {
 	})
 }
 
+// contract: S7, S8
 func TestInvalidate(t *testing.T) {
 	t.Parallel()
 	for name, batchSize := range map[string]int32{"in a batch with room": 0, "in a full batch": 3} {
@@ -380,6 +390,7 @@ func TestInvalidate(t *testing.T) {
 	}
 }
 
+// contract: S12
 func TestContinueOnInvalidate(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -412,6 +423,7 @@ func TestContinueOnInvalidate(t *testing.T) {
 	})
 }
 
+// contract: T1, T2, T5, T7, P1, P11, P14
 func TestResumeToken(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -458,6 +470,7 @@ func TestResumeToken(t *testing.T) {
 	})
 }
 
+// contract: C4
 func TestConcurrentReaders(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
@@ -505,6 +518,7 @@ func TestConcurrentReaders(t *testing.T) {
 	})
 }
 
+// contract: C3, G4, G15, N5
 func TestClientTimeoutDoesNotKill(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {

@@ -22,6 +22,7 @@ func someToken(t testing.TB) sluice.Token {
 	return token
 }
 
+// contract: T8
 func TestTokenIsImmutableAndComparable(t *testing.T) {
 	t.Parallel()
 	raw := mustRaw(t, bson.D{{Key: "_data", Value: tokenData}})
@@ -46,6 +47,7 @@ func TestTokenIsImmutableAndComparable(t *testing.T) {
 	}
 }
 
+// contract: T11
 func TestTokenRoundTrips(t *testing.T) {
 	t.Parallel()
 	for name, token := range map[string]sluice.Token{"token": someToken(t), "zero": {}} {
@@ -111,6 +113,7 @@ func TestTokenRoundTrips(t *testing.T) {
 	}
 }
 
+// contract: T11
 func TestTokenText(t *testing.T) {
 	t.Parallel()
 	token := someToken(t)
@@ -120,6 +123,7 @@ func TestTokenText(t *testing.T) {
 	}
 }
 
+// contract: T11
 func TestBadTokens(t *testing.T) {
 	t.Parallel()
 	for name, raw := range map[string]bson.Raw{"nil": nil, "empty document": mustRaw(t, bson.D{}), "garbage": {1, 2, 3}, "cut": mustRaw(t, bson.D{{Key: "a", Value: 1}})[:8]} {

@@ -19,6 +19,7 @@ type account struct {
 
 // Transfers between accounts by several clients at once: no reader ever sees a part of one, the sum stays, and the stream shows
 // each transfer's two updates one behind the other, under one time and one transaction number.
+// contract: M3
 func TestTransactionsAndTheirEvents(t *testing.T) {
 	t.Parallel()
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {

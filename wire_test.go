@@ -13,6 +13,7 @@ import (
 
 // TestStaleBatchToken: a reply without batch token leaves the driver with the one of an earlier reply, from which it
 // resumes by itself and gets events again.
+// contract: T6, R2, G8
 func TestStaleBatchToken(t *testing.T) {
 	t.Parallel()
 	s := &wireServer{answer: func(n int, name string, body bson.Raw) bson.D {
@@ -49,6 +50,7 @@ func TestStaleBatchToken(t *testing.T) {
 
 // TestOperationTimeOfOpening: a server that sends no batch tokens. The driver resumes at the newest operation time that
 // it has heard of, and skips what happened since the opening.
+// contract: T3, R3, G7
 func TestOperationTimeOfOpening(t *testing.T) {
 	t.Parallel()
 	s := &wireServer{answer: func(n int, name string, body bson.Raw) bson.D {
@@ -74,6 +76,7 @@ func TestOperationTimeOfOpening(t *testing.T) {
 	expectIDs(t, stream, 20)
 }
 
+// contract: E11, G9
 func TestLastEventWithoutToken(t *testing.T) {
 	t.Parallel()
 	s := &wireServer{answer: func(n int, name string, body bson.Raw) bson.D {
@@ -98,6 +101,7 @@ func TestLastEventWithoutToken(t *testing.T) {
 
 // TestDriverResumesWithResumeAfter: the driver resumes with resumeAfter what was started with startAfter, which a server
 // refuses for the token of an invalidate event.
+// contract: R2, G6
 func TestDriverResumesWithResumeAfter(t *testing.T) {
 	t.Parallel()
 	s := &wireServer{answer: func(n int, name string, body bson.Raw) bson.D {
@@ -125,6 +129,7 @@ func TestDriverResumesWithResumeAfter(t *testing.T) {
 }
 
 // TestCloseOpensNothing: a server that answers a killed getMore with CursorNotFound, on which a driver resumes.
+// contract: E10
 func TestCloseOpensNothing(t *testing.T) {
 	t.Parallel()
 	waiting, dead := make(chan struct{}), make(chan struct{})
@@ -166,6 +171,7 @@ func TestCloseOpensNothing(t *testing.T) {
 	}
 }
 
+// contract: L5
 func TestServerWithoutSessions(t *testing.T) {
 	t.Parallel()
 	noSessions := func(string) bson.D { return bson.D{{Key: "logicalSessionTimeoutMinutes"}} }
@@ -185,6 +191,7 @@ func TestServerWithoutSessions(t *testing.T) {
 
 // TestSplitStageIsAddedWhereItIsKnown: asked for, the stage is the last one; a server that does not know it is used
 // without.
+// contract: F5
 func TestSplitStageIsAddedWhereItIsKnown(t *testing.T) {
 	t.Parallel()
 	for name, known := range map[string]bool{"known": true, "unknown": false} {
@@ -213,6 +220,7 @@ func TestSplitStageIsAddedWhereItIsKnown(t *testing.T) {
 }
 
 // TestSameSessionForEveryCursor: cursors that replace others run in the session of the first one.
+// contract: L2
 func TestSameSessionForEveryCursor(t *testing.T) {
 	t.Parallel()
 	s := &wireServer{answer: func(n int, name string, body bson.Raw) bson.D {
