@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -200,12 +201,42 @@ func TestGapEndsBeforeTheNextEvent(t *testing.T) {
 	}
 }
 
+// TestGapComesAfterTheBatchBeforeIt: history is lost while a large batch is handed out.
+// contract: H1, H2, E14
+func TestGapComesAfterTheBatchBeforeIt(t *testing.T) {
+	t.Parallel()
+	large := bson.E{Key: "pad", Value: strings.Repeat("x", backlogBytes)}
+	for name, open := range map[string]step{"empty": {token: tok(60)}, "events": {events: evs(70)}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var order []uint32
+			s := &script{
+				at: bson.Timestamp{T: 65}, opens: []step{{token: tok(1)}, open},
+				mores: []step{{events: []bson.Raw{ev(2, large), ev(3), ev(4)}}, {err: serverError(286, "gone")}, {events: evs(80)}},
+			}
+			scenario(t, s, &Options{OnHistoryLost: RestartNow, OnGap: func(g Gap) { order = append(order, 0) }}, func(t *testing.T, stream *Stream[bson.Raw]) {
+				for range 4 {
+					e, err := stream.Next(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					order = append(order, e.ClusterTime().T)
+					synctest.Wait()
+				}
+				if len(order) != 5 || order[2] != 4 || order[3] != 0 {
+					t.Errorf("events and the gap (0) in the order %v", order)
+				}
+			})
+		})
+	}
+}
+
 // TestHistoryLostAfterALongOutage: the limit of an outage is none for the policy that ends it.
 // contract: H4
 func TestHistoryLostAfterALongOutage(t *testing.T) {
 	t.Parallel()
 	s := &script{
-		opens: []step{{token: tok(1)}, {err: errNetwork}, {err: serverError(286, "gone"), takes: 50 * time.Second}, {token: tok(90)}},
+		opens: []step{{token: tok(1)}, {err: errNetwork}, {err: serverError(286, "gone"), takes: 40 * time.Second}, {token: tok(90)}},
 		mores: []step{{err: errNetwork}, {events: evs(91)}},
 	}
 	gaps := 0

@@ -186,7 +186,7 @@ func (m *machine) adopt(cur cursor, quiet bool) {
 		}
 	}
 	m.hear()
-	if m.lost != nil && cur.waiting() == 0 {
+	if m.lost != nil && cur.waiting() == 0 && m.awaitRoom() { // the events before the gap come first
 		m.closeGap(nil)
 	}
 	if cur.waiting() > 0 || !cur.alive() {
