@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
 const (
@@ -30,9 +31,12 @@ type connection struct {
 	unbind func() bool
 }
 
-// dial connects. The end of ctx ends whatever waits on the connection, for good.
-func dial(ctx context.Context, address string) (*connection, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+// dial connects, through the network unless a dialer is given. The end of ctx ends whatever waits on the connection, for good.
+func dial(ctx context.Context, dialer options.ContextDialer, address string) (*connection, error) {
+	if dialer == nil {
+		dialer = new(net.Dialer)
+	}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}

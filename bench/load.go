@@ -24,7 +24,7 @@ type worker struct {
 }
 
 func (p *peer) newWorker(ctx context.Context, seed uint64, number int) (*worker, error) {
-	c, err := dial(ctx, p.address)
+	c, err := dial(ctx, p.dialer, p.address)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@
 //
 //	go run . -peers mongod,sluice -workloads 'insert-*,live-100' -seconds 3 -rounds 3
 //
-// A peer is "mongod" or "sluice", which it starts and ends, or NAME=URI, a server on this machine that runs already. The first is
+// A peer is "mongod" or "sluice", which it starts and ends, "embedded", an engine in the bench's own process, or NAME=URI, a server on this machine that runs already. The first is
 // the base of all ratios. In every round each peer takes its turn, in an order that turns around from round to round, so that what
 // disturbs the machine disturbs all alike. Documents have 300 bytes, and writes are w:majority, j:true and retryable. Client and
 // servers share the machine's CPUs, so the load goes over bare connections that cost less than a driver: what is compared is servers.
@@ -13,6 +13,10 @@
 // compares client libraries instead: each reads the same backlog from one server through one change stream, in a process of its own.
 // The Go driver is the base; PyMongo, Motor and the Node driver are there where Python and Node are. "embedded" is the engine in the
 // reader's own process.
+//
+//	go run . -growth ../docs/growth
+//
+// draws how costs grow with documents, oplog, streams, indexes and connections.
 //
 // Here is the load generator and its table; what a server does to be fast is not.
 package main
@@ -42,6 +46,7 @@ type settings struct {
 	rounds          int
 	seed            uint64
 	clients         []string // what client libraries read from when those are compared; nil: compare servers
+	growth          string   // the folder for plots when those are wanted; "": compare servers
 	json            bool
 	list            bool
 	launcher        launcher
@@ -69,7 +74,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 0
 	}
 	chosen, unused, err := choose(workloads(), s.patterns)
-	if err == nil && len(unused) > 0 {
+	if err == nil && len(unused) > 0 && s.growth == "" {
 		err = fmt.Errorf("no workload matches %q; -list shows all", unused)
 	}
 	if err != nil {
@@ -90,6 +95,9 @@ func (s settings) measure(ctx context.Context, chosen []workload, stdout, stderr
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(s.launcher.dir)) }()
 	fmt.Fprintf(stderr, "seed %d\n", s.seed)
+	if s.growth != "" {
+		return s.plot(ctx, s.growth, stderr)
+	}
 	if s.clients == nil {
 		result, err := s.compare(ctx, chosen, stderr)
 		if err != nil {
@@ -132,6 +140,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.SetOutput(stderr)
 	peers := flags.String("peers", "mongod,sluice", `comma-separated: "mongod", "sluice", NAME=URI; the first is the base of the ratios`)
 	clients := flags.String("clients", "", `compare client libraries on these servers instead: comma-separated "mongod", "sluice", "embedded", NAME=URI`)
+	flags.StringVar(&s.growth, "growth", "", "write plots of how costs grow into this folder instead; -workloads chooses among them")
 	patterns := flags.String("workloads", "*", "comma-separated patterns of names (see -list)")
 	flags.Float64Var(&s.seconds, "seconds", 3, "length of one sample")
 	flags.IntVar(&s.rounds, "rounds", 3, "samples of each peer for each workload")

@@ -19,12 +19,16 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"github.com/sluicestream/sluice/engine"
 )
 
 const (
 	startTimeout = 60 * time.Second
 	stopTimeout  = 30 * time.Second
 	databaseName = "sluice_bench"
+	// embeddedConnections is the most that a load makes: one for each stream, and the writers'.
+	embeddedConnections = 20_000
 )
 
 // peer is one server under load. The client is for what is not measured.
@@ -34,8 +38,9 @@ type peer struct {
 	address string // of the primary
 	pid     int    // 0: unknown, so that its CPU and memory are not reported
 	client  *mongo.Client
-	nextID  atomic.Int64 // of documents, over all workloads
-	stop    func() error // ends the server if the bench started it
+	dialer  options.ContextDialer // nil: over the network
+	nextID  atomic.Int64          // of documents, over all workloads
+	stop    func() error          // ends the server if the bench started it
 
 	// How to start another of its kind, in a folder within dir; nil for one that ran already.
 	arguments func(dir, port string) []string
@@ -49,7 +54,7 @@ type launcher struct {
 	mongodScript string
 }
 
-// launch starts or finds the peer that spec describes: "sluice", "mongod", or NAME=URI.
+// launch starts or finds the peer that spec describes: "sluice", "mongod", "embedded", or NAME=URI.
 func (l launcher) launch(ctx context.Context, spec string) (*peer, error) {
 	var p *peer
 	var err error
@@ -61,8 +66,10 @@ func (l launcher) launch(ctx context.Context, spec string) (*peer, error) {
 		p, err = l.sluice(ctx)
 	case spec == "mongod":
 		p, err = l.mongod(ctx)
+	case spec == "embedded":
+		p, err = embedded(ctx)
 	default:
-		err = errors.New(`is neither "sluice" nor "mongod" nor NAME=URI`)
+		err = errors.New(`is neither "sluice", "mongod" nor "embedded" nor NAME=URI`)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("peer %q: %w", spec, err)
@@ -115,6 +122,15 @@ func (l launcher) sluice(ctx context.Context) (*peer, error) {
 	}, nil
 }
 
+// embedded opens an engine in this process, in memory. Its CPU and memory are those of the load's process, and not reported.
+func embedded(ctx context.Context) (*peer, error) {
+	e, err := engine.Open(ctx, engine.Config{MaxConnections: embeddedConnections})
+	if err != nil {
+		return nil, err
+	}
+	return &peer{name: "embedded", uri: e.URI(), dialer: e, stop: e.Close}, nil
+}
+
 func (l launcher) mongod(ctx context.Context) (*peer, error) {
 	port, err := freePort(ctx)
 	if err != nil {
@@ -162,10 +178,16 @@ func (p *peer) connect(ctx context.Context) error {
 	opts := options.Client().ApplyURI(p.uri).
 		SetServerSelectionTimeout(startTimeout).
 		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journaled})
+	if p.dialer != nil {
+		opts.SetDialer(p.dialer)
+	}
 	if err := opts.Validate(); err != nil {
 		return err
 	}
 	for _, host := range opts.Hosts {
+		if p.dialer != nil {
+			break
+		}
 		if name, _, err := net.SplitHostPort(host); err != nil || name != "127.0.0.1" && name != "localhost" && name != "::1" {
 			return fmt.Errorf("%s is not on this machine, and a bench's load is not for others", host)
 		}
@@ -182,7 +204,7 @@ func (p *peer) connect(ctx context.Context) error {
 	var status struct {
 		PID int `bson:"pid"`
 	}
-	if p.pid == 0 { // a server that tells its process id, and runs here
+	if p.pid == 0 && p.dialer == nil { // a server that tells its process id, and runs here
 		err := p.client.Database("admin").RunCommand(ctx, bson.D{{Key: "serverStatus", Value: 1}}).Decode(&status)
 		if _, _, useErr := processUse(status.PID); err == nil && useErr == nil {
 			p.pid = status.PID
@@ -223,10 +245,15 @@ func (p *peer) fillWith(ctx context.Context, name string, n int64, document func
 	if err := collection.Drop(ctx); err != nil {
 		return err
 	}
+	return addDocuments(ctx, collection, 0, n, document)
+}
+
+// addDocuments inserts the documents from one _id to before another.
+func addDocuments(ctx context.Context, collection *mongo.Collection, from, to int64, document func(id int64) bson.Raw) error {
 	const batch = 1000
-	for id := int64(0); id < n; {
+	for id := from; id < to; {
 		documents := make([]bson.Raw, 0, batch)
-		for ; id < n && len(documents) < batch; id++ {
+		for ; id < to && len(documents) < batch; id++ {
 			documents = append(documents, document(id))
 		}
 		if _, err := collection.InsertMany(ctx, documents); err != nil {

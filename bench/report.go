@@ -94,9 +94,14 @@ func (g goal) describe(r row) string {
 	return strings.Join(parts, ", ")
 }
 
+// heading says where, when and how the figures were made.
+func (r *report) heading() string {
+	return fmt.Sprintf("%s, %d CPUs, %s, %s; seed %d, %d rounds of %g s, medians", r.Time.Format("2006-01-02"), r.CPUs, r.System, r.Go, r.Seed, r.Rounds, r.Seconds)
+}
+
 // table prints the report for people.
 func (r *report) table(out io.Writer) error {
-	fmt.Fprintf(out, "%s, %d CPUs, %s, %s; seed %d, %d rounds of %g s, medians\n", r.Time.Format("2006-01-02"), r.CPUs, r.System, r.Go, r.Seed, r.Rounds, r.Seconds)
+	fmt.Fprintln(out, r.heading())
 	if len(r.Peers) > 1 {
 		fmt.Fprintf(out, "Ratios: how many times better than %s (2x is twice the rate, or half the time). Spread: the farthest round from the median.\n", r.Peers[0])
 	}

@@ -137,7 +137,7 @@ func askOnce(ctx context.Context, address string, command bson.D) (bson.Raw, err
 	if err != nil {
 		return nil, err
 	}
-	c, err := dial(ctx, address)
+	c, err := dial(ctx, nil, address)
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,16 @@ func workloads() []workload {
 	)
 }
 
+// matches reports whether a name matches one of the patterns.
+func matches(patterns []string, name string) (bool, error) {
+	for _, pattern := range patterns {
+		if ok, err := path.Match(pattern, name); err != nil || ok {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
 // choose keeps the workloads whose names match one of the patterns, in the table's order, and reports patterns that match nothing.
 func choose(all []workload, patterns []string) (chosen []workload, unused []string, err error) {
 	used := map[string]bool{}
