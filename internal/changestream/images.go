@@ -6,19 +6,34 @@ import (
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
-// addImages puts the documents into an event that fullDocument and fullDocumentBeforeChange ask for. Those of updates,
-// replacements and deletions show what they replaced; of updates what came out of them.
+// addImages puts the documents into an event that fullDocument and fullDocumentBeforeChange ask for. Those of updates, replacements and
+// deletions show what they replaced; of updates what came out of them. c is nil for an event that has none. The filter between the two
+// lookups may drop the event: then the result is nil.
 func (f *filling) addImages(c *change, event bsonraw.Doc) (bsonraw.Doc, error) {
 	s := f.stream
-	before := s.beforeChange != imageOff && (c.kind == kindUpdate || c.kind == kindReplace || c.kind == kindDelete)
-	after := s.fullDocument != imageOff && c.kind == kindUpdate
-	if !before && !after {
-		return event, nil
-	}
+	before := c != nil && s.beforeChange != imageOff && (c.kind == kindUpdate || c.kind == kindReplace || c.kind == kindDelete)
+	after := c != nil && s.fullDocument != imageOff && c.kind == kindUpdate
 	var pre, post bsonraw.Value
 	var err error
-	if before || s.fullDocument > imageLookup {
+	if before || after && s.fullDocument > imageLookup {
 		if pre, err = f.preImage(c); err != nil {
+			return nil, err
+		}
+	}
+	shown := pre
+	if !before {
+		shown = bsonraw.Value{}
+	}
+	if before && pre.Type == bsonraw.TypeNull && s.beforeChange == imageRequired {
+		return nil, errNoImage("pre-image for all update, delete and replace events, but the pre-image", c)
+	}
+	if s.stages.between != nil {
+		halfway := event
+		if before {
+			f.r.imaged = insertImages(f.r.imaged[:0], event, post, shown)
+			halfway = f.r.imaged
+		}
+		if kept, err := f.apply(s.stages.between, halfway); err != nil || kept == nil {
 			return nil, err
 		}
 	}
@@ -27,13 +42,10 @@ func (f *filling) addImages(c *change, event bsonraw.Doc) (bsonraw.Doc, error) {
 			return nil, err
 		}
 	}
-	if before && pre.Type == bsonraw.TypeNull && s.beforeChange == imageRequired {
-		return nil, errNoImage("pre-image for all update, delete and replace events, but the pre-image", c)
+	if !before && !after {
+		return event, nil
 	}
-	if !before {
-		pre = bsonraw.Value{}
-	}
-	f.r.imaged = insertImages(f.r.imaged[:0], event, post, pre)
+	f.r.imaged = insertImages(f.r.imaged[:0], event, post, shown)
 	return f.r.imaged, nil
 }
 

@@ -27,7 +27,7 @@ type OpenOptions struct {
 func Open(spec *Spec, pipeline bsonraw.Doc, o OpenOptions) (*Stream, error) {
 	s := &Stream{scope: spec.scope, form: spec.form, fullDocument: spec.fullDocument, beforeChange: spec.beforeChange}
 	var err error
-	if s.stages, err = compileStages(pipeline, o.Scope, spec.lookedUp()); err != nil {
+	if s.stages, err = spec.compileStages(pipeline, o.Scope); err != nil {
 		return nil, err
 	}
 	if s.shares = !s.stages.empty() && !dependsOnCommand(pipeline); s.shares {

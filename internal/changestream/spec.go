@@ -45,8 +45,14 @@ func Parse(arg bsonraw.Value, target Target) (*Spec, error) {
 		return nil, mongoerr.New(6188500, "$changeStream must take a nested object but found: $changeStream: %s", arg.Shell())
 	}
 	o := options{spec: &Spec{target: target, scope: newScope(target)}}
+	seen := map[string]bool{}
 	for it := arg.Doc().Iter(); it.Next(); {
-		if err := o.set(string(it.Key()), it.Value()); err != nil {
+		name := string(it.Key())
+		if seen[name] {
+			return nil, mongoerr.New(mongoerr.IDLDuplicateField, "BSON field '$changeStream.%s' is a duplicate field", name)
+		}
+		seen[name] = true
+		if err := o.set(name, it.Value()); err != nil {
 			return nil, err
 		}
 	}
@@ -62,10 +68,6 @@ func Parse(arg bsonraw.Value, target Target) (*Spec, error) {
 
 // Namespace returns the namespace of the stream's cursor.
 func (s *Spec) Namespace() string { return s.target.Namespace() }
-
-// ShowsExpanded reports whether the stage asks for showExpandedEvents, showRawUpdateDescription or showSystemEvents, which are
-// not part of the stable API.
-func (s *Spec) ShowsExpanded() bool { return s.form != 0 || s.scope.system }
 
 func (o *options) set(name string, v bsonraw.Value) (err error) {
 	s := o.spec

@@ -11,56 +11,76 @@ import (
 
 const stageName = "$changeStream"
 
-// stages are the stages behind $changeStream, in three parts, each nil when it has none. What a stage does with events decides
+// stages are the stages behind $changeStream, in parts, each nil when it has none. What a stage does with events decides
 // where it runs, and that shows: in what is looked up, and in whether the event that a stream resumes from is found.
 type stages struct {
-	early *aggregation.Pipeline // filters that do not look at images: they run before images are looked up
-	front *aggregation.Pipeline // what runs before the search for the event that the stream resumes from
-	rest  *aggregation.Pipeline // what runs after it: $redact and all behind it
-	split bool                  // $changeStreamSplitLargeEvent
+	early   *aggregation.Pipeline // filters that do not look at images: they run before images are looked up
+	settled *aggregation.Pipeline // in its place for events that are no updates, and so have the fullDocument that they will have
+	between *aggregation.Pipeline // filters on fullDocumentBeforeChange: they run before fullDocument is looked up
+	front   *aggregation.Pipeline // what runs before the search for the event that the stream resumes from
+	rest    *aggregation.Pipeline // what runs after it: $redact and all behind it
+	split   bool                  // $changeStreamSplitLargeEvent
 }
 
-func (p *stages) empty() bool { return p.early == nil && p.front == nil && p.rest == nil }
+func (p *stages) empty() bool {
+	return p.early == nil && p.settled == nil && p.between == nil && p.front == nil && p.rest == nil
+}
 
-// compileStages compiles the stages behind the first, of which lookedUp says which fields it fills.
-func compileStages(pipeline bsonraw.Doc, scope *expression.Scope, lookedUp map[string]bool) (p stages, err error) {
-	images := func(condition bsonraw.Doc) bool { return !looksAt(condition, lookedUp) }
-	early, behind, err := aggregation.CompileBehind(pipeline, aggregation.Options{Scope: scope, Source: stageName}, images)
+// first is what runs before the images of an event are looked up; c is nil for one that has none.
+func (p *stages) first(c *change) *aggregation.Pipeline {
+	if c != nil && c.kind != kindUpdate && p.settled != nil {
+		return p.settled
+	}
+	return p.early
+}
+
+// compileStages compiles the stages behind the first.
+func (s *Spec) compileStages(pipeline bsonraw.Doc, scope *expression.Scope) (p stages, err error) {
+	options := aggregation.Options{Scope: scope, Source: stageName, DB: s.target.DB, Coll: s.target.Coll}
+	before := fills("fullDocumentBeforeChange", s.beforeChange)
+	parts, err := aggregation.CompileBehind(pipeline, options, before, fills("fullDocument", s.fullDocument))
 	if err != nil {
 		return p, err
 	}
-	p.early = early
-	if behind != nil {
+	p.early, p.between = parts[0], parts[1]
+	if s.beforeChange != imageOff && s.fullDocument != imageOff {
+		settled, err := aggregation.CompileBehind(pipeline, options, before)
+		if err != nil {
+			return p, err
+		}
+		p.settled = settled[0]
+	}
+	if behind := parts[2]; behind != nil {
 		p.split = behind.SplitsLargeEvents()
 		p.front, p.rest = behind.Cut("$redact")
 	}
 	return p, nil
 }
 
-// lookedUp returns the fields that images are put into.
-func (s *Spec) lookedUp() map[string]bool {
-	return map[string]bool{"fullDocument": s.fullDocument != imageOff, "fullDocumentBeforeChange": s.beforeChange != imageOff}
+// fills is a look-up that fills a field of the event.
+func fills(field string, how image) aggregation.Barrier {
+	return func(condition bsonraw.Doc) bool { return how == imageOff || !looksAt(condition, field) }
 }
 
-// looksAt reports whether a filter may see one of some fields.
-func looksAt(filter bsonraw.Doc, fields map[string]bool) bool {
+// looksAt reports whether a filter may see a field of the event. Of conditions on whole arrays it says so always.
+func looksAt(filter bsonraw.Doc, looked string) bool {
 	for it := filter.Iter(); it.Next(); {
 		key := string(it.Key())
 		switch {
 		case key == "$and" || key == "$or" || key == "$nor":
 			for branch := it.Value().Doc().Iter(); branch.Next(); {
-				if looksAt(branch.Value().Doc(), fields) {
+				if looksAt(branch.Value().Doc(), looked) {
 					return true
 				}
 			}
 		case key[:min(1, len(key))] == "$":
-			if names(it.Value(), fields) {
+			if names(it.Value(), looked) {
 				return true
 			}
 		default:
 			// Conditions on whole arrays MongoDB does not move.
 			data := it.Value().Data
-			if field, _, _ := strings.Cut(key, "."); fields[field] || contains(data, "$elemMatch\x00") || contains(data, "$size\x00") {
+			if field, _, _ := strings.Cut(key, "."); field == looked || contains(data, "$elemMatch\x00") || contains(data, "$size\x00") {
 				return true
 			}
 		}
@@ -68,14 +88,21 @@ func looksAt(filter bsonraw.Doc, fields map[string]bool) bool {
 	return false
 }
 
-// names reports whether an expression or a schema may name one of some fields.
-func names(v bsonraw.Value, fields map[string]bool) bool {
-	for field, wanted := range fields {
-		if wanted && (contains(v.Data, field) || contains(v.Data, "$$ROOT\x00") || contains(v.Data, "$$CURRENT\x00")) {
+// names reports whether an expression or a schema may name a field.
+func names(v bsonraw.Value, field string) bool {
+	if contains(v.Data, "$$ROOT\x00") || contains(v.Data, "$$CURRENT\x00") {
+		return true
+	}
+	for text := v.Data; ; {
+		at := bytes.Index(text, []byte(field))
+		if at < 0 {
+			return false
+		}
+		text = text[at+len(field):]
+		if len(text) == 0 || text[0] < 'A' || text[0] > 'z' { // else it is another field, whose name begins with this one's
 			return true
 		}
 	}
-	return false
 }
 
 func contains(data []byte, text string) bool { return bytes.Contains(data, []byte(text)) }

@@ -19,7 +19,7 @@ type Source interface {
 // Lookup finds the documents of fullDocument: "updateLookup".
 type Lookup interface {
 	// FindByKey returns the document of a collection by its documentKey, in a durable state that is not older than atLeast; nil
-	// when there is none, or when the namespace is now another collection than that of the UUID.
+	// when there is none, or when the collection is not there any more. ns is its name then; within the database it may have another now.
 	FindByKey(ctx context.Context, ns []byte, uuid [16]byte, key bsonraw.Doc, atLeast oplog.Timestamp) (bsonraw.Doc, error)
 }
 

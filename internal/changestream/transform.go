@@ -38,13 +38,11 @@ func (s *Stream) images() bool { return s.fullDocument != imageOff || s.beforeCh
 func (f *filling) run(c *change, event bsonraw.Doc, order int) (doc bsonraw.Doc, err error) {
 	s := f.stream
 	f.r.expressions.Reset()
-	if doc, err = f.apply(s.stages.early, event); err != nil || doc == nil {
+	if doc, err = f.apply(s.stages.first(c), event); err != nil || doc == nil {
 		return nil, err
 	}
-	if c != nil {
-		if doc, err = f.addImages(c, doc); err != nil {
-			return nil, err
-		}
+	if doc, err = f.addImages(c, doc); err != nil || doc == nil {
+		return nil, err
 	}
 	if doc, err = f.apply(s.stages.front, doc); err != nil || doc == nil {
 		return nil, err

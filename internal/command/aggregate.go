@@ -117,7 +117,7 @@ func (f *aggregateArgs) parse(name string, a argument) error {
 		if a.Type.IsNumber() {
 			return mongoerr.New(mongoerr.FailedToParse, "Invalid command format: the 'aggregate' field must specify a collection name or 1")
 		}
-		return a.collection(&f.coll)
+		return formedName(a, &f.coll)
 	case "pipeline":
 		return a.array(&f.pipeline)
 	case "cursor":
@@ -156,6 +156,9 @@ func (f *aggregateArgs) parseCursor(a argument) error {
 	for it := c.Iter(); it.Next(); {
 		if string(it.Key()) != "batchSize" {
 			return mongoerr.New(mongoerr.IDLUnknownField, "BSON field 'aggregate.cursor.%s' is an unknown field.", it.Key())
+		}
+		if it.Value().Type == bsonraw.TypeNull {
+			continue
 		}
 		if err := (argument{a.op, "batchSize", it.Value()}).count(&f.batchSize); err != nil {
 			return err

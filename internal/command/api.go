@@ -85,8 +85,11 @@ var unstableArguments = map[string]bool{
 
 // unstableStages are the stages that version 1 has not. Of $collStats it has the count.
 var unstableStages = map[string]bool{
-	"$currentOp": true, "$indexStats": true, "$listLocalSessions": true, "$listSessions": true, "$planCacheStats": true, "$search": true,
+	"$changeStreamSplitLargeEvent": true, "$currentOp": true, "$indexStats": true, "$listLocalSessions": true, "$listSessions": true, "$planCacheStats": true, "$search": true,
 }
+
+// unstableStreamOptions are the options of $changeStream that version 1 has not, whatever their values.
+var unstableStreamOptions = []string{"showExpandedEvents", "showRawUpdateDescription", "showSystemEvents"}
 
 func checkStableStages(pipeline bsonraw.Value) error {
 	if pipeline.Type != bsonraw.TypeArray {
@@ -116,6 +119,12 @@ func checkStableStage(name string, spec bsonraw.Value) error {
 		return nil
 	}
 	switch name {
+	case "$changeStream":
+		for _, option := range unstableStreamOptions {
+			if !spec.Doc().Lookup(option).IsMissing() {
+				return mongoerr.New(mongoerr.APIStrictError, "$changeStream parameter '%s' is not in API Version 1", option)
+			}
+		}
 	case "$collStats":
 		for it := spec.Doc().Iter(); it.Next(); {
 			if string(it.Key()) != "count" {

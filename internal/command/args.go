@@ -148,8 +148,11 @@ func written(a argument, to *string) error {
 	return checkWritten(a.op.db, *to)
 }
 
-// checkWritten refuses the collection that only the commands about views change.
+// checkWritten refuses collections that nobody can have, and the one that only the commands about views change.
 func checkWritten(db, name string) error {
+	if strings.Contains(name, ".system.") {
+		return errWithin(db, name)
+	}
 	if name == store.ViewsCollection || store.IsOplog(db, name) {
 		return mongoerr.New(mongoerr.InvalidNamespace, "cannot write to %s.%s", db, name)
 	}
@@ -192,9 +195,16 @@ func checkCollectionName(db, name string) error {
 	return nil
 }
 
+// errWithin is the error of a name with ".system." in it, as if it were another's system collection.
+func errWithin(db, name string) error {
+	return mongoerr.New(mongoerr.BadValue, "Invalid namespace: %s.%s", db, name)
+}
+
 // checkNewCollection checks a name that is about to be created.
 func checkNewCollection(db, name string) error {
 	switch {
+	case strings.Contains(name, ".system."):
+		return errWithin(db, name)
 	case strings.ContainsRune(name, '$'):
 		return mongoerr.New(mongoerr.InvalidNamespace, "Invalid collection name: %s", name)
 	case len(db)+1+len(name) > maxNamespace:

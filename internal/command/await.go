@@ -10,9 +10,9 @@ import (
 // await waits until an empty batch gets something, for as long as the getMore allows. Writes that have nothing for this cursor
 // do not end the wait.
 func await(op *operation, c *cursor, batch *bsonraw.ArrayBuilder, limit batchLimit) (done bool, err error) {
-	wait := op.maxTime
-	if wait == 0 {
-		wait = defaultAwait
+	wait := defaultAwait
+	if op.hasMaxTime {
+		wait = op.maxTime
 	}
 	st := op.server.store
 	unwatched := min(wait, watchAfter)

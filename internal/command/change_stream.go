@@ -4,6 +4,7 @@ import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/changestream"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/aggregation"
 	"github.com/sluicestream/sluice/internal/oplog"
 	"github.com/sluicestream/sluice/internal/store"
 )
@@ -20,6 +21,9 @@ type streamFeed struct {
 // openStream opens a change stream: an aggregate whose pipeline begins with $changeStream.
 func openStream(op *operation, args *aggregateArgs, argument bsonraw.Value) error {
 	op.stream = true
+	if err := aggregation.CheckNames(args.pipeline); err != nil {
+		return err
+	}
 	if op.wantUUID != nil {
 		return mongoerr.New(4928900, "collectionUUID is not supported for a change stream")
 	}

@@ -17,6 +17,7 @@ type generic struct {
 	txnNumber    int64
 	hasTxnNumber bool
 	maxTime      time.Duration
+	hasMaxTime   bool
 	comment      bsonraw.Value
 	readConcern  readConcern
 	writeConcern writeConcern
@@ -82,7 +83,8 @@ func (g *generic) parse(key []byte, v bsonraw.Value) (err error) {
 	case "autocommit", "startTransaction":
 		return g.parseTxnArgument(string(key), v)
 	case "maxTimeMS":
-		g.maxTime, err = parseMaxTime(v)
+		g.maxTime, err = g.parseMaxTime(v)
+		g.hasMaxTime = true
 	case "comment":
 		g.comment = v
 	case "readConcern":
@@ -102,14 +104,21 @@ func (g *generic) parse(key []byte, v bsonraw.Value) (err error) {
 }
 
 // parseMaxTime reads maxTimeMS: a whole number of milliseconds that fits 32 bits; 0 means no limit.
-func parseMaxTime(v bsonraw.Value) (time.Duration, error) {
+func (g *generic) parseMaxTime(v bsonraw.Value) (time.Duration, error) {
 	if !v.Type.IsNumber() {
+		if g.command == "aggregate" || g.command == "getMore" { // MongoDB has it among their own arguments
+			return 0, mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s.maxTimeMS' is the wrong type '%s', expected types '[long, int, decimal, double']",
+				g.command, v.Type.Name())
+		}
 		return 0, mongoerr.New(mongoerr.BadValue, "maxTimeMS must be a number")
 	}
 	f, _ := v.AsFloat64()
 	n, ok := v.AsInt64()
 	if !ok || f != math.Trunc(f) {
 		return 0, mongoerr.New(mongoerr.BadValue, "maxTimeMS has non-integral value")
+	}
+	if n < 0 && g.command == "aggregate" {
+		return 0, mongoerr.New(51024, "BSON field 'maxTimeMS' value must be >= 0, actual value '%d'", n)
 	}
 	if n < 0 || n > math.MaxInt32 {
 		return 0, mongoerr.New(mongoerr.BadValue, "%d value for maxTimeMS is out of range [0, 2147483647]", n)

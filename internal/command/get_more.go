@@ -9,7 +9,7 @@ import (
 )
 
 // getMore {getMore: <id>, collection, batchSize, maxTimeMS} brings a cursor's next batch. On a cursor that awaits data it waits
-// until there is some, for maxTimeMS or one second; term and lastKnownCommittedOpTime, which members of a set send, are
+// until there is some, for maxTimeMS (of which 0 is no wait) or one second; term and lastKnownCommittedOpTime, which members of a set send, are
 // accepted and not used.
 func getMore(op *operation) error {
 	var id, size int64
@@ -101,7 +101,7 @@ func nextBatch(op *operation, c *cursor, limit batchLimit) error {
 	op.durable = c.durable
 	at, batch := op.beginCursor("nextBatch")
 	done, err := c.feed.fill(op, &batch, limit)
-	if err == nil && c.waits != nil && !done && batch.Len() == 0 {
+	if err == nil && c.waits != nil && !done && batch.Len() == 0 && (op.maxTime > 0 || !op.hasMaxTime) {
 		done, err = await(op, c, &batch, limit)
 	}
 	leave()

@@ -215,7 +215,7 @@ func (g *insertGroup) write() (bool, error) {
 		return false, err
 	}
 	for _, r := range records {
-		g.op.session.remember(r)
+		g.op.session.remember(r, commit.Stmt)
 	}
 	if commit.Last != 0 {
 		g.last = commit

@@ -5,10 +5,11 @@ import (
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
 
-// killCursors {killCursors: <collection>, cursors: [ids]} ends cursors. A getMore that waits on one ends with code 237.
+// killCursors {killCursors: <collection>, cursors: [ids]} ends cursors. A getMore that waits on one ends with code 237. The
+// collection says nothing, as in MongoDB: ids are unique, and what a client may do with a cursor depends on the cursor.
 func killCursors(op *operation) error {
 	var ids bsonraw.Doc
-	var coll string
+	var coll string // not used
 	err := op.arguments(func(name string, a argument) error {
 		switch name {
 		case "killCursors":
@@ -30,8 +31,7 @@ func killCursors(op *operation) error {
 		if v.Type != bsonraw.TypeInt64 {
 			return op.wrongType("cursors", v, "long")
 		}
-		ns := op.db + "." + coll
-		if op.server.cursors.remove(v.Int64(), func(c *cursor) bool { return c.ns == ns }) {
+		if op.server.cursors.remove(v.Int64(), func(*cursor) bool { return true }) {
 			killed = append(killed, v)
 		} else {
 			missing = append(missing, v)

@@ -333,7 +333,7 @@ func (m *modification) commit(tx *store.Write, done modified) (modified, error) 
 		return modified{}, err
 	}
 	if retryable {
-		m.op.session.remember(record)
+		m.op.session.remember(record, commit.Stmt)
 	}
 	m.last = commit
 	return done, failed

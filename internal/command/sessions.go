@@ -10,6 +10,7 @@ import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/expression"
+	"github.com/sluicestream/sluice/internal/oplog"
 	"github.com/sluicestream/sluice/internal/store"
 )
 
@@ -34,6 +35,7 @@ type session struct {
 	loaded    bool
 	txnNumber int64
 	done      map[int32]store.RetryRecord // statements of txnNumber that were executed, by number
+	last      oplog.Timestamp             // of the newest of them
 	txn       *transaction                // of txnNumber; nil when that is a retryable write's
 }
 
@@ -122,7 +124,7 @@ func (x *session) advance(s *Server, number int64) {
 	if x.txn != nil {
 		x.txn.abort(&s.transactions)
 	}
-	x.txn, x.txnNumber = nil, number
+	x.txn, x.txnNumber, x.last = nil, number, 0
 	clear(x.done)
 }
 
@@ -182,13 +184,15 @@ func (x *session) load(st *store.Store) error {
 			x.txn = committedBefore(x.key, r.TxnNumber)
 			continue
 		}
-		x.remember(r)
+		x.remember(r, r.Time)
 	}
 	x.loaded = true
 	return nil
 }
 
-func (x *session) remember(r store.RetryRecord) {
+// remember notes a statement that was executed, and the time of its entry.
+func (x *session) remember(r store.RetryRecord, at oplog.Timestamp) {
+	x.last = max(x.last, at)
 	for i := range max(r.Count, 1) {
 		x.done[r.StmtID+i] = r
 	}

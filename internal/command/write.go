@@ -121,6 +121,7 @@ func (w *writer) entry(kind oplog.Op, c *store.Collection, o bsonraw.Doc, id bso
 			w.lsid = loggedLSID(w.op.lsid)
 		}
 		e.LSID, e.TxnNumber, e.StmtID, e.HasStmtID = w.lsid, w.op.txnNumber, stmt, true
+		e.Prev = w.op.session.last
 	}
 	return e
 }

@@ -41,6 +41,8 @@ type Entry struct {
 	TxnNumber int64
 	StmtID    int32
 	HasStmtID bool
+	Prev      Timestamp // of the statement before it in the same retryable write; 0: it is the first
+	Back      int       // in place of Prev: how many entries before it in the same commit that is; 0: it is in none
 	Part      Part
 	// FromMigrate marks a document that only changes its place, of which change streams do not tell.
 	FromMigrate bool
@@ -89,14 +91,15 @@ func SplitNS(ns []byte) (db, coll []byte) {
 // Places are where in an encoded entry the timestamps stand, eight bytes each, which are known only when it is committed.
 type Places struct {
 	TS   int
-	Prev int // of the part before in the same transaction; 0: there is none
+	Prev int // of an entry before in the same commit, of the same transaction or retryable write; 0: there is none
+	Back int // how many entries before
 }
 
 // Put writes the timestamps into an encoded entry.
 func (p Places) Put(raw []byte, ts Timestamp) {
 	binary.LittleEndian.PutUint64(raw[p.TS:], uint64(ts))
 	if p.Prev != 0 {
-		binary.LittleEndian.PutUint64(raw[p.Prev:], uint64(ts-1))
+		binary.LittleEndian.PutUint64(raw[p.Prev:], uint64(ts-Timestamp(p.Back)))
 	}
 }
 
@@ -127,29 +130,60 @@ func (e *Entry) Append(dst []byte) (out []byte, at Places) {
 	dst = bsonraw.AppendInt64(dst, "t", 1)
 	dst = bsonraw.AppendInt64(dst, "v", 2)
 	dst = bsonraw.AppendDate(dst, "wall", e.Wall)
-	if e.Part.In {
-		dst, at.Prev = e.Part.append(dst)
+	switch {
+	case e.Part.In && e.Part.Number > 0:
+		dst, at.Prev = appendPrev(dst, 0, true)
+		at.Back = 1
+	case e.Part.In:
+		dst, _ = appendPrev(dst, 0, false)
+	case e.HasStmtID:
+		dst, at.Prev = appendPrev(dst, e.Prev, e.Back > 0)
+		at.Back = e.Back
 	}
-	return bsonraw.EndDoc(dst, begin), at
+	return bsonraw.EndDoc(e.Part.append(dst), begin), at
 }
 
-// append encodes the part: prevOpTime as MongoDB has it, and how the parts lie about this one.
-func (p Part) append(dst []byte) (out []byte, prevAt int) {
-	dst, at := bsonraw.BeginElem(dst, bsonraw.TypeDocument, "prevOpTime")
-	dst = bsonraw.AppendTimestamp(dst, "ts", 0)
+// appendPrev encodes prevOpTime: of an entry before, or of none. Where it is in the same commit its time is known later, and at is where.
+func appendPrev(dst []byte, prev Timestamp, later bool) (out []byte, at int) {
 	term := int64(-1)
-	if p.Number > 0 {
-		prevAt, term = len(dst)-8, 1
+	dst, begin := bsonraw.BeginElem(dst, bsonraw.TypeDocument, "prevOpTime")
+	dst = bsonraw.AppendTimestamp(dst, "ts", uint64(prev))
+	if later {
+		at = len(dst) - 8
 	}
-	dst = bsonraw.EndDoc(bsonraw.AppendInt64(dst, "t", term), at)
+	if later || prev != 0 {
+		term = 1
+	}
+	return bsonraw.EndDoc(bsonraw.AppendInt64(dst, "t", term), begin), at
+}
+
+// append encodes how the parts of a transaction lie about this one, which MongoDB has not. Shown takes it away.
+func (p Part) append(dst []byte) []byte {
 	if p.Number == 0 && p.Left == 0 {
-		return dst, 0
+		return dst
 	}
-	dst, at = bsonraw.BeginElem(dst, bsonraw.TypeDocument, "part")
+	dst, at := bsonraw.BeginElem(dst, bsonraw.TypeDocument, partName)
 	dst = bsonraw.AppendInt32(dst, "number", p.Number)
 	dst = bsonraw.AppendInt32(dst, "firstOp", p.FirstOp)
 	dst = bsonraw.AppendInt32(dst, "left", p.Left)
-	return bsonraw.EndDoc(dst, at), prevAt
+	return bsonraw.EndDoc(dst, at)
+}
+
+const (
+	partName = "part"
+	// partBytes is how much of an entry's end the part takes, before its last byte: its name, and three numbers with theirs.
+	partBytes = 1 + len(partName) + 1 + 4 + 3*(1+1+4) + len("number") + len("firstOp") + len("left") + 1
+)
+
+// Shown is an encoded entry as clients see it, without what only this server's entries have. The result is raw itself, or a copy in dst.
+func Shown(dst []byte, raw bsonraw.Doc) bsonraw.Doc {
+	at := len(raw) - 1 - partBytes
+	if at < 4 || raw[at] != byte(bsonraw.TypeDocument) || string(raw[at+1:at+2+len(partName)]) != partName+"\x00" {
+		return raw
+	}
+	dst = append(append(dst[:0], raw[:at]...), 0)
+	binary.LittleEndian.PutUint32(dst, uint32(len(dst)))
+	return dst
 }
 
 // parsePart reads what append has encoded.
@@ -200,7 +234,7 @@ func (e *Entry) setField(key []byte, v bsonraw.Value) {
 		e.LSID = v.Doc()
 	case "txnNumber":
 		e.TxnNumber = v.Int64()
-	case "part":
+	case partName:
 		e.Part = parsePart(v.Doc())
 	case "fromMigrate":
 		e.FromMigrate = v.Truthy()

@@ -20,6 +20,7 @@ type committer struct {
 // Commit is a write that was applied. It can be read at once; it is durable when Wait returns nil.
 type Commit struct {
 	First, Last oplog.Timestamp // of its oplog entries
+	Stmt        oplog.Timestamp // of the last that is of a retryable write's statement; 0: there is none
 
 	store   *Store
 	batch   *pebble.Batch
@@ -58,6 +59,9 @@ func (w *Write) enter(c *Commit) (err error) {
 	defer s.failed.guard(&err)
 	c.First = s.commit.clock.Next(len(w.records))
 	c.Last = c.First + oplog.Timestamp(len(w.records)) - 1
+	if w.stmt > 0 {
+		c.Stmt = c.First + oplog.Timestamp(w.stmt) - 1
+	}
 	w.stamp(c.First)
 	if err := s.db.ApplyNoSyncWait(w.batch, pebble.Sync); err != nil {
 		s.failed.set(err)

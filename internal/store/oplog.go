@@ -56,7 +56,7 @@ func (r reader) oplogDocs(within Range, reverse bool) (*Docs, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Docs{it: it, reverse: reverse, keyAt: 1}, r.failed.get()
+	return &Docs{it: it, reverse: reverse, keyAt: 1, entries: true}, r.failed.get()
 }
 
 // oplogStats counts the oplog's entries.

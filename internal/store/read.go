@@ -67,12 +67,14 @@ func (r reader) HasAny(c *Collection, idKeys [][]byte) (bool, error) {
 }
 
 // FindByKey returns the document of a collection by its document key as it is at the timestamp or later, in a state that is
-// durable; nil when there is none, or when the namespace is another collection's by now.
+// durable; nil when there is none. A collection that was renamed within its database is still the same.
 func (s *Store) FindByKey(ctx context.Context, ns []byte, uuid [16]byte, key bsonraw.Doc, atLeast oplog.Timestamp) (bsonraw.Doc, error) {
 	db, name := oplog.SplitNS(ns)
 	c := s.Catalog().Collection(string(db), string(name))
 	if c == nil || c.UUID != uuid {
-		return nil, nil
+		if c = s.Catalog().ByUUID(uuid); c == nil || c.DB != string(db) {
+			return nil, nil
+		}
 	}
 	doc, written, ok, err := s.Get(nil, c, c.AppendIDKey(nil, key.Lookup("_id")))
 	if err != nil {
@@ -97,8 +99,9 @@ type Docs struct {
 	started bool
 	doc     bsonraw.Doc
 	err     error
-	keyAt   int // where the key of _id begins in a key
-	stamp   int // where the document begins in a value
+	keyAt   int    // where the key of _id begins in a key
+	stamp   int    // where the document begins in a value
+	entries bool   // the documents are the oplog's entries
 }
 
 // Docs returns a walk over the documents whose key of _id lies in the range. It sees one moment and pins it until Close.
@@ -150,6 +153,9 @@ func (d *Docs) Next() bool {
 		return false
 	}
 	d.doc = value[d.stamp:]
+	if d.entries {
+		d.doc = oplog.Shown(nil, d.doc)
+	}
 	return true
 }
 

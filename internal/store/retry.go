@@ -6,6 +6,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/oplog"
 )
 
 // RetryRecord is what is kept of one statement of a retryable write, in the same batch as the write itself, so that the
@@ -13,8 +14,9 @@ import (
 type RetryRecord struct {
 	TxnNumber int64
 	StmtID    int32
-	Count     int32       // consecutive statements with the same outcome, from StmtID on: the group of an insert
-	Result    bsonraw.Doc // what a repeated statement answers; its meaning is the command's
+	Count     int32           // consecutive statements with the same outcome, from StmtID on: the group of an insert
+	Time      oplog.Timestamp // of the oplog entry, as read from the store
+	Result    bsonraw.Doc     // what a repeated statement answers; its meaning is the command's
 }
 
 // retryHeader is the length of a record before its result: transaction number, timestamp, count.
@@ -24,7 +26,7 @@ func retryKey(session []byte, stmtID int32) []byte {
 	return binary.BigEndian.AppendUint32(append([]byte{kindRetry}, session...), uint32(stmtID))
 }
 
-// Retryable adds the record of a statement to the write, behind the oplog entry that was logged last.
+// Retryable adds the record of a statement to the write, whose oplog entry was logged before.
 func (w *Write) Retryable(session []byte, r RetryRecord) {
 	key := retryKey(session, r.StmtID)
 	op := w.batch.SetDeferred(len(key), retryHeader+len(r.Result))
@@ -33,7 +35,11 @@ func (w *Write) Retryable(session []byte, r RetryRecord) {
 	binary.BigEndian.PutUint32(op.Value[16:], uint32(r.Count))
 	copy(op.Value[retryHeader:], r.Result)
 	w.finish(op)
-	w.patches = append(w.patches, patch{w.batch.Len() - retryHeader - len(r.Result) + 8, len(w.records) - 1, false})
+	entry := len(w.records) - 1
+	if w.stmt > 0 {
+		entry = w.stmt - 1
+	}
+	w.patches = append(w.patches, patch{w.batch.Len() - retryHeader - len(r.Result) + 8, entry, false})
 }
 
 // RetryRecords returns the records of a session, of its newest transaction number only.
@@ -56,6 +62,7 @@ func (r reader) RetryRecords(session []byte) ([]RetryRecord, error) {
 		record := RetryRecord{
 			TxnNumber: int64(binary.BigEndian.Uint64(value)),
 			StmtID:    int32(binary.BigEndian.Uint32(it.Key()[len(prefix):])),
+			Time:      oplog.Timestamp(binary.BigEndian.Uint64(value[8:])),
 			Count:     int32(binary.BigEndian.Uint32(value[16:])),
 			Result:    bsonraw.Doc(value[retryHeader:]).Clone(),
 		}

@@ -54,8 +54,9 @@ func (t *Txn) commitCreated(w *Write) (Commit, error) {
 	return ch.Commit()
 }
 
-// maxPartBytes is how much of a transaction's operations one oplog entry takes, so that it stays a document.
-const maxPartBytes = 15 << 20
+// maxPartBytes is how large the array of operations in one oplog entry may be, as in MongoDB, so that the entry can be sent as a document.
+// One operation may be larger.
+const maxPartBytes = bsonraw.MaxDocumentSize
 
 // logParts logs the operations: in one entry, or in several when they are too large for one.
 func (t *Txn) logParts(w *Write, id TxnID) {
@@ -88,17 +89,28 @@ func (t *Txn) logParts(w *Write, id TxnID) {
 
 // parts divides the operations: how many go into each entry.
 func (t *Txn) parts() []int {
+	const empty, element = 5, 1 + 1 // an array without elements; an element's type and the end of its name
 	var parts []int
-	n, size := 0, 0
+	n, size := 0, empty
 	for _, op := range t.ops {
-		if n > 0 && size+len(op) > maxPartBytes {
+		needed := element + digits(n) + len(op)
+		if n > 0 && size+needed > maxPartBytes {
 			parts = append(parts, n)
-			n, size = 0, 0
+			n, size, needed = 0, empty, element+digits(0)+len(op)
 		}
 		n++
-		size += len(op)
+		size += needed
 	}
 	return append(parts, n)
+}
+
+// digits is the length of a number's decimal form.
+func digits(n int) int {
+	l := 1
+	for ; n >= 10; n /= 10 {
+		l++
+	}
+	return l
 }
 
 // writeItems adds the keys to the batch. Documents get the timestamp of the last entry.

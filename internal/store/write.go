@@ -22,6 +22,7 @@ type Write struct {
 	patches []patch
 	counts  []countChange
 	apply   func(oplog.Timestamp) // runs under the commit lock once the batch is in
+	stmt    int                   // the record of the last statement of a retryable write, from 1; 0: there is none
 	scratch []byte
 }
 
@@ -76,6 +77,12 @@ func (w *Write) Log(e *oplog.Entry) {
 		w.txn.log(e)
 		return
 	}
+	if e.HasStmtID {
+		if w.stmt > 0 {
+			e.Back = len(w.records) + 1 - w.stmt
+		}
+		w.stmt = len(w.records) + 1
+	}
 	raw, places := e.Append(make([]byte, 0, 160+len(e.NS)+len(e.O)+len(e.O2)+len(e.LSID)))
 	op := w.batch.SetDeferred(9, len(raw))
 	op.Key[0] = kindOplog
@@ -87,7 +94,7 @@ func (w *Write) Log(e *oplog.Entry) {
 		patch{valueAt - uvarintLen(len(raw)) - 8, len(w.records) - 1, false},
 		patch{valueAt + places.TS, len(w.records) - 1, true})
 	if places.Prev != 0 {
-		w.patches = append(w.patches, patch{valueAt + places.Prev, len(w.records) - 2, true})
+		w.patches = append(w.patches, patch{valueAt + places.Prev, len(w.records) - 1 - places.Back, true})
 	}
 }
 

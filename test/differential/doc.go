@@ -23,12 +23,16 @@
 //	distinct KEY [FILTER]
 //	aggregate PIPELINE [FIELDS]  one batch of it
 //	run COMMAND                  the command as it is
-//	admin COMMAND                the same on the admin database
+//	admin, local, config COMMAND the same on one of these databases
 //	other COMMAND                the same on a second database of the scenario's own
 //	let NAME PATH                remembers a value of the last reply; {"$var": "NAME"} stands for it from then on;
-//	                             {"$var": "session"} is the id of a new session from the beginning
+//	                             {"$var": "session"} and {"$var": "session2"} are ids of new sessions from the beginning
+//	ask COMMAND                  on the admin database, for let: its reply is not compared
+//	start NAME COMMAND           a command on a connection of its own, which goes on when the server is at it
+//	finish NAME                  its reply
 //	watch NAME WHERE [OPTIONS [STAGES [FIELDS]]]   opens a stream: WHERE is "database", "cluster", "other" or the name of a collection
-//	events NAME                  everything that happened until now, and whether the stream is still open
+//	events NAME                  everything that happened until now, and whether the stream is still open; for let it is {events: [...]}
+//	oplog [PROJECTION]           the entries of local.oplog.rs about the scenario's databases and sessions
 //	resume NAME [OTHER]          opens the stream, or another one, from every event and every position that NAME gave, in every way there is,
 //	                             and reads to the end
 //

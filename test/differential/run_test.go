@@ -46,8 +46,10 @@ type runner struct {
 	normal    *normalizer
 	variables map[string]any
 	streams   map[string]*stream
+	started   map[string]*background
 	reply     bson.Raw       // the last
 	now       bson.Timestamp // the newest operationTime
+	begun     bson.Timestamp // when the scenario began
 }
 
 // perform runs a scenario on a server and returns the outcome of each step.
@@ -57,7 +59,15 @@ func perform(ctx context.Context, where server, database string, s scenario) ([]
 		return nil, fmt.Errorf("%s: %w", where.name, err)
 	}
 	defer c.close()
-	r := &runner{conn: c, database: database, normal: newNormalizer(s), variables: map[string]any{"session": newSession(), "database": database, "otherDatabase": database + "_" + otherDatabase}, streams: map[string]*stream{}}
+	r := &runner{
+		conn: c, database: database, normal: newNormalizer(s), streams: map[string]*stream{}, started: map[string]*background{},
+		variables: map[string]any{"session": newSession(), "session2": newSession(), "database": database, "otherDatabase": database + "_" + otherDatabase},
+	}
+	defer r.endBackground()
+	if _, err := r.run(ctx, "admin", bson.D{{Key: "ping", Value: 1}}); err != nil {
+		return nil, fmt.Errorf("%s: %w", where.name, err)
+	}
+	r.begun = r.now
 	outcomes := make([]string, len(s.steps))
 	for i, one := range s.steps {
 		outcomes[i], err = r.do(ctx, one)
@@ -105,6 +115,7 @@ func (r *runner) do(ctx context.Context, s step) (string, error) {
 			return "", err
 		}
 		r.streams[s.name] = opened
+		r.normal.known(opened.id)
 		if opened.failed != "" {
 			return opened.failed, nil
 		}
@@ -128,6 +139,16 @@ func (r *runner) do(ctx context.Context, s step) (string, error) {
 			return "", fmt.Errorf("there is no stream %q", s.where)
 		}
 		return r.resume(ctx, open, other)
+	case "ask":
+		reply, err := r.run(ctx, s.database, s.command)
+		r.reply = reply
+		return "", err
+	case "start":
+		return "", r.start(ctx, s)
+	case "finish":
+		return r.finish(ctx, s.name)
+	case "oplog":
+		return r.oplog(ctx, s.command)
 	default:
 		reply, err := r.run(ctx, s.database, s.command)
 		if err != nil {
@@ -138,8 +159,8 @@ func (r *runner) do(ctx context.Context, s step) (string, error) {
 	}
 }
 
-// run sends a command to a database, the scenario's own if it is empty.
-func (r *runner) run(ctx context.Context, database string, command bson.D) (bson.Raw, error) {
+// encode makes a message of a command to a database, the scenario's own if it is empty.
+func (r *runner) encode(database string, command bson.D) (bson.Raw, error) {
 	switch database {
 	case "":
 		database = r.database
@@ -151,7 +172,12 @@ func (r *runner) run(ctx context.Context, database string, command bson.D) (bson
 		return nil, err
 	}
 	full, _ := made.(bson.D)
-	raw, err := bson.Marshal(append(full, bson.E{Key: "$db", Value: database}))
+	return bson.Marshal(append(full, bson.E{Key: "$db", Value: database}))
+}
+
+// run sends a command and waits for the reply.
+func (r *runner) run(ctx context.Context, database string, command bson.D) (bson.Raw, error) {
+	raw, err := r.encode(database, command)
 	if err != nil {
 		return nil, err
 	}
@@ -159,12 +185,17 @@ func (r *runner) run(ctx context.Context, database string, command bson.D) (bson
 	if err != nil {
 		return nil, err
 	}
+	r.note(reply)
+	return reply, nil
+}
+
+// note remembers the time of a reply.
+func (r *runner) note(reply bson.Raw) {
 	if t, i, ok := reply.Lookup("operationTime").TimestampOK(); ok {
 		if at := (bson.Timestamp{T: t, I: i}); at.After(r.now) {
 			r.now = at
 		}
 	}
-	return reply, nil
 }
 
 // open opens a stream; failed says why it could not.
@@ -174,6 +205,7 @@ func (r *runner) open(ctx context.Context, s step) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.reply = reply
 	opened.take(r, reply, "firstBatch")
 	opened.begin = s.begins(opened.position)
 	opened.mark()
@@ -301,9 +333,10 @@ func (r *runner) events(ctx context.Context, s *stream) (string, error) {
 	}
 	text := s.state() + r.normal.events(s.batch) + s.broken
 	s.shown = append(s.shown, s.batch...)
-	s.batch = nil
+	shown, err := bson.Marshal(bson.D{{Key: "events", Value: s.batch}})
+	r.reply, s.batch = shown, nil
 	s.mark()
-	return text, nil
+	return text, err
 }
 
 func (s *stream) state() string {

@@ -20,13 +20,13 @@ const otherDatabase = "other"
 // step is one thing that is done on a server and has an outcome.
 type step struct {
 	line      int    // in the file
-	verb      string // run, let, watch, events, resume; everything else became run
-	name      string // of a stream or of a remembered value
+	verb      string // run, ask, start, finish, let, watch, events, resume, oplog; everything else became run
+	name      string // of a stream, of a remembered value or of a command under way
 	where     string // of watch; of resume the stream that is opened, if it is another
 	path      string // of let
-	database  string // of run: the scenario's own if empty
+	database  string // of run, ask and start: the scenario's own if empty
 	batchSize int64  // of watch: for each getMore, if not 0
-	command   bson.D // of run, or the aggregate of watch
+	command   bson.D // of run, ask and start, or the aggregate of watch, or the projection of oplog
 }
 
 // scenario is a named rule: steps that are done in an empty database.
@@ -98,9 +98,25 @@ func parseStep(line string) ([]step, error) {
 	case "let":
 		name, path, _ := strings.Cut(strings.TrimSpace(rest), " ")
 		return []step{{verb: verb, name: name, path: strings.TrimSpace(path)}}, nil
-	case "events", "resume":
+	case "events", "resume", "finish":
 		name, where, _ := strings.Cut(strings.TrimSpace(rest), " ")
 		return []step{{verb: verb, name: name, where: strings.TrimSpace(where)}}, nil
+	case "oplog":
+		values, err := parseValues(rest)
+		if err != nil || len(values) == 0 {
+			return []step{{verb: verb}}, err
+		}
+		projection, _ := values[0].(bson.D)
+		return []step{{verb: verb, command: projection}}, nil
+	case "start":
+		name, rest, _ := strings.Cut(strings.TrimSpace(rest), " ")
+		values, err := parseValues(rest)
+		if err != nil {
+			return nil, err
+		}
+		s, _, err := commandStep("run", values)
+		s.verb, s.name = verb, name
+		return []step{s}, err
 	case "watch":
 		name, rest, _ := strings.Cut(strings.TrimSpace(rest), " ")
 		where, rest, _ := strings.Cut(strings.TrimSpace(rest), " ")
@@ -131,7 +147,7 @@ func showAll() step {
 
 // commandStep makes the command of a verb. shows says that everything is to be shown after it.
 func commandStep(verb string, values []any) (s step, shows bool, err error) {
-	least := map[string]int{"insert": 1, "update": 2, "delete": 2, "modify": 2, "find": 1, "count": 1, "distinct": 1, "aggregate": 1, "run": 1, "admin": 1, "other": 1}
+	least := map[string]int{"insert": 1, "update": 2, "delete": 2, "modify": 2, "find": 1, "count": 1, "distinct": 1, "aggregate": 1, "run": 1, "ask": 1, "admin": 1, "local": 1, "config": 1, "other": 1}
 	n, known := least[verb]
 	if !known {
 		return s, false, fmt.Errorf("there is no verb %q", verb)
@@ -184,10 +200,13 @@ func commandStep(verb string, values []any) (s step, shows bool, err error) {
 		set("pipeline", values[0])
 		set("cursor", bson.D{})
 		s.command = append(s.command, further(1)...)
-	case "admin", otherDatabase:
+	case "ask":
+		s.verb, s.database = verb, "admin"
+	case "admin", "local", "config", otherDatabase:
 		s.database = verb
-		fallthrough
-	case "run":
+	}
+	switch verb {
+	case "run", "ask", "admin", "local", "config", otherDatabase:
 		command, isDocument := values[0].(bson.D)
 		if !isDocument {
 			return s, false, fmt.Errorf("%s: a command is a document", verb)
@@ -356,8 +375,14 @@ func (s step) text() string {
 	switch s.verb {
 	case "let":
 		return "let " + s.name + " " + s.path
-	case "events", "resume":
+	case "events", "resume", "finish":
 		return strings.TrimSpace(s.verb + " " + s.name + " " + s.where)
+	case "oplog":
+		return s.verb + " " + jsonOf(s.command)
+	case "start":
+		return s.verb + " " + s.name + " " + jsonOf(s.command)
+	case "ask":
+		return s.verb + " " + jsonOf(s.command)
 	case "watch":
 		pipeline, _ := s.command[1].Value.(bson.A)
 		stage, _ := pipeline[0].(bson.D)

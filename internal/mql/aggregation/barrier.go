@@ -16,19 +16,29 @@ type barrier struct{ passes Barrier }
 func (barrier) name() string    { return "" }
 func (barrier) optimize() error { return nil }
 
-// CompileBehind is Compile for a source that does something before the stages. It returns what runs before that, and what behind it; each is nil
-// where nothing does.
-func CompileBehind(pipeline bsonraw.Doc, opts Options, b Barrier) (before, behind *Pipeline, err error) {
+// CompileBehind is Compile for a source that does one thing after another before the stages. It returns what runs before the first of these,
+// what between them, and what behind the last: one more than they are, each nil where nothing does.
+func CompileBehind(pipeline bsonraw.Doc, opts Options, barriers ...Barrier) (parts []*Pipeline, err error) {
 	p, err := parse(pipeline, opts)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	p.stages = slices.Insert(p.stages, 0, stage(barrier{b}))
+	stages := make([]stage, 0, len(barriers)+len(p.stages))
+	for _, b := range barriers {
+		stages = append(stages, barrier{b})
+	}
+	p.stages = append(stages, p.stages...)
 	if err := p.optimize(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	at := slices.IndexFunc(p.stages, func(s stage) bool { _, ok := s.(barrier); return ok })
-	return p.some(p.stages[:at]), p.some(p.stages[at+1:]), nil
+	begin := 0
+	for i, s := range p.stages {
+		if _, ok := s.(barrier); ok {
+			parts = append(parts, p.some(p.stages[begin:i]))
+			begin = i + 1
+		}
+	}
+	return append(parts, p.some(p.stages[begin:])), nil
 }
 
 // Cut returns what runs before the first stage of a name, and the rest; each is nil where nothing does.

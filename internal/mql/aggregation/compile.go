@@ -259,10 +259,10 @@ func checkPlaces(names []string, from int, opts *Options) error {
 		name := names[i]
 		d := stages[name]
 		switch {
-		case d.position == first && i > 0:
-			return mongoerr.New(40602, "%s is only valid as the first stage in a pipeline", name)
 		case inChangeStream && !d.changeStream:
 			return mongoerr.New(mongoerr.IllegalOperation, "%s is not permitted in a $changeStream pipeline", name)
+		case d.position == first && i > 0:
+			return mongoerr.New(40602, "%s is only valid as the first stage in a pipeline", name)
 		case d.position == first && d.compile == nil:
 			return errNotSupported(name)
 		case d.position == last && i < len(names)-1:

@@ -46,7 +46,7 @@ func newTable() map[string]definition {
 
 		"$changeStreamSplitLargeEvent": {compile: compileSplitLargeEvent, changeStream: true},
 
-		"$changeStream":      {position: first},
+		"$changeStream":      {position: first, changeStream: true},
 		"$collStats":         {compile: compileCollStats, position: first},
 		"$currentOp":         {compile: compileCurrentOp, position: first},
 		"$documents":         {compile: compileDocuments, position: first},
