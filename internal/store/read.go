@@ -99,9 +99,9 @@ type Docs struct {
 	started bool
 	doc     bsonraw.Doc
 	err     error
-	keyAt   int    // where the key of _id begins in a key
-	stamp   int    // where the document begins in a value
-	entries bool   // the documents are the oplog's entries
+	keyAt   int  // where the key of _id begins in a key
+	stamp   int  // where the document begins in a value
+	entries bool // the documents are the oplog's entries
 }
 
 // Docs returns a walk over the documents whose key of _id lies in the range. It sees one moment and pins it until Close.

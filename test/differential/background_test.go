@@ -91,7 +91,9 @@ func (r *runner) oplog(ctx context.Context, projection bson.D) (string, error) {
 		projection = bson.D{}
 	}
 	reply, err := r.run(ctx, "local", bson.D{
-		{Key: "find", Value: "oplog.rs"}, {Key: "batchSize", Value: 10000}, {Key: "projection", Value: projection},
+		{Key: "find", Value: "oplog.rs"},
+		{Key: "batchSize", Value: 10000},
+		{Key: "projection", Value: projection},
 		{Key: "filter", Value: bson.D{{Key: "ts", Value: bson.D{{Key: "$gt", Value: r.begun}}}, {Key: "$or", Value: ours}}},
 	})
 	if err != nil {
