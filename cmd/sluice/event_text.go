@@ -18,6 +18,17 @@ type textRenderer struct {
 	coloured bool
 	zone     *time.Location
 	now      func() time.Time
+	newest   int64 // the server's time when it was last heard of, in seconds; 0: not known
+}
+
+// noticeableLag is how far an event has to be behind the server for its line to say so.
+const noticeableLag = 5 * time.Second
+
+// heard notes how far the server is.
+func (r *textRenderer) heard(h sluice.Health) {
+	if !h.Position.IsZero() {
+		r.newest = int64(h.Position.T) + int64(h.Lag/time.Second)
+	}
 }
 
 // render returns the event's line: when, what, where, which document, and what changed.
@@ -45,7 +56,7 @@ func (r *textRenderer) render(e event) ([]byte, error) {
 	return l.end(), nil
 }
 
-// when appends the time, with the date if that is not today.
+// when appends the time, with the date if that is not today, and the lag if there is one.
 func (r *textRenderer) when(l *line, e event) {
 	const clock, full = "15:04:05.000", "2006-01-02 15:04:05.000"
 	at := e.WallTime()
@@ -61,6 +72,10 @@ func (r *textRenderer) when(l *line, e event) {
 		layout = clock
 	}
 	l.styledText(faint, at.Format(layout))
+	if behind := time.Duration(r.newest-int64(e.ClusterTime().T)) * time.Second; behind >= noticeableLag && !e.ClusterTime().IsZero() {
+		l.text(" ")
+		l.styledText(yellow, "("+behind.String()+" behind)")
+	}
 	l.text("  ")
 }
 

@@ -27,8 +27,10 @@ type follower struct {
 	stream *sluice.Stream[bson.Raw]
 	render func(event) ([]byte, error)
 	out    io.Writer
-	keeper keeper        // nil: the position is not kept
-	idle   time.Duration // how often an idle position is saved
+	heard  func(sluice.Health) // nil, or told how the stream is before events are rendered
+	stats  *statistics         // nil: nobody wants any
+	keeper keeper              // nil: the position is not kept
+	idle   time.Duration       // how often an idle position is saved
 }
 
 // keeper keeps a position until the next run.
@@ -51,6 +53,9 @@ func (f *follower) run(ctx context.Context) error {
 				err = nil
 			}
 			return f.keep(f.stream.ResumeToken(), err)
+		}
+		if f.heard != nil && len(events) > 0 {
+			f.heard(f.stream.Health())
 		}
 		for i, e := range events {
 			if err := f.print(e); err != nil {
@@ -98,6 +103,9 @@ func (f *follower) print(e event) error {
 		return err
 	}
 	if _, err = f.out.Write(text); err == nil {
+		if f.stats != nil {
+			f.stats.count(e)
+		}
 		return nil
 	}
 	if readerGone(err) {

@@ -24,6 +24,7 @@ type watchCommand struct {
 	Coll     string `name:"coll" placeholder:"C" help:"Watch one collection of --db."`
 	Pipeline string `placeholder:"JSON" help:"Stages that events pass, as an Extended JSON array; - reads it from standard input."`
 	JSON     bool   `name:"json" help:"Print each event as a line of canonical Extended JSON."`
+	Stats    bool   `help:"Tell on standard error every 10 s, and at the end: events, rate, lag, resumes."`
 
 	FullDocument             string `placeholder:"M" default:"default" enum:"default,updateLookup,whenAvailable,required" help:"Document that update events carry: default (none), updateLookup, whenAvailable or required."`
 	FullDocumentBeforeChange string `placeholder:"M" default:"off" enum:"off,whenAvailable,required" help:"Document before the change: off, whenAvailable or required."`
@@ -57,9 +58,8 @@ func (c *watchCommand) Run(ctx context.Context, p *process) error {
 		}
 		opts.StartAfter = file.saved // which also takes the token of an invalidate event
 	}
-	logger := newWarner(p.stderr)
-	opts.Logger = logger
-	src, err := c.open(ctx, p, engine.Config{Dir: c.Dir, Logger: logger})
+	opts.Metrics = &reconnects{notef: p.notef, now: time.Now}
+	src, err := c.open(ctx, p, engine.Config{Dir: c.Dir, Logger: newWarner(p.stderr)})
 	if err != nil {
 		return unlessStopped(ctx, err)
 	}
@@ -121,7 +121,13 @@ func (c *watchCommand) follow(ctx context.Context, p *process, src *source, stag
 		f.keeper = file
 	}
 	if !c.JSON {
-		f.render = newTextRenderer(p.stdout, p.getenv).render
+		text := newTextRenderer(p.stdout, p.getenv)
+		f.render, f.heard = text.render, text.heard
+	}
+	if c.Stats {
+		f.stats = newStatistics(p.notef, stream.Health)
+		tasks.Go(func() { f.stats.run(ctx) })
+		defer func() { f.stats.tell(time.Now(), true) }()
 	}
 	return c.ended(ctx, p, f.run(ctx))
 }
