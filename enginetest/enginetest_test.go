@@ -159,3 +159,9 @@ func TestFailuresFailTheTest(t *testing.T) {
 		})
 	}
 }
+
+// TestStock runs what the example shows.
+func TestStock(t *testing.T) {
+	t.Parallel()
+	testStock(t)
+}
