@@ -17,9 +17,10 @@ var Empty = Doc{5, 0, 0, 0, 0}
 //		use(it.Key(), it.Value())
 //	}
 type Iter struct {
-	rest []byte // what follows the current element; not empty after the last Next where the bytes are malformed
-	elem []byte
-	key  int // length of the key in elem
+	rest   []byte // what follows the current element; not empty after the last Next where the bytes are malformed
+	elem   []byte
+	key    int  // length of the key in elem
+	vacant bool // places without a value count
 }
 
 // Iter returns an iterator that stands before the first element.
@@ -32,20 +33,22 @@ func (d Doc) Iter() Iter {
 
 // Next moves to the next element and reports whether there is one.
 func (it *Iter) Next() bool {
-	if len(it.rest) < 2 {
-		return false
+	for len(it.rest) >= 2 {
+		k := keyEnd(it.rest)
+		if k == len(it.rest) {
+			return false
+		}
+		n := valueSize(Type(it.rest[0]), it.rest[k+1:])
+		if n < 0 {
+			return false
+		}
+		end := k + 1 + n
+		it.elem, it.rest, it.key = it.rest[:end:end], it.rest[end:], k-1
+		if Type(it.elem[0]) != TypeVacant || it.vacant {
+			return true
+		}
 	}
-	k := keyEnd(it.rest)
-	if k == len(it.rest) {
-		return false
-	}
-	n := valueSize(Type(it.rest[0]), it.rest[k+1:])
-	if n < 0 {
-		return false
-	}
-	end := k + 1 + n
-	it.elem, it.rest, it.key = it.rest[:end:end], it.rest[end:], k-1
-	return true
+	return false
 }
 
 // Key returns the current element's name.
@@ -84,6 +87,8 @@ func (d Doc) Lookup(key string) Value {
 		switch {
 		case n < 0:
 			return Value{}
+		case found && Type(b[0]) == TypeVacant:
+			return Value{}
 		case found:
 			return Value{Type(b[0]), b[k+1 : k+1+n : k+1+n]}
 		}
@@ -93,7 +98,16 @@ func (d Doc) Lookup(key string) Value {
 }
 
 // IsEmpty reports whether the document has no elements.
-func (d Doc) IsEmpty() bool { return len(d) <= 5 }
+func (d Doc) IsEmpty() bool {
+	if len(d) <= 5 {
+		return true
+	}
+	if Type(d[4]) != TypeVacant {
+		return false
+	}
+	it := d.Iter()
+	return !it.Next()
+}
 
 // Len counts the elements.
 func (d Doc) Len() int {
@@ -116,7 +130,7 @@ var fixedSize = func() (sizes [256]int8) {
 		sizes[i] = -1
 	}
 	for size, types := range map[int8][]Type{
-		0:  {TypeUndefined, TypeNull, TypeMinKey, TypeMaxKey},
+		0:  {TypeUndefined, TypeNull, TypeMinKey, TypeMaxKey, TypeVacant},
 		1:  {TypeBool},
 		4:  {TypeInt32},
 		8:  {TypeDouble, TypeDate, TypeTimestamp, TypeInt64},

@@ -38,7 +38,7 @@ func (n *Names) Visit(doc Doc, found func(i int, v Value) bool) (missing uint64,
 			break
 		}
 		end := k + 1 + size
-		if n.lengths>>min(k-1, 63)&1 != 0 {
+		if n.lengths>>min(k-1, 63)&1 != 0 && Type(b[0]) != TypeVacant {
 			if i := n.find(b[1:k], missing); i >= 0 {
 				missing &^= 1 << i
 				if !found(i, Value{Type(b[0]), b[k+1 : end : end]}) {

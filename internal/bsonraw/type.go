@@ -29,6 +29,10 @@ const (
 	TypeMinKey     Type = 0xFF
 )
 
+// TypeVacant is no type of BSON. It marks the place of a field that was taken away, for as long as a document is being worked on; see
+// [Doc.Places]. The byte is one that no UTF-8 has, so that a look at its bytes tells of most documents that they have no such place.
+const TypeVacant Type = 0xF5
+
 // Name returns the type's alias as $type and error messages spell it: "double", "string", "object" and so on.
 func (t Type) Name() string {
 	switch t {

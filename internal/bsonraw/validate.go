@@ -34,7 +34,7 @@ func Validate(b []byte, maxDepth int) error {
 	if maxDepth <= 0 {
 		return ErrTooDeep
 	}
-	it := Doc(b).Iter()
+	it := Doc(b).Places() // which are errors here
 	for it.Next() {
 		if err := validateValue(it.Value(), maxDepth); err != nil {
 			if errors.Is(err, ErrTooDeep) {
@@ -51,6 +51,8 @@ func Validate(b []byte, maxDepth int) error {
 
 func validateValue(v Value, maxDepth int) error {
 	switch v.Type {
+	case TypeVacant:
+		return fmt.Errorf("type %d does not exist", v.Type)
 	case TypeDocument, TypeArray:
 		return Validate(v.Data, maxDepth-1)
 	case TypeString, TypeJavaScript, TypeSymbol:

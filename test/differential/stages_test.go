@@ -25,12 +25,12 @@ func (g *generator) stages() bson.A {
 			doc("$project", g.oneOf( // with one expression, because it is chance which of several mongod evaluates first
 				append(doc(g.plainPath(), 1), bson.E{Key: "d", Value: g.expression(2)}),
 				append(doc(g.plainPath(), g.expression(2)), bson.E{Key: "d", Value: 1}))),
-			g.oneOf(doc("$match", g.filter(1)), doc("$skip", 1)).(bson.D), doc("$replaceRoot", doc("newRoot", doc("r", "$$ROOT"))),
+			g.oneOf(doc("$match", g.filter(1)), doc("$skip", 1)).(bson.D),
 		}
 	case 3:
 		return bson.A{g.set()}
 	case 4:
-		return bson.A{doc("$unset", g.plainPath()), doc("$match", g.filter(1)), doc("$replaceRoot", doc("newRoot", doc("r", "$$ROOT")))}
+		return bson.A{doc("$unset", g.plainPath()), g.oneOf(doc("$match", g.filter(1)), g.set())}
 	case 5:
 		return bson.A{g.oneOf(doc("$skip", 1), doc("$limit", 3))}
 	case 6:
@@ -58,9 +58,9 @@ func (g *generator) stages() bson.A {
 	}
 }
 
-// set draws a stage that sets a field, and never removes one: mongod remembers where a field was, to put one of that name there again.
+// set draws a stage that sets a field, or removes one.
 func (g *generator) set() bson.D {
-	return doc("$set", doc(g.plainPath(), doc("$ifNull", bson.A{g.expression(2), "n"})))
+	return doc("$set", doc(g.plainPath(), g.expression(2)))
 }
 
 func (g *generator) unwind(path string) bson.D {

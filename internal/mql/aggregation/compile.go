@@ -120,9 +120,12 @@ func Compile(pipeline bsonraw.Doc, opts Options) (*Pipeline, error) {
 		return nil, err
 	}
 	if opts.Unfolded {
-		return p, p.arrange()
+		err = p.arrange()
+	} else {
+		err = p.optimize()
 	}
-	return p, p.optimize()
+	dropLastPlaces(p)
+	return p, err
 }
 
 // Check reports what is wrong in the form of a pipeline, as Compile does, but not what evaluating its constant parts gives: so
@@ -145,7 +148,7 @@ func (c *compiler) parse(pipeline bsonraw.Doc) (*Pipeline, error) {
 		return nil, mongoerr.New(mongoerr.FailedToParse, "Pipeline length must be no longer than %d stages", maxStages)
 	}
 	opts := c.opts
-	p := &Pipeline{frame: frame{memory: opts.Memory}, scope: c.scope, vars: c.vars}
+	p := &Pipeline{frame: frame{memory: opts.Memory, places: true}, scope: c.scope, vars: c.vars}
 	if p.frame.memory <= 0 {
 		p.frame.memory = defaultMemory
 	}

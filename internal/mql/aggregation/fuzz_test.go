@@ -13,7 +13,7 @@ import (
 )
 
 // FuzzPipeline compiles any array as a pipeline and runs it over some documents. Nothing may panic, a pipeline that is checked
-// compiles or fails with a constant, and what was opened is closed at the end.
+// compiles or fails with a constant, what it gives is BSON, and what was opened is closed at the end.
 func FuzzPipeline(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil {
@@ -55,13 +55,15 @@ func FuzzPipeline(f *testing.F) {
 		p.Stages()
 		src := p.Run(newSource(docs))
 		for range 1000 {
-			if _, err := src.Next(t.Context()); errors.Is(err, io.EOF) {
-				if env.open != 0 {
-					t.Fatalf("%s left %d readers open", bsonraw.Doc(pipeline).Shell(), env.open)
-				}
+			doc, err := src.Next(t.Context())
+			if errors.Is(err, io.EOF) && env.open != 0 {
+				t.Fatalf("%s left %d readers open", bsonraw.Doc(pipeline).Shell(), env.open)
+			}
+			if err != nil {
 				return
-			} else if err != nil {
-				return
+			}
+			if err := bsonraw.Validate(doc, len(doc)); err != nil {
+				t.Fatalf("%s gives %x: %v", bsonraw.Doc(pipeline).Shell(), doc, err)
 			}
 		}
 	})

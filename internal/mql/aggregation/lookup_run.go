@@ -119,6 +119,9 @@ func (s *lookedUp) matches(ctx context.Context, doc bsonraw.Doc) (Reader, error)
 		if err != nil {
 			return nil, err
 		}
+		if value.IsDoc() { // variables are told as a reply is
+			value.Data = value.Doc().Settled(nil)
+		}
 		s.vars[v.slot] = value
 	}
 	s.asked++

@@ -125,6 +125,7 @@ func (p *Pipeline) PerDocument() bool {
 // Apply runs a pipeline on one document; it is for pipelines that are PerDocument and fails for others. Keep is false when the
 // pipeline drops the document. The result is valid until ctx.Reset, which is the caller's to call, and as long as doc.
 func (p *Pipeline) Apply(ctx *expression.Context, doc bsonraw.Doc) (out bsonraw.Doc, keep bool, err error) {
+	ctx.KeepPlaces()
 	for _, s := range p.stages {
 		t, ok := s.(transform)
 		if !ok {
@@ -134,7 +135,13 @@ func (p *Pipeline) Apply(ctx *expression.Context, doc bsonraw.Doc) (out bsonraw.
 			return nil, false, err
 		}
 	}
-	return doc, true, nil
+	buf := ctx.Scratch()
+	if out = doc.Settled(buf); len(out) == len(doc) {
+		ctx.Discard(buf)
+		return doc, true, nil
+	}
+	out, err = ctx.Hold(out)
+	return out, true, err
 }
 
 // Run returns the pipeline's output for the documents of src. Nothing is read before the first Next. A document larger than a
@@ -145,7 +152,7 @@ func (p *Pipeline) Run(src Source) Source {
 	if p.inner {
 		return out
 	}
-	return &sized{src: out}
+	return &sized{settled{src: out}}
 }
 
 // run is Run without the check of what a reply can carry, for a pipeline within another.
@@ -216,10 +223,10 @@ next:
 const maxResult = bsonraw.MaxDocumentSize + 16<<10
 
 // sized refuses documents that are too large for a reply.
-type sized struct{ src Source }
+type sized struct{ settled }
 
 func (s *sized) Next(ctx context.Context) (bsonraw.Doc, error) {
-	doc, err := s.src.Next(ctx)
+	doc, err := s.settled.Next(ctx)
 	if err != nil || len(doc) <= maxResult {
 		return doc, err
 	}

@@ -39,12 +39,16 @@ type origin interface {
 type frame struct {
 	memory int             // what a stage that collects documents may hold, in bytes
 	vars   []bsonraw.Value // values of the variables that a stage around the pipeline sets, by slot
+	places bool            // documents keep the places of fields that were taken away
 }
 
 // context returns the memory in which expressions of a stage run.
 func (f frame) context() (ctx expression.Context) {
 	for slot, v := range f.vars {
 		ctx.Set(expression.Slot(slot), v)
+	}
+	if f.places {
+		ctx.KeepPlaces()
 	}
 	return ctx
 }

@@ -246,7 +246,7 @@ func (m *Merge) name() string { return "$merge" }
 func (m *Merge) optimize() error { return nil }
 
 func (m *Merge) start(src Source, _ frame) Source {
-	return &written{write: func(ctx context.Context) error { return m.env.Merge(ctx, m, src) }}
+	return &written{write: func(ctx context.Context) error { return m.env.Merge(ctx, m, &settled{src: src}) }}
 }
 
 // DocumentScope returns the scope for Pipeline with one document of the source, which must stay valid as long as it is used, as

@@ -89,7 +89,7 @@ func (s *out) name() string    { return "$out" }
 func (s *out) optimize() error { return nil }
 
 func (s *out) start(src Source, _ frame) Source {
-	return &written{write: func(ctx context.Context) error { return s.env.Replace(ctx, s.to, src) }}
+	return &written{write: func(ctx context.Context) error { return s.env.Replace(ctx, s.to, &settled{src: src}) }}
 }
 
 // written writes at the first Next and gives nothing.

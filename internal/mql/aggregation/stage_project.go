@@ -34,6 +34,7 @@ func newProject(c *compiler, name string, spec bsonraw.Doc, kind projection.Kind
 	if err != nil {
 		return nil, errInvalid(name, err)
 	}
+	p.KeepPlaces()
 	return &project{stageName: name, projection: p}, nil
 }
 
@@ -63,6 +64,7 @@ func compileUnset(_ *compiler, name string, spec bsonraw.Value) (stage, error) {
 	if err != nil {
 		return nil, errInvalid(name, err)
 	}
+	p.KeepPlaces()
 	return &project{stageName: name, projection: p}, nil
 }
 

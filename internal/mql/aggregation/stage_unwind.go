@@ -153,11 +153,11 @@ func fieldAt(doc bsonraw.Doc, path []string) bsonraw.Value {
 }
 
 // appendWith appends doc with v at a path that leads through documents: what is no document on the way becomes one. A missing v
-// takes the field away.
+// takes the field away but for its place.
 func appendWith(dst []byte, doc bsonraw.Doc, path []string, v bsonraw.Value) []byte {
 	dst, at := bsonraw.BeginDoc(dst)
 	found := false
-	for it := doc.Iter(); it.Next(); {
+	for it := doc.Places(); it.Next(); {
 		if found || string(it.Key()) != path[0] {
 			dst = append(dst, it.Elem()...)
 			continue
@@ -172,7 +172,11 @@ func appendWith(dst []byte, doc bsonraw.Doc, path []string, v bsonraw.Value) []b
 }
 
 func appendField(dst []byte, old bsonraw.Value, path []string, v bsonraw.Value) []byte {
-	if len(path) == 1 {
+	switch {
+	case len(path) > 1:
+	case v.IsMissing():
+		return bsonraw.AppendVacant(dst, path[0])
+	default:
 		return bsonraw.AppendValue(dst, path[0], v)
 	}
 	inner := bsonraw.Empty

@@ -22,6 +22,19 @@ type Context struct {
 	arena   arena
 	stop    context.Context // nil when nothing ends an evaluation
 	spent   int             // effort since stop was looked at
+	places  bool            // see KeepPlaces
+}
+
+// KeepPlaces lets documents that are made here keep the places of fields without a value, as [bsonraw.Doc.Places] has them. Who asks for it
+// settles them before they leave.
+func (c *Context) KeepPlaces() { c.places = true }
+
+// AppendValue appends an element, and of a missing value at most its place.
+func (c *Context) AppendValue(dst, key []byte, v bsonraw.Value) []byte {
+	if v.IsMissing() && c.places {
+		return bsonraw.AppendVacant(dst, key)
+	}
+	return bsonraw.AppendValue(dst, key, v)
 }
 
 // memoryLimit bounds what is computed for one document, in bytes.

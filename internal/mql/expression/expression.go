@@ -61,7 +61,7 @@ func (e *Expression) Eval(ctx *Context, root bsonraw.Doc) (bsonraw.Value, error)
 	return e.root.eval(ctx)
 }
 
-// AppendElem appends the result as an element named key, and nothing when it is missing. Documents and arrays are built in dst
+// AppendElem appends the result as an element named key, and at most its place when it is missing. Documents and arrays are built in dst
 // at once.
 func (e *Expression) AppendElem(dst []byte, key []byte, ctx *Context, root bsonraw.Doc) ([]byte, error) {
 	e.prepare(ctx, root)

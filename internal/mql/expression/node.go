@@ -18,7 +18,7 @@ type builder interface {
 	bodyType() bsonraw.Type
 }
 
-// appendElem appends an element with a node's value, nothing when it is missing.
+// appendElem appends an element with a node's value, at most its place when it is missing.
 func appendElem(dst []byte, key []byte, n node, ctx *Context) ([]byte, error) {
 	if b, ok := n.(builder); ok {
 		return b.appendBody(bsonraw.AppendHeader(dst, b.bodyType(), key), ctx)
@@ -27,7 +27,7 @@ func appendElem(dst []byte, key []byte, n node, ctx *Context) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	return bsonraw.AppendValue(dst, key, v), nil
+	return ctx.AppendValue(dst, key, v), nil
 }
 
 // build evaluates a builder into the arena.

@@ -39,5 +39,5 @@ func evalBSONSize(ctx *Context, a bsonraw.Value) (bsonraw.Value, error) {
 	if a.Type != bsonraw.TypeDocument {
 		return bsonraw.Value{}, mongoerr.New(31393, "$bsonSize requires a document input, found: %s", a.Type.Name())
 	}
-	return ctx.int32Value(int32(len(a.Doc()))), nil
+	return ctx.int32Value(int32(len(a.Doc().Settled(nil)))), nil
 }

@@ -77,17 +77,17 @@ func (n *setField) eval(ctx *Context) (bsonraw.Value, error) {
 	}
 	dst, at := bsonraw.BeginDoc(ctx.Scratch())
 	found := false
-	for it := input.Doc().Iter(); it.Next(); {
+	for it := input.Doc().Places(); it.Next(); {
 		switch {
 		case string(it.Key()) != n.name:
 			dst = append(dst, it.Elem()...)
 		case !found:
 			found = true
-			dst = bsonraw.AppendValue(dst, n.name, value)
+			dst = ctx.AppendValue(dst, it.Key(), value)
 		}
 	}
 	if !found {
-		dst = bsonraw.AppendValue(dst, n.name, value)
+		dst = ctx.AppendValue(dst, []byte(n.name), value)
 	}
 	return ctx.keepValue(bsonraw.TypeDocument, bsonraw.EndDoc(dst, at))
 }

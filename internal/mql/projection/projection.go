@@ -24,6 +24,21 @@ type Projection struct {
 	root       *node
 	keep       bool // fields that the projection does not name stay
 	positional bool
+	places     bool // see KeepPlaces
+}
+
+// KeepPlaces lets the fields that the projection takes away keep their places; see [expression.Context.KeepPlaces]. It is called before
+// the projection is used.
+func (p *Projection) KeepPlaces() { p.places = true }
+
+// LeavesPlaces drops the places again, where nothing gives them a value behind a projection that only takes fields away. It reports
+// whether that is all that the projection does.
+func (p *Projection) LeavesPlaces() bool {
+	onlyTakes := p.keep && !p.root.adds
+	if onlyTakes {
+		p.places = false
+	}
+	return onlyTakes
 }
 
 // Compile reads a specification. Errors carry MongoDB's codes, without the prefix that stages add: 31249 and 31250 for paths
@@ -90,6 +105,6 @@ func (p *Projection) AppendAt(dst []byte, ctx *expression.Context, doc bsonraw.D
 	if p.Identity() {
 		return append(dst, doc...), nil
 	}
-	r := run{ctx: ctx, root: doc, keep: p.keep, position: position}
+	r := run{ctx: ctx, root: doc, keep: p.keep, places: p.places, position: position}
 	return r.document(dst, p.root, doc)
 }

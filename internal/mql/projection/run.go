@@ -10,6 +10,7 @@ type run struct {
 	ctx      *expression.Context
 	root     bsonraw.Doc
 	keep     bool
+	places   bool // of what is taken away
 	position int
 	picked   bool // the positional path has met its array: what lies below is taken whole
 	nested   bool // below an array in an array, where $slice does nothing
@@ -25,7 +26,11 @@ func (r *run) document(dst []byte, n *node, doc bsonraw.Doc) ([]byte, error) {
 	}
 	var err error
 	hint, left := 0, n.present
-	for it := doc.Iter(); it.Next(); {
+	it := doc.Iter()
+	if r.keep {
+		it = doc.Places()
+	}
+	for it.Next() {
 		if left == 0 && !r.keep {
 			break // all that the projection names has been found
 		}
@@ -70,6 +75,9 @@ func (r *run) field(dst []byte, e *entry, elem []byte, v bsonraw.Value) ([]byte,
 		}
 		return append(dst, elem...), nil
 	case exclude:
+		if r.places && r.keep {
+			dst = bsonraw.AppendVacant(dst, e.key)
+		}
 		return dst, nil
 	case compute:
 		return e.value.AppendElem(dst, e.key, r.ctx, r.root)
