@@ -73,6 +73,9 @@ func (w told) explain() *Stage {
 	case oneScan:
 		if x := p.branches[0].scan.index; x.Clustered {
 			list := p.branches[0].scan.fields[0].list
+			if len(list) == 0 { // nothing satisfies the conditions
+				return w.ending(NewStage("EOF"), 0, 0)
+			}
 			return w.clustered(filter.Range{Low: list[0].values.Low, High: list[len(list)-1].values.High})
 		}
 		return w.fetch(w.scanStage(0), w.covered())
