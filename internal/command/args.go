@@ -137,7 +137,10 @@ func (a argument) collection(to *string) error {
 		return mongoerr.New(mongoerr.BadValue, "collection name has invalid type %s", a.Type.Name())
 	}
 	*to = a.Value.Str()
-	return checkCollectionName(a.op.db, *to)
+	if err := checkCollectionName(a.op.db, *to); err != nil || reachesBuckets[a.op.cmd.name] {
+		return err
+	}
+	return refuseBuckets(a.op.server.store.Catalog(), a.op.db, *to)
 }
 
 // written reads the name of a collection whose documents or indexes the command changes.

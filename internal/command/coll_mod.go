@@ -14,12 +14,17 @@ import (
 // dryRun only tries. Not supported: recordPreImages. The other arguments that MongoDB has are for kinds of collections that this server does
 // not create.
 func collMod(op *operation) error {
-	if op.server.store.Catalog().ViewDefinition(op.db, op.body.Lookup("collMod").Str()) != nil {
+	name := op.body.Lookup("collMod").Str()
+	of := measurementsOf(op, name)
+	if of == nil && op.server.store.Catalog().ViewDefinition(op.db, name) != nil {
 		return modifyView(op)
 	}
 	var m collectionChange
 	if err := op.arguments(m.parse); err != nil {
 		return err
+	}
+	if of != nil {
+		m.coll = of.Name
 	}
 	commit, err := m.run(op)
 	if err != nil {
@@ -39,7 +44,8 @@ type collectionChange struct {
 	expire     *argument // of a clustered collection: a number, or "off"
 	seconds    int64     // that it means
 	dryRun     bool
-	misplaced  []string // arguments that are for views or time-series collections
+	misplaced  []string // arguments that are for views or time-series collections, or not for these
+	series     seriesOptions
 }
 
 func (m *collectionChange) parse(name string, a argument) error {
@@ -54,7 +60,11 @@ func (m *collectionChange) parse(name string, a argument) error {
 	case "index":
 		return m.index.parse(a)
 	case "recordPreImages":
-		return a.unsupported()
+		if measurementsOf(a.op, m.coll) == nil {
+			return a.unsupported()
+		}
+		m.misplaced = append(m.misplaced, name)
+		return a.flag(new(bool))
 	case "viewOn":
 		m.misplaced = append(m.misplaced, name)
 		return a.str(new(string))
@@ -63,7 +73,7 @@ func (m *collectionChange) parse(name string, a argument) error {
 		return a.array(new(bsonraw.Doc))
 	case "timeseries":
 		m.misplaced = append(m.misplaced, name)
-		return a.doc(new(bsonraw.Doc))
+		return m.series.parse(a, false)
 	case "expireAfterSeconds":
 		m.expire = &a
 		return parseClusteredExpiry(a)
@@ -93,6 +103,11 @@ func parseClusteredExpiry(a argument) error {
 
 // check refuses what the collection cannot become, in mongod's order.
 func (m *collectionChange) check(op *operation, c *store.Collection) error {
+	if c.Series != nil {
+		if err := m.checkSeries(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case m.images != nil && *m.images && checkImages(op.db) != nil:
 		return checkImages(op.db)
@@ -122,7 +137,7 @@ func (m *collectionChange) checkKind(c *store.Collection) error {
 		return mongoerr.New(mongoerr.InvalidOptions, "'expireAfterSeconds' option is only supported on collections clustered by _id")
 	case m.expire != nil:
 		return m.checkExpire()
-	case slices.Contains(m.misplaced, "timeseries"):
+	case slices.Contains(m.misplaced, "timeseries") && c.Series == nil:
 		return mongoerr.New(mongoerr.InvalidOptions, "option only supported on a time-series collection: timeseries")
 	}
 	return nil
@@ -163,6 +178,12 @@ func (m *collectionChange) run(op *operation) (store.Commit, error) {
 	o2 = append(o2, elements(c.Options)...)
 	o2 = bsonraw.EndDoc(o2, old)
 	ch := op.server.store.Change()
+	if c.Series != nil && slices.Contains(m.misplaced, "timeseries") {
+		if o, err = m.changeSeries(op, ch, &next, o); err != nil {
+			ch.Discard()
+			return store.Commit{}, err
+		}
+	}
 	if m.index.given {
 		if o, o2, err = m.index.apply(op, ch, &next, o, o2); err != nil {
 			ch.Discard()

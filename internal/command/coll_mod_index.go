@@ -64,6 +64,11 @@ func (x *indexChange) check(op *operation, c *store.Collection) error {
 		return mongoerr.New(mongoerr.InvalidOptions, "Cannot specify both key pattern and name.")
 	case x.name == "" && x.key == nil:
 		return mongoerr.New(mongoerr.InvalidOptions, "Must specify either index name or key pattern.")
+	case c.Series != nil && x.expire != nil:
+		return mongoerr.New(mongoerr.InvalidOptions, "TTL indexes are not supported for time-series collections. "+
+			"Please refer to the documentation and use the top-level 'expireAfterSeconds' option instead")
+	case c.Series != nil && (x.unique != nil || x.ready != nil):
+		return errUniqueInSeries
 	case x.hidden == nil && x.expire == nil && x.unique == nil && x.ready == nil:
 		return mongoerr.New(mongoerr.InvalidOptions, "no expireAfterSeconds, hidden, unique, or prepareUnique field")
 	}
@@ -139,7 +144,7 @@ func (x *indexChange) find(c *store.Collection) error {
 		}
 		return nil
 	}
-	for _, have := range c.Indexes {
+	for _, have := range c.Listed() {
 		if !sameKey(have.Key, x.key) {
 			continue
 		}

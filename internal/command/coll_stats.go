@@ -19,11 +19,14 @@ func collStats(op *operation) error {
 	if err != nil {
 		return err
 	}
-	if err := refuseView(op, op.db, name); err != nil {
-		return err
+	c := measurementsOf(op, name)
+	if c == nil {
+		c = op.server.store.Catalog().Collection(op.db, name)
+		if err := refuseView(op, op.db, name); err != nil {
+			return err
+		}
 	}
 	op.out = bsonraw.AppendString(op.out, "ns", op.db+"."+name)
-	c := op.server.store.Catalog().Collection(op.db, name)
 	if c == nil {
 		op.out = appendNoStats(op.out)
 	} else if op.out, err = appendCollectionStats(op, c, scale, op.out); err != nil {
@@ -75,9 +78,13 @@ func appendCollectionStats(op *operation, c *store.Collection, scale int64, out 
 	}
 	number := func(name string, n int64) { out = bsonraw.AppendValue(out, name, numberValue(n)) }
 	number("size", stats.Bytes/scale)
-	number("count", stats.Docs)
-	if stats.Docs > 0 {
-		number("avgObjSize", stats.Bytes/stats.Docs)
+	if c.Series != nil {
+		out = appendSeriesStats(out, c, stats)
+	} else {
+		number("count", stats.Docs)
+		if stats.Docs > 0 {
+			number("avgObjSize", stats.Bytes/stats.Docs)
+		}
 	}
 	number("numOrphanDocs", 0)
 	number("storageSize", docs/scale)

@@ -13,6 +13,7 @@ import (
 var optionNames = []string{
 	"capped", "size", "max", "autoIndexId", imagesOption, "recordPreImages", "temp", "storageEngine", "indexOptionDefaults",
 	"validator", "validationLevel", "validationAction", "collation", "viewOn", "pipeline", "clusteredIndex", "expireAfterSeconds",
+	"timeseries",
 }
 
 // withOption returns a collection's options with one of them set, or taken out when v is missing.

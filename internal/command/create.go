@@ -11,9 +11,13 @@ import (
 // create {create: <collection>, capped, size, max, clusteredIndex, idIndex, changeStreamPreAndPostImages: {enabled}, collation, validator,
 // validationLevel, validationAction, ...} creates a collection, or with viewOn a view. One that exists already with the same options
 // is no error. What storageEngine and indexOptionDefaults say of MongoDB's own storage engine is kept and shown, and has no effect.
-// Not supported, unless given with the value that changes nothing: recordPreImages, encryptedFields, time-series collections.
+// With timeseries it creates a time-series collection: see createSeries. Not supported, unless given with the value that changes
+// nothing: recordPreImages, encryptedFields.
 func create(op *operation) error {
-	if v := op.body.Lookup("viewOn"); !v.IsMissing() && v.Type != bsonraw.TypeNull {
+	switch {
+	case given(op, "timeseries"):
+		return createSeries(op)
+	case given(op, "viewOn"):
 		return createView(op)
 	}
 	args := createArgs{op: op, options: bsonraw.Empty}
@@ -35,6 +39,12 @@ func create(op *operation) error {
 		op.out = bsonraw.AppendString(op.out, "note", "The autoIndexId option is deprecated and will be removed in a future release")
 	}
 	return op.acknowledge(commit)
+}
+
+// given reports whether a command has an argument, other than null.
+func given(op *operation, name string) bool {
+	v := op.body.Lookup(name)
+	return !v.IsMissing() && v.Type != bsonraw.TypeNull
 }
 
 // createArgs are the arguments of create. The options that can be kept as they come are gathered in options.
@@ -118,7 +128,7 @@ func (c *createArgs) parseUnsupported(name string, a argument) error {
 	case "pipeline":
 		c.piped = true
 		return a.array(new(bsonraw.Doc))
-	case "timeseries", "encryptedFields":
+	case "encryptedFields":
 		return a.unsupported()
 	}
 	return a.unknown()

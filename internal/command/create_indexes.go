@@ -19,6 +19,9 @@ func createIndexes(op *operation) error {
 	if err := op.arguments(args.parse); err != nil {
 		return err
 	}
+	if of := measurementsOf(op, args.coll); of != nil {
+		args.coll, args.series = of.Name, of.Series
+	}
 	if err := args.parseSpecs(op); err != nil {
 		return err
 	}
@@ -42,6 +45,7 @@ type createIndexesArgs struct {
 	lenient bool
 	quorum  bsonraw.Value
 	specs   []*indexSpec
+	series  *store.Series // nil for a collection of other documents
 
 	commit store.Commit
 }
@@ -100,6 +104,11 @@ func (c *createIndexesArgs) parseSpecs(op *operation) error {
 		}
 		if err != nil {
 			return mongoerr.From(err).Prefix("Error in specification " + given.Shell() + " :: caused by :: ")
+		}
+		if c.series != nil {
+			if err := checkSeriesIndex(spec, c.series); err != nil {
+				return err
+			}
 		}
 		if err := spec.check(); err != nil {
 			return err

@@ -30,7 +30,7 @@ func dbHash(op *operation) error {
 	uuids, uuidsAt := bsonraw.BeginDoc(nil)
 	capped := bsonraw.BeginArray(nil)
 	for _, c := range view.Catalog().Collections(op.db) {
-		if strings.HasPrefix(c.Name, "system.") && !systemCollections[c.Name] || only != nil && !slices.Contains(stringsOf(op.body.Lookup("collections")), c.Name) {
+		if strings.HasPrefix(c.Name, "system.") && !systemCollections[c.Name] && c.Series == nil || only != nil && !slices.Contains(stringsOf(op.body.Lookup("collections")), c.Name) {
 			continue
 		}
 		hash, err := collectionHash(op, view, c)

@@ -43,6 +43,10 @@ func deleteCommand(op *operation) error {
 			return err
 		}
 	}
+	coll, _, err = changesSeries(op, coll)
+	if err != nil {
+		return err
+	}
 	op.server.counters.deleted.Add(int64(len(statements)))
 	for i, d := range statements {
 		stmt := deleteStatement{writer: w, stmtID: w.statement(i), coll: coll}

@@ -23,6 +23,9 @@ func drop(op *operation) error {
 	if err != nil {
 		return err
 	}
+	if of := measurementsNamed(op, coll); of != nil {
+		return dropSeries(op, of)
+	}
 	if op.server.store.Catalog().ViewDefinition(op.db, coll) != nil {
 		commit, ok, err := dropView(op, coll)
 		if err != nil {
@@ -38,6 +41,9 @@ func drop(op *operation) error {
 	}
 	if strings.HasPrefix(coll, "system.") && coll != store.ViewsCollection && op.server.store.Catalog().Collection(op.db, coll) != nil {
 		return mongoerr.New(mongoerr.IllegalOperation, "can't drop system collection %s.%s", op.db, coll)
+	}
+	if coll == store.ViewsCollection && hasSeries(op) {
+		return mongoerr.New(mongoerr.CommandFailed, "cannot drop collection %s.%s when time-series collections are present.", op.db, coll)
 	}
 	c, commit, err := dropCollection(op, coll)
 	if err != nil {

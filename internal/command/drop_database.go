@@ -1,6 +1,8 @@
 package command
 
 import (
+	"slices"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/oplog"
@@ -27,6 +29,10 @@ func dropDatabase(op *operation) error {
 	}
 	for {
 		collections := op.server.store.Catalog().Collections(op.db)
+		// The views first: none must be left of a collection that is gone.
+		slices.SortStableFunc(collections, func(a, b *store.Collection) int {
+			return int(b2i(b.Name == store.ViewsCollection) - b2i(a.Name == store.ViewsCollection))
+		})
 		for _, c := range collections {
 			if op.ctx.Err() != nil {
 				return contextError(op.ctx)

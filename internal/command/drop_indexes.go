@@ -32,7 +32,7 @@ func dropIndexes(op *operation) error {
 	if which.IsMissing() {
 		return required(op, "index")
 	}
-	c, commit, killed, err := dropIndexesOf(op, coll, which)
+	c, commit, killed, err := dropIndexesOf(op, underneath(op, coll), which)
 	if err == nil {
 		err = waitForBuilds(op.ctx, killed)
 	}
@@ -176,7 +176,7 @@ func errDropOnID(x *store.Index) error {
 
 func indexByKey(c *store.Collection, key bsonraw.Doc) (*store.Index, error) {
 	var found []*store.Index
-	for _, x := range c.Indexes {
+	for _, x := range c.Listed() {
 		if sameKey(x.Key, key) {
 			found = append(found, x)
 		}

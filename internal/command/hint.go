@@ -54,7 +54,7 @@ func naturalHint(hint bsonraw.Doc, direction bsonraw.Value) (plan.Hint, error) {
 
 func hintByKey(c *store.Collection, key bsonraw.Doc) (plan.Hint, error) {
 	var found *store.Index
-	for _, x := range c.Indexes {
+	for _, x := range c.Listed() {
 		if x.Hidden || bsonraw.CompareDocs(x.Key, key) != 0 {
 			continue
 		}

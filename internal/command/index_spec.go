@@ -24,6 +24,7 @@ type indexSpec struct {
 	kind                   string        // of its key
 	fields                 int           // of its key
 	weights, paths         bsonraw.Value // weights and wildcardProjection, as given
+	ofSeries               bool          // it is for measurements, whose _id is a field as others are
 
 	// What the collection makes of it: see resolve.
 	by      *collation.Collation
@@ -174,6 +175,9 @@ func (s *indexSpec) parseVersion(v bsonraw.Value) error {
 
 // isID reports whether the key is that of the index on _id, whichever its direction.
 func (s *indexSpec) isID() bool {
+	if s.ofSeries {
+		return false
+	}
 	n, ok := s.key.Lookup("_id").AsInt64()
 	return s.key.Len() == 1 && ok && (n == 1 || n == -1)
 }

@@ -35,6 +35,12 @@ func insert(op *operation) error {
 	if err := w.checkStatementIDs(len(docs)); err != nil {
 		return err
 	}
+	if of := measurementsOf(op, coll); of != nil {
+		if op.transaction != nil {
+			return mongoerr.New(mongoerr.OperationNotSupportedInTransaction, "Cannot insert into a time-series collection in a multi-document transaction: %s.%s", op.db, coll)
+		}
+		coll = of.Name
+	}
 	op.server.counters.insert.Add(int64(len(docs)))
 	for next := 0; next < len(docs); {
 		var goOn bool
@@ -126,10 +132,7 @@ func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
 			g.taken++
 			continue
 		}
-		d, err := storable(d)
-		if err == nil && !g.bypass {
-			err = checkInserted(g.op, g.c, d)
-		}
+		d, err := g.storable(d)
 		if err != nil {
 			if len(g.docs) > 0 {
 				break
@@ -142,7 +145,7 @@ func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
 			}
 			continue
 		}
-		key := g.c.AppendIDKey(make([]byte, 0, 24), d.Lookup("_id"))
+		key := g.newKey(d)
 		if _, twice := seen[string(key)]; twice {
 			break
 		}
@@ -153,6 +156,26 @@ func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
 		g.docs, g.idKeys, g.index = append(g.docs, indexed), append(g.idKeys, key), append(g.index, g.first+i)
 	}
 	return nil
+}
+
+// storable brings a document into the form in which it is stored, and refuses one that the collection cannot have.
+func (g *insertGroup) storable(d bsonraw.Doc) (bsonraw.Doc, error) {
+	if g.c.Series != nil {
+		return measurement(g.c.Series, d)
+	}
+	d, err := storable(d)
+	if err == nil && !g.bypass {
+		err = checkInserted(g.op, g.c, d)
+	}
+	return d, err
+}
+
+// newKey is the key by which a new document is stored.
+func (g *insertGroup) newKey(d bsonraw.Doc) []byte {
+	if g.c.Series != nil {
+		return store.AppendNewKey(make([]byte, 0, 24), g.op.server.store, g.c, d)
+	}
+	return g.c.AppendIDKey(make([]byte, 0, 24), d.Lookup("_id"))
 }
 
 func (g *insertGroup) skipExecuted(i int) bool {
@@ -251,14 +274,18 @@ func (g *insertGroup) add(tx *store.Write, i int, d store.Indexed, fresh bool) e
 		if err != nil {
 			return err
 		}
-		if exists {
+		switch {
+		case exists && g.c.Series != nil:
+			g.idKeys[i] = g.newKey(d.Doc) // nobody else gets it, so it needs no latch
+			return g.add(tx, i, d, false)
+		case exists:
 			return store.DuplicateKey(g.c, g.c.Indexes[0], d.Doc, nil)
 		}
 	}
 	if err := st.CheckUnique(g.c, g.idKeys[i], d); err != nil {
 		return err
 	}
-	return tx.Insert(g.c, g.idKeys[i], d, g.entry(oplog.Insert, g.c, d.Doc, d.Lookup("_id"), g.statement(g.index[i])))
+	return tx.Insert(g.c, g.idKeys[i], d, g.entry(oplog.Insert, g.c, d.Doc, loggedID(g.c, d.Doc, g.idKeys[i]), g.statement(g.index[i])))
 }
 
 // retryRun gathers consecutive statements into one record.

@@ -39,7 +39,11 @@ func listCollections(op *operation) error {
 		entries = append(entries, collectionEntry(c, nameOnly))
 	}
 	for _, v := range op.view.Catalog().ViewDefinitions(op.db) {
-		entries = append(entries, viewEntry(v, nameOnly))
+		if of := op.view.Catalog().Measurements(op.db, v.Name); of != nil {
+			entries = append(entries, seriesEntry(v, of, nameOnly))
+		} else {
+			entries = append(entries, viewEntry(v, nameOnly))
+		}
 	}
 	for _, entry := range entries {
 		ok, err := match.Match(entry)

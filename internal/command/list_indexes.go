@@ -22,18 +22,21 @@ func listIndexes(op *operation) error {
 	if err != nil {
 		return err
 	}
-	c := op.view.Catalog().Collection(op.db, coll)
-	if err := refuseView(op, op.db, coll); err != nil {
-		return err
+	c := op.view.Catalog().Measurements(op.db, coll)
+	if c == nil {
+		c = op.view.Catalog().Collection(op.db, coll)
+		if err := refuseView(op, op.db, coll); err != nil {
+			return err
+		}
 	}
 	if c == nil {
 		return mongoerr.New(mongoerr.NamespaceNotFound, "ns does not exist: %s.%s", op.db, coll)
 	}
 	var docs []bsonraw.Doc
-	for _, x := range c.Indexes {
+	for _, x := range c.Listed() {
 		docs = append(docs, indexEntry(x))
 	}
-	return openListing(op, c.NS(), docs, limit)
+	return openListing(op, op.db+"."+coll, docs, limit)
 }
 
 // indexEntry is an index's specification in the order and with the types of a listing, which are not those of the oplog.

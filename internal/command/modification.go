@@ -200,7 +200,7 @@ func (m *modification) change(c *store.Collection, idKey []byte, candidate bsonr
 
 func (m *modification) remove(c *store.Collection, idKey []byte, doc bsonraw.Doc) (modified, error) {
 	tx := m.op.target.NewWrite()
-	if err := tx.Delete(c, idKey, doc, m.entry(oplog.Delete, c, nil, doc.Lookup("_id"), m.stmtID)); err != nil {
+	if err := tx.Delete(c, idKey, doc, m.entry(oplog.Delete, c, nil, loggedID(c, doc, idKey), m.stmtID)); err != nil {
 		tx.Discard()
 		return modified{}, err
 	}
@@ -215,6 +215,9 @@ func (m *modification) replace(c *store.Collection, idKey []byte, doc bsonraw.Do
 	}
 	if out.NoOp {
 		return m.images(modified{matched: 1, old: doc, new: doc}), nil
+	}
+	if c.Series != nil {
+		out.Doc = arrange(c.Series, out.Doc, false)
 	}
 	if !m.bypass {
 		if err := checkUpdated(m.op, c, doc, out.Doc); err != nil {
@@ -231,7 +234,7 @@ func (m *modification) replace(c *store.Collection, idKey []byte, doc bsonraw.Do
 		return modified{}, err
 	}
 	tx := st.NewWrite()
-	if err := tx.Update(c, idKey, doc, indexed, m.entry(oplog.Update, c, out.Entry, doc.Lookup("_id"), m.stmtID)); err != nil {
+	if err := tx.Update(c, idKey, doc, indexed, m.entry(oplog.Update, c, out.Entry, loggedID(c, doc, idKey), m.stmtID)); err != nil {
 		tx.Discard()
 		return modified{}, err
 	}

@@ -96,7 +96,11 @@ func createCollection(op *operation, db, name string, with newCollection) (*stor
 
 // addCollection makes a collection and logs its creation. The caller puts it into the change when it is complete.
 func addCollection(st store.Target, ch *store.Change, db, name string, with newCollection) (*store.Collection, error) {
-	if err := checkNewCollection(db, name); err != nil {
+	named := name
+	if !with.options.Lookup("timeseries").IsMissing() {
+		named = strings.TrimPrefix(name, store.BucketsPrefix)
+	}
+	if err := checkNewCollection(db, named); err != nil {
 		return nil, err
 	}
 	if err := checkFree(st.Catalog(), db, name); err != nil {

@@ -102,10 +102,12 @@ func appendGlobalLock(op *operation) {
 
 // appendCatalogStats counts collections and views, and apart those of the databases and names that clients do not make.
 func appendCatalogStats(op *operation) {
-	var collections, capped, clustered, views, internal, internalViews int32
+	var collections, capped, clustered, series, views, internal, internalViews int32
 	catalog := op.server.store.Catalog()
 	for _, c := range catalog.Collections("") {
 		switch {
+		case c.Series != nil:
+			series++
 		case internalDatabases[c.DB] || strings.HasPrefix(c.Name, "system."):
 			internal++
 			continue
@@ -130,7 +132,7 @@ func appendCatalogStats(op *operation) {
 		{"collections", collections},
 		{"capped", capped},
 		{"clustered", clustered},
-		{"timeseries", 0},
+		{"timeseries", series},
 		{"views", views},
 		{"internalCollections", internal},
 		{"internalViews", internalViews},

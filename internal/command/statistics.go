@@ -42,6 +42,11 @@ func (e *environment) Statistics(ns aggregation.Namespace, of *aggregation.Stati
 		if !section.asked {
 			continue
 		}
+		if of := e.view.Catalog().Measurements(ns.DB, ns.Coll); of != nil && section.name == "storageStats" {
+			c = of
+		} else {
+			c = e.view.Catalog().Collection(ns.DB, ns.Coll)
+		}
 		if c == nil {
 			if err := refuseView(e.op, ns.DB, ns.Coll); err != nil {
 				return nil, err
@@ -83,7 +88,7 @@ func (e *environment) indexStatistics(c *store.Collection) []bsonraw.Doc {
 		return nil
 	}
 	var list []bsonraw.Doc
-	for _, x := range c.Indexes {
+	for _, x := range c.Listed() {
 		doc, at := bsonraw.BeginDoc(nil)
 		doc = bsonraw.AppendString(doc, "name", x.Name)
 		doc = bsonraw.AppendDoc(doc, "key", x.Key)

@@ -7,6 +7,7 @@ import (
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/mql/update"
 	"github.com/sluicestream/sluice/internal/oplog"
+	"github.com/sluicestream/sluice/internal/store"
 )
 
 // updateCommand {update: <collection>, updates: [{q, u, upsert, multi, arrayFilters, hint, collation}], ordered, let} changes
@@ -46,9 +47,13 @@ func updateCommand(op *operation) error {
 			return err
 		}
 	}
+	coll, series, err := changesSeries(op, coll)
+	if err != nil {
+		return err
+	}
 	op.server.counters.update.Add(int64(len(statements)))
 	for i, s := range statements {
-		stmt := updateStatement{writer: w, index: i, stmtID: w.statement(i), coll: coll}
+		stmt := updateStatement{writer: w, index: i, stmtID: w.statement(i), coll: coll, series: series}
 		err := stmt.parse(s)
 		if err == nil {
 			if err = stmt.compile(let); err == nil {
@@ -77,6 +82,7 @@ type updateStatement struct {
 	index  int
 	stmtID int32
 	coll   string
+	series *store.Series // nil for a collection of other documents
 
 	q            bsonraw.Doc
 	u            bsonraw.Value
@@ -145,6 +151,11 @@ func (s *updateStatement) parseField(name string, a argument) error {
 }
 
 func (s *updateStatement) compile(let bsonraw.Doc) (err error) {
+	if s.series != nil {
+		if err := s.checkSeries(); err != nil {
+			return err
+		}
+	}
 	by, err := givenCollation(s.by)
 	if err != nil {
 		return err

@@ -93,7 +93,11 @@ func dropView(op *operation, name string) (commit store.Commit, ok bool, err err
 
 // refuseView is the error of a command that views do not have; nil where the name is no view's.
 func refuseView(op *operation, db, name string) error {
-	if v := op.server.store.Catalog().ViewDefinition(db, name); v != nil {
+	catalog := op.server.store.Catalog()
+	if catalog.Measurements(db, name) != nil {
+		return mongoerr.New(mongoerr.CommandNotSupportedOnView, "Namespace %s.%s is a timeseries collection", db, name)
+	}
+	if v := catalog.ViewDefinition(db, name); v != nil {
 		return mongoerr.New(mongoerr.CommandNotSupportedOnView, "Namespace %s is a view, not a collection", v.NS())
 	}
 	return nil

@@ -69,8 +69,6 @@ func (v *viewArgs) parse(name string, a argument) error {
 		return v.refuse(mongoerr.New(mongoerr.InvalidOptions, "'idIndex' is not allowed with 'viewOn': %s", a.Shell()))
 	case "clusteredIndex":
 		return v.refuse(mongoerr.New(6026500, "The 'clusteredIndex' option is not supported with views"))
-	case "timeseries":
-		return v.refuse(mongoerr.New(mongoerr.InvalidOptions, "'timeseries' is not allowed with 'viewOn'"))
 	case "expireAfterSeconds":
 		return v.refuse(mongoerr.New(mongoerr.InvalidOptions,
 			"'expireAfterSeconds' is only supported on time-series collections or when the 'clusteredIndex' option is specified"))
@@ -165,6 +163,8 @@ func checkFree(catalog *store.Catalog, db, name string) error {
 	switch {
 	case catalog.Collection(db, name) != nil:
 		return mongoerr.New(mongoerr.NamespaceExists, "Cannot create collection %s.%s - collection already exists.", db, name)
+	case catalog.Measurements(db, name) != nil:
+		return mongoerr.New(mongoerr.NamespaceExists, "A timeseries collection already exists. NS: %s.%s", db, name)
 	case catalog.ViewDefinition(db, name) != nil:
 		return mongoerr.New(mongoerr.NamespaceExists, "A view already exists. NS: %s.%s", db, name)
 	}
@@ -195,8 +195,10 @@ func checkView(catalog *store.Catalog, view *store.ViewDefinition) error {
 	if strings.ContainsAny(view.On, "$\x00") || view.On[0] == '.' {
 		return mongoerr.New(mongoerr.InvalidNamespace, "invalid name for 'viewOn': %s", view.On)
 	}
-	if err := checkViewPipeline(view); err != nil {
-		return err
+	if !view.IsSeries() {
+		if err := checkViewPipeline(view); err != nil {
+			return err
+		}
 	}
 	return checkViewGraph(catalog, view)
 }

@@ -17,6 +17,7 @@ type beneath struct {
 	coll     string
 	pipeline bsonraw.Doc // nil for a collection
 	by       *collation.Collation
+	series   bool // the name is a time-series collection's, which reads may give another collation
 }
 
 // isView reports whether the name is a view's.
@@ -25,13 +26,22 @@ func (b *beneath) isView() bool { return b.pipeline != nil }
 // lookBeneath follows a name down to its collection.
 func lookBeneath(catalog *store.Catalog, db, name string) (b beneath, err error) {
 	b.coll = name
+	ofSeries := false
 	for depth := 0; ; depth++ {
 		v := catalog.ViewDefinition(db, b.coll)
 		switch {
-		case v == nil:
+		case v == nil && ofSeries:
 			return b, nil
+		case v == nil:
+			return b, refuseBuckets(catalog, db, b.coll)
 		case depth == maxViewDepth-1:
 			return b, mongoerr.New(mongoerr.ViewDepthLimitExceeded, "View depth too deep or view cycle detected; maximum depth is %d", maxViewDepth)
+		case v.IsSeries():
+			ofSeries = true
+			if depth == 0 {
+				b.series, b.pipeline = true, bsonraw.Empty
+				b.by, err = viewCollation(v)
+			}
 		case depth == 0:
 			b.pipeline = v.Pipeline
 			b.by, err = viewCollation(v)
@@ -68,10 +78,12 @@ func (f *aggregateArgs) resolve(op *operation) error {
 	if err := checkUUID(op, op.db, f.coll, nil); err != nil {
 		return err
 	}
-	if f.collation.given && !f.collation.value.Same(below.by) {
+	switch {
+	case !f.collation.given:
+		f.collation = collationArgument{given: true, value: below.by}
+	case !below.series && !f.collation.value.Same(below.by):
 		return mongoerr.New(mongoerr.OptionNotSupportedOnView, "Cannot override a view's default collation")
 	}
-	f.collation = collationArgument{given: true, value: below.by}
 	f.coll, f.pipeline = below.coll, joined(below.pipeline, f.pipeline)
 	return nil
 }

@@ -86,7 +86,7 @@ func Choose(c *store.Collection, q Query) *Plan {
 
 // readsPoint reports whether the document with an _id is found by its key: strings must compare as in the collection's keys.
 func (q *Query) readsPoint(c *store.Collection, id bsonraw.Value) bool {
-	if q.Hint.Index != nil && !q.Hint.Index.IsID() {
+	if c.Series != nil || q.Hint.Index != nil && !q.Hint.Index.IsID() {
 		return false
 	}
 	return !collation.HoldsText(id) || q.Filter.Collation().Same(RulesOf(c.Indexes[0]).Collation)

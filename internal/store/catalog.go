@@ -34,9 +34,10 @@ type Collection struct {
 	Options bsonraw.Doc // as given to create, without the name; set by SetOptions
 	Images  bool        // of Options: documents are kept as they were before they changed
 	Memo    *Memo       // of Options
-	Indexes []*Index    // the first is always the one on _id
+	Indexes []*Index    // the first is always the one in whose order documents are stored: that on _id, but for Series
 	Cap     *Cap        // of Options; nil for a collection that is not capped
 	Order   *Index      // the order of insertion of a capped collection; nil for others, whose order is that of _id
+	Series  *Series     // of Options; nil for a collection that does not hold the measurements of a time-series collection
 	Oplog   bool        // it is the oplog: see newOplogCollection
 	*Shared
 }
@@ -51,6 +52,8 @@ type Shared struct {
 	tally   tally
 	builds  builds
 	oldest  atomic.Uint64 // in a capped collection no document was inserted before this timestamp
+
+	measured atomic.Uint64 // the last number that a measurement got
 }
 
 // NS returns the namespace, "db.collection".
@@ -64,10 +67,11 @@ func (c *Collection) SetOptions(options bsonraw.Doc) {
 	c.Options, c.Memo = options, new(Memo)
 	images := options.Lookup("changeStreamPreAndPostImages")
 	c.Cap = parseCap(options)
+	c.Series = parseSeries(options)
 	c.Images = images.Type == bsonraw.TypeDocument && images.Doc().Lookup("enabled").Truthy()
 }
 
-// AppendIDKey appends the key of an _id, by which its document is stored.
+// AppendIDKey appends the key of an _id, by which its document is stored in every collection but one of measurements.
 func (c *Collection) AppendIDKey(dst []byte, id bsonraw.Value) []byte {
 	return c.Indexes[0].appendValue(dst, id, false)
 }

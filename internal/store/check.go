@@ -161,7 +161,12 @@ func (k *check) document(idKey, value []byte) error {
 		return nil
 	}
 	id := doc.Lookup("_id")
-	if !bytes.Equal(bsonraw.AppendKey(nil, id), idKey) {
+	if k.c.Series != nil {
+		if !k.c.holdsTime(idKey, doc) {
+			k.Invalid++
+			note(&k.Errors, "the measurement with the _id %s is stored under another time", id.Shell())
+		}
+	} else if !bytes.Equal(bsonraw.AppendKey(nil, id), idKey) {
 		k.Invalid++
 		note(&k.Errors, "the document with the _id %s is stored under another", id.Shell())
 	}

@@ -24,7 +24,7 @@ type Index struct {
 	Prepared  bool // it is to become unique: no document gets an entry that another one has, but some may share one already
 	Sparse    bool
 	Hidden    bool       // plans do not use it
-	Clustered bool       // the one on _id of a clustered collection
+	Clustered bool       // the one on _id of a clustered collection, or the order of measurements
 	Rules     IndexRules // nil: it has all documents, and orders strings by their bytes
 	Fields    []IndexField
 
@@ -108,13 +108,13 @@ func parseIndex(spec bsonraw.Doc) (*Index, error) {
 	if x.Name == "" && !x.Clustered || len(x.Fields) == 0 {
 		return nil, mongoerr.New(mongoerr.CannotCreateIndex, "index specification needs a name and a key: %d bytes", len(spec))
 	}
-	x.Unique = x.Unique || x.IsID()
+	x.Unique = x.Unique || x.IsID() && x.Fields[0].Path == "_id"
 	x.arrays = make([]atomic.Uint64, len(paths))
 	x.walks.New = func() any { return bsonraw.NewKeyWalk(paths) }
 	return x, nil
 }
 
-// IsID reports whether this is the index on _id, which has no entries: documents are stored in its order.
+// IsID reports whether this is the index on _id, or the order of measurements, which has no entries: documents are stored in its order.
 func (x *Index) IsID() bool { return x.Name == "_id_" || x.Clustered }
 
 // Guarded reports whether an entry that a document gets must not be another document's, in an index that has entries.

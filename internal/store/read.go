@@ -67,7 +67,8 @@ func (r reader) HasAny(c *Collection, idKeys [][]byte) (bool, error) {
 }
 
 // FindByKey returns the document of a collection by its document key as it is at the timestamp or later, in a state that is
-// durable; nil when there is none. A collection that was renamed within its database is still the same.
+// durable; nil when there is none, as of measurements, which have no such keys. A collection that was renamed within its database is
+// still the same.
 func (s *Store) FindByKey(ctx context.Context, ns []byte, uuid [16]byte, key bsonraw.Doc, atLeast oplog.Timestamp) (bsonraw.Doc, error) {
 	db, name := oplog.SplitNS(ns)
 	c := s.Catalog().Collection(string(db), string(name))
@@ -75,6 +76,9 @@ func (s *Store) FindByKey(ctx context.Context, ns []byte, uuid [16]byte, key bso
 		if c = s.Catalog().ByUUID(uuid); c == nil || c.DB != string(db) {
 			return nil, nil
 		}
+	}
+	if c.Series != nil {
+		return nil, nil
 	}
 	doc, written, ok, err := s.Get(nil, c, c.AppendIDKey(nil, key.Lookup("_id")))
 	if err != nil {

@@ -50,7 +50,7 @@ func (s *out) parse(name string, spec bsonraw.Doc) error {
 		case "coll":
 			hasColl, s.to.Coll = true, v.Str()
 		case "timeseries":
-			return mongoerr.New(mongoerr.CommandNotSupported, "%s: time-series collections are not supported by this server", name)
+			return mongoerr.New(mongoerr.CommandNotSupported, "%s: writing to a time-series collection is not supported by this server", name)
 		default:
 			return mongoerr.New(mongoerr.IDLUnknownField, "BSON field '%s.%s' is an unknown field.", name, it.Key())
 		}

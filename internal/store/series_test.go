@@ -1,0 +1,149 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/oplog"
+)
+
+// measurement makes one of that time.
+func measurement(at int64) bsonraw.Doc {
+	dst, begin := bsonraw.BeginDoc(nil)
+	return bsonraw.EndDoc(bsonraw.AppendDate(dst, "t", at), begin)
+}
+
+// seriesCollection creates a collection of measurements.
+func seriesCollection(t *testing.T, s *Store) *Collection {
+	t.Helper()
+	c := &Collection{DB: "db", Name: BucketsPrefix + "c", Shared: &Shared{}}
+	c.SetOptions(doc("timeseries", doc("timeField", "t", "metaField", "m")))
+	if c.Series == nil || *c.Series != (Series{"t", "m"}) {
+		t.Fatalf("the option was read as %+v", c.Series)
+	}
+	ch := s.Change()
+	c.ID = ch.NewID()
+	order, err := ch.NewIndex(c.Series.OrderSpec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Indexes = []*Index{order}
+	if err := ch.Put(c); err != nil {
+		t.Fatal(err)
+	}
+	ch.Log(&oplog.Entry{Op: oplog.Command, NS: []byte("db.$cmd"), O: doc("create", c.Name)})
+	if _, err := ch.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestKeysOfMeasurementsAreInTheOrderOfTimeAndNeverTheSame(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{Dir: t.TempDir() + "/db"})
+	c := seriesCollection(t, s)
+	var last []byte
+	for _, at := range []int64{-1 << 60, -1, 0, 0, 0, 1, 1 << 60} {
+		key := AppendNewKey(nil, s, c, measurement(at))
+		if bytes.Compare(key, last) <= 0 {
+			t.Errorf("the key of %d is %x, after %x", at, key, last)
+		}
+		last = key
+	}
+	if list := c.Listed(); len(list) != 0 || c.IndexCount() != 0 {
+		t.Errorf("%d indexes are shown, %d counted", len(list), c.IndexCount())
+	}
+}
+
+func TestNumbersOfMeasurementsGoOnAfterARestart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir() + "/db"
+	number := func(s *Store) uint64 {
+		t.Helper()
+		c := s.Catalog().Collection("db", BucketsPrefix+"c")
+		if c == nil || c.Series == nil {
+			t.Fatalf("the collection came back as %+v", c)
+		}
+		d := measurement(7)
+		key := AppendNewKey(nil, s, c, d)
+		w := s.NewWrite()
+		if err := w.Insert(c, key, c.Indexed(d), insertEntry(c, d)); err != nil {
+			t.Fatal(err)
+		}
+		if commit, err := w.Commit(); err != nil || commit.Wait(t.Context()) != nil {
+			t.Fatal(err)
+		}
+		return binary.BigEndian.Uint64(key[len(key)-8:])
+	}
+	s := open(t, Config{Dir: dir})
+	seriesCollection(t, s)
+	before := number(s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, Config{Dir: dir})
+	if after := number(s); after <= before {
+		t.Errorf("a number is %d, and after a restart %d", before, after)
+	}
+}
+
+func TestCheckFindsAMeasurementOfAnotherTime(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{Dir: t.TempDir() + "/db"})
+	c := seriesCollection(t, s)
+	d := measurement(7)
+	key := AppendNewKey(nil, s, c, d)
+	w := s.NewWrite()
+	if err := w.Insert(c, key, c.Indexed(d), insertEntry(c, d)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	check := func() string {
+		t.Helper()
+		found, err := Check(t.Context(), s, c.DB, c.Name, true, func(bsonraw.Doc) error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return describe(found)
+	}
+	if got := check(); got != "" {
+		t.Errorf("found %s where nothing is wrong", got)
+	}
+	at := append(numberedKey(kindDocument, c.ID), key...)
+	if err := s.db.Set(at, append(make([]byte, stampLen), measurement(8)...), nil); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := check(), "the measurement with the _id missing is stored under another time"; got != want {
+		t.Errorf("found %q, want %q", got, want)
+	}
+}
+
+func TestOnlyTheViewOfASeriesIsOne(t *testing.T) {
+	t.Parallel()
+	options := doc("timeseries", doc("timeField", "t", "bucketMaxSpanSeconds", 3600), "collation", doc("locale", "fr"))
+	v := NewSeriesView("db", "c", options)
+	if !v.IsSeries() || v.On != "system.buckets.c" || v.Collation.Lookup("locale").Str() != "fr" {
+		t.Errorf("the view is %+v", v)
+	}
+	other := *v
+	other.Pipeline = emptyArray()
+	if other.IsSeries() {
+		t.Error("a view without the stage is one")
+	}
+	other = *v
+	other.Name = "d"
+	if other.IsSeries() {
+		t.Error("a view of another name is one")
+	}
+	other = *v
+	two := bsonraw.BeginArray(nil)
+	two.Append(v.Pipeline.Lookup("0"))
+	two.Append(doc("$match", doc("a", 1)).Value())
+	if other.Pipeline = two.End(); other.IsSeries() {
+		t.Error("a view with a further stage is one")
+	}
+}
