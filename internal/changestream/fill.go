@@ -104,7 +104,7 @@ func (f *filling) event(from source, c *change) error {
 			}
 		}
 		if order = s.resume.compare(&f.r.token, c); order < 0 {
-			return nil
+			return f.swallow(from, c)
 		}
 		if order == 0 && c.invalidate {
 			// What the stream resumes from ended the stream before it. Filters do not hide it here.
@@ -133,6 +133,24 @@ func (f *filling) event(from source, c *change) error {
 		s.invalidated, s.ended = true, true
 	}
 	return nil
+}
+
+// swallow passes an event over that comes before the one that the stream resumes from. Its images are missed all the same, where they are required.
+func (f *filling) swallow(from source, c *change) error {
+	s := f.stream
+	if s.fullDocument != imageRequired && s.beforeChange != imageRequired || from.entry.Op == oplog.Insert || c.invalidate {
+		return nil
+	}
+	doc, err := f.render(from, c)
+	if err != nil || len(doc) == 0 {
+		return err
+	}
+	f.r.expressions.Reset()
+	if doc, err = f.apply(s.stages.early, doc); err != nil || doc == nil {
+		return err
+	}
+	_, err = f.addImages(c, doc)
+	return err
 }
 
 // render encodes an event, or takes it from what the entry keeps. The result is valid until the renderer is used again. It is

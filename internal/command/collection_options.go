@@ -11,7 +11,7 @@ import (
 // optionNames are the options that a collection may have, in the order in which listings and events show them, whatever the
 // order in which they were given.
 var optionNames = []string{
-	"capped", "size", "max", "autoIndexId", imagesOption, "recordPreImages", "temp", "storageEngine", "indexOptionDefaults",
+	"capped", "size", "max", "autoIndexId", "temp", imagesOption, "recordPreImages", "storageEngine", "indexOptionDefaults",
 	"validator", "validationLevel", "validationAction", "collation", "viewOn", "pipeline", "clusteredIndex", "expireAfterSeconds",
 	"timeseries",
 }

@@ -43,6 +43,8 @@
 // Beside them every operator and every expression meets every value (cross_test.go, cross_expression_test.go); with
 // SLUICE_DIFFERENTIAL_EVERY=1 updates and expressions meet all of them, which takes minutes.
 //
+// Faults that are planted in the engine, one at a time, are found by histories (planted_test.go): so the histories are tested themselves.
+//
 // The environment variable SLUICE_TEST_MONGODB names the mongod; without it the tests are skipped. SLUICE_DIFFERENTIAL_TIME (default 3s) is
 // how long histories are drawn, SLUICE_DIFFERENTIAL_SEED the number of the first (default random, always logged):
 //

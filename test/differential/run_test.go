@@ -37,6 +37,7 @@ type stream struct {
 type mark struct {
 	position bson.Raw
 	after    int
+	now      bson.Timestamp // what had happened when it was told
 }
 
 // runner does the steps of one scenario on one server.
@@ -208,7 +209,7 @@ func (r *runner) open(ctx context.Context, s step) (*stream, error) {
 	r.reply = reply
 	opened.take(r, reply, "firstBatch")
 	opened.begin = s.begins(opened.position)
-	opened.mark()
+	opened.mark(r.now)
 	return opened, nil
 }
 
@@ -281,9 +282,9 @@ func tokenData(token bson.RawValue) string {
 }
 
 // mark remembers where the stream stands behind what was shown.
-func (s *stream) mark() {
+func (s *stream) mark(now bson.Timestamp) {
 	if s.failed == "" {
-		s.marks = append(s.marks, mark{s.token, len(s.shown)})
+		s.marks = append(s.marks, mark{s.token, len(s.shown), now})
 	}
 }
 
@@ -335,7 +336,7 @@ func (r *runner) events(ctx context.Context, s *stream) (string, error) {
 	s.shown = append(s.shown, s.batch...)
 	shown, err := bson.Marshal(bson.D{{Key: "events", Value: s.batch}})
 	r.reply, s.batch = shown, nil
-	s.mark()
+	s.mark(r.now)
 	return text, err
 }
 

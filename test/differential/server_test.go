@@ -65,11 +65,17 @@ func both(t *testing.T) servers {
 	if err != nil {
 		t.Fatalf("%s: %v", envURI, err)
 	}
+	return servers{{"engine", engineAlone(t)}, {"mongod", mongod}}
+}
+
+// engineAlone returns the engine's address, for tests that need no mongod.
+func engineAlone(t *testing.T) string {
+	t.Helper()
 	launched.once.Do(func() { launched.address, launched.stop, launched.err = launch() })
 	if launched.err != nil {
 		t.Fatalf("start the engine: %v", launched.err)
 	}
-	return servers{{"engine", launched.address}, {"mongod", mongod}}
+	return launched.address
 }
 
 // launch builds and starts `sluice serve`, in memory.
@@ -87,21 +93,31 @@ func launch() (address string, stop func() error, err error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", remove, fmt.Errorf("build: %w\n%s", err, out)
 	}
+	address, end, err := serve(binary)
+	return address, func() error { return errors.Join(end(), remove()) }, err
+}
+
+// serve starts `sluice serve` with more in its environment. stop is never nil.
+func serve(binary string, environment ...string) (address string, stop func() error, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	nothing := func() error { return nil }
 	// No CommandContext: it is stopped when all tests have ended.
 	process := exec.Command(binary, "serve", "--listen", "127.0.0.1:0", "--test-commands", "--log-level", "warn") //nolint:noctx // see above
 	process.Stderr = os.Stderr
+	process.Env = append(os.Environ(), environment...)
 	out, err := process.StdoutPipe()
 	if err != nil {
-		return "", remove, err
+		return "", nothing, err
 	}
 	if err := process.Start(); err != nil {
-		return "", remove, err
+		return "", nothing, err
 	}
 	stop = func() error {
 		if err := process.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			return err
 		}
-		return errors.Join(process.Wait(), remove())
+		return process.Wait()
 	}
 	kill := context.AfterFunc(ctx, func() { _ = process.Process.Kill() }) // one that prints nothing
 	defer kill()

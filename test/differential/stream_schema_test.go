@@ -50,13 +50,16 @@ func (w *watcher) schema() {
 		}
 	case 7:
 		w.run(bson.D{{Key: "dropIndexes", Value: name}, {Key: "index", Value: w.oneOf("*", "i0", "i1", bson.A{"i0", "i1"})}})
-	case 8:
+	case 8, 11:
 		w.view()
+		if w.chance(2) {
+			w.run(doc("drop", "v"))
+		}
 	case 9:
 		w.run(bson.D{{Key: "aggregate", Value: name}, {Key: "pipeline", Value: bson.A{doc("$sort", doc("_id", 1)), doc("$out", w.oneOf("d", "e", "f"))}}, {Key: "cursor", Value: bson.D{}}})
 	case 10:
 		w.run(bson.D{{Key: "aggregate", Value: name}, {Key: "pipeline", Value: bson.A{doc("$sort", doc("_id", 1)), doc("$merge", bson.D{
-			{Key: "into", Value: "d"}, {Key: "whenMatched", Value: w.oneOf("replace", "merge", "keepExisting")},
+			{Key: "into", Value: "merged"}, {Key: "whenMatched", Value: w.oneOf("replace", "merge", "keepExisting")},
 		})}}, {Key: "cursor", Value: bson.D{}}})
 	default:
 		w.run(w.modify(name))

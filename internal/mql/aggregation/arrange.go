@@ -10,6 +10,9 @@ func (p *Pipeline) arrange() error {
 		m, ok := s.(*match)
 		return ok && m.filter.IsEmpty()
 	})
+	if err := p.joinFilters(); err != nil {
+		return err
+	}
 	if err := p.filtersFirst(); err != nil {
 		return err
 	}

@@ -2,7 +2,7 @@ package expression
 
 import "github.com/sluicestream/sluice/internal/bsonraw"
 
-// Equality is a field that a document must have with one value. The value is no array, and it is not missing.
+// Equality is a field that a document must have with one value. The value is no array, and neither missing nor undefined.
 type Equality struct {
 	Path  []string
 	Value bsonraw.Value
@@ -33,7 +33,11 @@ func equalities(dst []Equality, n node) []Equality {
 func appendEquality(dst []Equality, path, value node) []Equality {
 	p, isPath := path.(*fieldPath)
 	c, isConstant := value.(*constant)
-	if !isPath || len(p.fields) == 0 || !isConstant || c.value.IsMissing() || c.value.Type == bsonraw.TypeArray {
+	if !isPath || len(p.fields) == 0 || !isConstant {
+		return dst
+	}
+	switch c.value.Type {
+	case 0, bsonraw.TypeUndefined, bsonraw.TypeArray: // the first two equal each other
 		return dst
 	}
 	return append(dst, Equality{p.fields, c.value})

@@ -5,8 +5,8 @@ import (
 	"github.com/sluicestream/sluice/internal/mql/collation"
 )
 
-// compare orders two values as expressions do: in this language, unlike in a sort, a missing value is less than null, which
-// in turn differs from undefined.
+// compare orders two values as expressions do: in this language, unlike in a sort, a missing value is less than null, and the same as
+// undefined.
 func compare(a, b bsonraw.Value) int {
 	if a.IsMissing() || b.IsMissing() {
 		if a.Type == b.Type {
@@ -30,8 +30,11 @@ func compareBy(by *collation.Collation, a, b bsonraw.Value) int {
 
 // missingAgainst orders a missing value against one that is not: only MinKey is less.
 func missingAgainst(b bsonraw.Value) int {
-	if b.Type == bsonraw.TypeMinKey {
+	switch b.Type {
+	case bsonraw.TypeMinKey:
 		return 1
+	case bsonraw.TypeUndefined:
+		return 0
 	}
 	return -1
 }

@@ -1,0 +1,204 @@
+package differential
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// plantedIn is the environment variable that tells an engine with planted faults which one it has.
+const plantedIn = "SLUICE_PLANTED_FAULT"
+
+// plantedHistories is how many histories have to find a fault, at most.
+const plantedHistories = 120
+
+// fault is a piece of the engine's source in place of another.
+type fault struct {
+	name, file string
+	right      string // exactly once in the file
+	wrong      string // in which FAULT is true when the engine has the fault
+}
+
+// faults are what histories of streams must find.
+var faults = []fault{
+	{"an event lacks a field", "changestream/render.go", `dst = bsonraw.AppendDate(dst, "wallTime", c.wall)`, `if !FAULT { RIGHT }`},
+	{"two events of a transaction are swapped", "changestream/transaction.go", `it := ops.Iter()
+	for index, more`, `if FAULT { encoded, ops = nil, planted.Swap(ops) }
+	RIGHT`},
+	{"the events of a transaction have equal tokens", "changestream/token_writer.go", `TxnOpIndex: c.index,`, `TxnOpIndex: planted.Index(FAULT, c.index),`},
+	{"a token is another's", "changestream/token_writer.go", `ClusterTime: c.ts, Version`, `ClusterTime: c.ts + planted.One(FAULT && c.kind == kindDelete), Version`},
+	{"removed fields are not listed", "changestream/render.go", `removed++`, `RIGHT
+	if FAULT { r.removed, _ = bsonraw.BeginDoc(r.removed[:0]); removed = 0 }`},
+	{"truncated arrays are not listed", "changestream/render.go", `truncated++`, `RIGHT
+	if FAULT { r.truncated, _ = bsonraw.BeginDoc(r.truncated[:0]); truncated = 0 }`},
+	{"a deletion has the wrong key", "changestream/change.go", `c.kind, c.key = kindDelete, op.o`, `RIGHT
+	if FAULT { return c.keyOf(bsonraw.Empty, scratch) }`},
+	{"an update without effect is an event", "command/modification.go", `if out.NoOp {`, `if FAULT && out.NoOp { out.NoOp, out.Entry = false, doc }
+	RIGHT`},
+	{"an operation of a transaction is lost", "changestream/transaction.go", `if !ok || !s.showsOperation(c) {`, `if !ok || !s.showsOperation(c) || FAULT && index == 2 {`},
+	{"a dropped collection's stream goes on", "changestream/fill.go", `invalidates := f.stream.scope.invalidatedBy(c)`, `invalidates := !FAULT && f.stream.scope.invalidatedBy(c)`},
+	{"the event that a stream resumes from is repeated", "changestream/transform.go", `s.resume = nil
+			return nil, nil`, `s.resume = nil
+			if FAULT { return doc, nil }
+			return nil, nil`},
+	{"a start time is exclusive", "changestream/open.go", `s.startAt(spec.startAt)`, `s.startAt(spec.startAt + planted.One(FAULT))`},
+	{"the position at the end is ahead", "changestream/stream.go", `mark := HighWaterMark(end)`, `mark := HighWaterMark(end + planted.One(FAULT))`},
+	{"the position goes back", "changestream/stream.go", `if end > s.tokenTS {`, `if end > s.tokenTS || FAULT && end == s.tokenTS {`},
+	{"an image is that of the transaction's first operation", "changestream/images.go", `c.ts, c.index)`, `c.ts, planted.Index(FAULT, c.index))`},
+	{"filters on images run before there are any", "changestream/stages.go", `return !looksAt(condition, lookedUp)`, `return FAULT || !looksAt(condition, lookedUp)`},
+	{"expanded events are shown to all", "changestream/fill.go", `s.form&formExpanded != 0 || !c.kind.expanded()`, `s.form&formExpanded != 0 || FAULT || !c.kind.expanded()`},
+	{"what was renamed is not looked up", "store/read.go", `c == nil || c.DB`, `c == nil || FAULT || c.DB`},
+}
+
+// helpers is the source of what faults are made of.
+const helpers = `// Package planted is put beside the engine by a test.
+package planted
+
+import (
+	"os"
+
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/oplog"
+)
+
+var name = os.Getenv("` + plantedIn + `")
+
+func Is(fault string) bool { return name == fault }
+
+func One(planted bool) oplog.Timestamp {
+	if planted {
+		return 1
+	}
+	return 0
+}
+
+func Index(planted bool, i int32) int32 {
+	if planted {
+		return 0
+	}
+	return i
+}
+
+// Swap swaps the first two of an array's documents.
+func Swap(list bsonraw.Doc) bsonraw.Doc {
+	var all []bsonraw.Doc
+	for it := list.Iter(); it.Next(); {
+		all = append(all, it.Value().Doc())
+	}
+	if len(all) > 1 {
+		all[0], all[1] = all[1], all[0]
+	}
+	out := bsonraw.BeginArray(nil)
+	for _, d := range all {
+		out.AppendDoc(d)
+	}
+	return out.End()
+}
+`
+
+// TestPlantedFaultsAreFound plants faults in the engine, one at a time, and compares it with the engine as it is: what mongod is for the engine, the
+// engine is for them.
+func TestPlantedFaultsAreFound(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it builds an engine and runs many histories")
+	}
+	right := engineAlone(t)
+	binary := buildFaulty(t)
+	for _, f := range append([]fault{{}}, faults...) {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			address, stop, err := serve(binary, plantedIn+"="+f.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = stop() }()
+			on := servers{{"faulty engine", address}, {"engine", right}}
+			histories := uint64(plantedHistories)
+			if f.name == "" {
+				histories /= 4
+			}
+			for seed := range histories {
+				s := drawStreamHistory(seed)
+				differences, err := compare(t.Context(), on, s)
+				if err == nil && len(differences) == 0 {
+					continue
+				}
+				switch {
+				case f.name == "" && err != nil:
+					t.Errorf("history %d, without a fault: %v", seed, err)
+				case f.name == "":
+					t.Errorf("history %d, without a fault: %s", seed, differences[0].describe(s))
+				case err != nil:
+					t.Logf("found by history %d: %v", seed, err)
+				default:
+					t.Logf("found by history %d: %s", seed, differences[0].class(s))
+				}
+				return
+			}
+			if f.name != "" { // else the differences are due to the faults alone
+				t.Errorf("%d histories have not found it", plantedHistories)
+			}
+		})
+	}
+}
+
+// buildFaulty builds an engine with all faults, none of which it has before it is told.
+func buildFaulty(t *testing.T) (binary string) {
+	t.Helper()
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	replace := map[string]string{}
+	put := func(name, text string) {
+		file := filepath.Join(dir, fmt.Sprintf("%d.go", len(replace)))
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		replace[filepath.Join(root, "internal", name)] = file
+	}
+	texts := map[string]string{}
+	for _, f := range faults {
+		text, known := texts[f.file]
+		if !known {
+			read, err := os.ReadFile(filepath.Join(root, "internal", filepath.FromSlash(f.file)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = strings.Replace(string(read), "import (", "import (\n\t\"github.com/sluicestream/sluice/internal/planted\"", 1)
+		}
+		if n := strings.Count(text, f.right); n != 1 {
+			t.Fatalf("%s: the source that the fault %q replaces is there %d times: mend the list of faults", f.file, f.name, n)
+		}
+		wrong := strings.ReplaceAll(strings.ReplaceAll(f.wrong, "RIGHT", f.right), "FAULT", fmt.Sprintf("planted.Is(%q)", f.name))
+		texts[f.file] = strings.Replace(text, f.right, wrong, 1)
+	}
+	for name, text := range texts {
+		put(filepath.FromSlash(name), text)
+	}
+	put(filepath.Join("planted", "planted.go"), helpers)
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(file, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	binary = filepath.Join(dir, "faulty")
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	build := exec.CommandContext(ctx, "go", "build", "-overlay", file, "-o", binary, "./cmd/sluice")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return binary
+}
