@@ -146,7 +146,7 @@ func (f *filling) swallow(from source, c *change) error {
 		return err
 	}
 	f.r.expressions.Reset()
-	if doc, err = f.apply(s.stages.early, doc); err != nil || doc == nil {
+	if doc, err = f.apply(s.stages.first(c), doc); err != nil || doc == nil {
 		return err
 	}
 	_, err = f.addImages(c, doc)
