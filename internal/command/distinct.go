@@ -1,8 +1,11 @@
 package command
 
 import (
+	"bytes"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -13,12 +16,11 @@ import (
 	"github.com/sluicestream/sluice/internal/plan"
 )
 
-// distinct {distinct: <collection>, key, query, hint} lists the different values of a field, those within arrays one by one.
+// distinct {distinct: <collection>, key, query} lists the different values of a field, those within arrays one by one.
 func distinct(op *operation) error {
 	var coll, key string
 	var keyGiven bool
 	var query bsonraw.Doc
-	var hint bsonraw.Value
 	var by collationArgument
 	err := op.arguments(func(name string, a argument) error {
 		switch name {
@@ -29,9 +31,6 @@ func distinct(op *operation) error {
 			return a.str(&key)
 		case "query":
 			return a.doc(&query)
-		case "hint":
-			hint = a.Value
-			return checkHint(hint)
 		case "collation":
 			return a.collation(&by)
 		}
@@ -60,15 +59,14 @@ func distinct(op *operation) error {
 	if err != nil {
 		return err
 	}
-	return distinctValues(op, coll, bsonraw.NewPath(key), f, hint, scope.Collation())
+	return distinctValues(op, coll, bsonraw.NewPath(key), f, scope.Collation())
 }
 
-func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Filter, hint bsonraw.Value, by *collation.Collation) (err error) {
+func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Filter, by *collation.Collation) (err error) {
 	if err := op.prepareRead(); err != nil {
 		return err
 	}
-	op.out = bsonraw.AppendHeader(op.out, bsonraw.TypeArray, "values")
-	d := newDistinctList(op.out, by)
+	d := newDistinctList(by)
 	c, err := op.collection(coll)
 	if err != nil {
 		return err
@@ -77,11 +75,7 @@ func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Fil
 		op.explaining.reads(op, coll, f, nil)
 	}
 	if c != nil {
-		way, err := planHint(c, hint)
-		if err != nil {
-			return err
-		}
-		walk := plan.Choose(c, plan.Query{Filter: f, Hint: way}).Open(op.view)
+		walk := plan.Choose(c, plan.Query{Filter: f}).Open(op.view)
 		if op.explaining != nil {
 			op.explaining.reads(op, coll, f, walk)
 			return nil
@@ -90,7 +84,7 @@ func distinctValues(op *operation, coll string, path bsonraw.Path, f *filter.Fil
 			return err
 		}
 	}
-	op.out = d.list.End()
+	op.out = d.append(op.out, "values")
 	if op.snapshot != nil {
 		op.out = bsonraw.AppendTimestamp(op.out, "atClusterTime", uint64(op.snapshot.At))
 	}
@@ -103,25 +97,26 @@ func distinctOfView(op *operation, view string, path bsonraw.Path, query bsonraw
 	if err != nil {
 		return err
 	}
-	d := newDistinctList(nil, below.by)
+	d := newDistinctList(below.by)
 	if err := eachOfView(op, view, query, bsonraw.Value{}, by, func(doc bsonraw.Doc) error { return d.addFrom(doc, path) }); err != nil {
 		return err
 	}
-	op.out = bsonraw.AppendArray(op.out, "values", d.list.End())
+	op.out = d.append(op.out, "values")
 	return nil
 }
 
-// distinctList collects values, each once; of those that are equal the first.
+// distinctList collects values, each once; of those that are equal the first. They are given in their order, as MongoDB does, though it
+// promises none.
 type distinctList struct {
 	by   *collation.Collation
-	list bsonraw.ArrayBuilder
-	seen map[string]struct{}
+	seen map[string]bsonraw.Value // by their keys
+	size int
 	key  []byte
 	take func(v bsonraw.Value, _ int) bool
 }
 
-func newDistinctList(dst []byte, by *collation.Collation) *distinctList {
-	d := &distinctList{by: by, list: bsonraw.BeginArray(dst), seen: map[string]struct{}{}}
+func newDistinctList(by *collation.Collation) *distinctList {
+	d := &distinctList{by: by, seen: map[string]bsonraw.Value{}}
 	d.take = func(v bsonraw.Value, _ int) bool {
 		d.add(v)
 		return true
@@ -148,7 +143,7 @@ func (d *distinctList) collect(op *operation, walk *plan.Walk, path bsonraw.Path
 // addFrom adds what a document has at the path.
 func (d *distinctList) addFrom(doc bsonraw.Doc, path bsonraw.Path) error {
 	path.Walk(doc, bsonraw.LeafWhole, d.take)
-	if d.list.Size() > bsonraw.MaxDocumentSize {
+	if d.size > bsonraw.MaxDocumentSize {
 		return mongoerr.New(17217, "distinct too big, 16mb cap")
 	}
 	return nil
@@ -173,6 +168,18 @@ func (d *distinctList) addOne(v bsonraw.Value) {
 	if _, ok := d.seen[string(d.key)]; ok {
 		return
 	}
-	d.seen[string(d.key)] = struct{}{}
-	d.list.Append(v)
+	d.seen[string(d.key)] = bsonraw.Value{Type: v.Type, Data: bytes.Clone(v.Data)}
+	d.size += distinctOverhead + len(v.Data)
+}
+
+// distinctOverhead is what an element of an array has beside its value: its type, and the digits of its place with their end.
+const distinctOverhead = 3
+
+// append appends the array.
+func (d *distinctList) append(dst []byte, name string) []byte {
+	list := bsonraw.BeginArray(bsonraw.AppendHeader(dst, bsonraw.TypeArray, name))
+	for _, key := range slices.Sorted(maps.Keys(d.seen)) {
+		list.Append(d.seen[key])
+	}
+	return list.End()
 }

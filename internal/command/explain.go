@@ -118,6 +118,9 @@ func (x *explanation) finish(op *operation, body bsonraw.Doc) (err error) {
 				err = closed
 			}
 		}()
+		if err := x.walk.Plan().Err(); err != nil {
+			return err
+		}
 	}
 	if x.verbosity != onlyPlan && x.run != nil {
 		begun := time.Now()

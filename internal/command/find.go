@@ -182,6 +182,9 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 			return nil, err
 		}
 		if spec.Projection.Positional() {
+			if err := f.CheckPosition(); err != nil {
+				return nil, err
+			}
 			spec.Filter = f // it tells which element matched
 		}
 	}
@@ -218,7 +221,7 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 			hint = plan.Hint{Natural: 1}
 		}
 	}
-	bounds, err := args.bounds(hint)
+	bounds, err := args.bounds(hint, f.Collation())
 	if err != nil {
 		return nil, err
 	}

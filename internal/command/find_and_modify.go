@@ -150,6 +150,11 @@ func (f *findAndModifyArgs) compile(w *writer, scope *expression.Scope) (m *modi
 		if f.returnNew && fields.Positional() {
 			return nil, nil, mongoerr.New(mongoerr.BadValue, "Cannot use a positional projection and return the new document")
 		}
+		if fields.Positional() {
+			if err := m.filter.CheckPosition(); err != nil {
+				return nil, nil, err
+			}
+		}
 	}
 	return m, fields, nil
 }

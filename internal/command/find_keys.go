@@ -7,6 +7,7 @@ import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/aggregation"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 	"github.com/sluicestream/sluice/internal/mql/expression"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/mql/projection"
@@ -63,8 +64,8 @@ func sameNames(a, b bsonraw.Doc) bool {
 	return !y.Next()
 }
 
-// bounds makes what min and max say of the index that is hinted at.
-func (f *findArgs) bounds(hint plan.Hint) (*plan.Bounds, error) {
+// bounds makes what min and max say of the index that is hinted at, for a find under a collation.
+func (f *findArgs) bounds(hint plan.Hint, by *collation.Collation) (*plan.Bounds, error) {
 	switch {
 	case f.min == nil && f.max == nil:
 		return nil, nil
@@ -73,7 +74,7 @@ func (f *findArgs) bounds(hint plan.Hint) (*plan.Bounds, error) {
 	case hint.Index == nil:
 		return nil, mongoerr.New(51173, "error processing query: planner returned error :: caused by :: When using min()/max() a hint of which index to use must be provided")
 	}
-	return plan.NewBounds(hint.Index, f.min, f.max)
+	return plan.NewBounds(hint.Index, f.min, f.max, by)
 }
 
 // source runs a find. What returnKey and showRecordId add to documents, or take in their place, is known before or after what a

@@ -307,7 +307,11 @@ func (m *modification) newDocument() (bsonraw.Doc, error) {
 	if m.supplied != nil {
 		return storable(m.supplied)
 	}
-	equalities, err := m.filter.Equalities()
+	inherited := m.filter.Equalities
+	if m.update.IsReplacement() {
+		inherited = m.filter.IDEqualities
+	}
+	equalities, err := inherited()
 	if err != nil {
 		return nil, err
 	}

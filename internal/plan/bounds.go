@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/collation"
 	"github.com/sluicestream/sluice/internal/store"
 )
 
@@ -21,10 +22,13 @@ const (
 )
 
 // NewBounds makes the bounds of an index: from the entries at min, included, to those at max, which are not. A bound has a value for
-// each field of the index; nil is none.
-func NewBounds(x *store.Index, least, most bsonraw.Doc) (*Bounds, error) {
+// each field of the index; nil is none. Texts in them must compare as in the index.
+func NewBounds(x *store.Index, least, most bsonraw.Doc, by *collation.Collation) (*Bounds, error) {
 	b := &Bounds{index: x}
 	var err error
+	if !by.Same(RulesOf(x).Collation) && (collation.HoldsText(least.Value()) || collation.HoldsText(most.Value())) {
+		return nil, errNotOfIndex
+	}
 	if b.From, err = boundKey(x, least); err != nil {
 		return nil, err
 	}

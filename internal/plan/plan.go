@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/collation"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/mql/ordering"
@@ -37,7 +38,18 @@ type Plan struct {
 	order    *ordering.Ordering
 
 	branchwise bool // the filter is an $or, whose branches have been planned each by itself
+	impossible bool // the index of the hint has nothing of what the filter asks for
 }
+
+// Err is why the plan cannot be followed: a walk fails with it. It is nil but for hints.
+func (p *Plan) Err() error {
+	if p.impossible {
+		return errNoPlan
+	}
+	return nil
+}
+
+var errNoPlan = mongoerr.New(mongoerr.NoQueryExecutionPlans, "error processing query: planner returned error :: caused by :: No query solutions")
 
 // kind is how a plan goes about it.
 type kind uint8
@@ -74,10 +86,12 @@ func Choose(c *store.Collection, q Query) *Plan {
 		p.kind, p.point, p.Sorted = pointRead, c.AppendIDKey(nil, id), true
 		return p
 	}
-	best := newQuery(&q, q.Filter.Conjunction()).best(c)
+	asked := newQuery(&q, q.Filter.Conjunction())
+	best := asked.best(c)
 	if best == nil {
 		best = p
 		p.branches = []branch{{scan: &scan{ranges: []keyRange{{}}}}}
+		p.impossible = q.Hint.Index != nil && !asked.touches(q.Hint.Index)
 	}
 	best.Collection, best.filter, best.order = c, q.Filter, q.Order
 	best.branchwise = q.Hint.Index == nil && q.Filter.IsDisjunction()

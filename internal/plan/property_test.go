@@ -185,6 +185,9 @@ func TestEveryPlanFindsWhatAScanFinds(t *testing.T) {
 				continue // a hint has them give what they have
 			}
 			p := plan.Choose(f.coll, plan.Query{Filter: compiled, Order: order(t, sort, by), Hint: plan.Hint{Index: x}})
+			if p.Err() != nil {
+				continue // which only a hint does
+			}
 			got := f.run(t, p, 1+rapid.IntRange(0, 3).Draw(rt, "pause"))
 			slices.Sort(got)
 			if !slices.Equal(got, want) {

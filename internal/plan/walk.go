@@ -134,6 +134,8 @@ func (w *Walk) next() (bsonraw.Doc, error) {
 		return nil, io.EOF
 	}
 	switch {
+	case w.plan.impossible:
+		return nil, errNoPlan
 	case w.plan.kind == pointRead:
 		return w.getPoint()
 	case w.plan.Collection.Oplog:

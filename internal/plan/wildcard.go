@@ -23,6 +23,20 @@ func (q *query) wildcardScans(x *store.Index) (list []*scan) {
 	return list
 }
 
+// touches reports whether the filter may ask for a path that the index has. Of a wildcard index without such a path nothing can be made;
+// with one all documents are walked where the index itself does not do.
+func (q *query) touches(x *store.Index) bool {
+	if !x.IsWildcard() {
+		return true
+	}
+	for path := range q.byPath {
+		if x.At(path) != nil {
+			return true
+		}
+	}
+	return !q.Filter.IsEmpty() && len(q.byPath) == 0 || len(q.conjunction.Disjunctions) > 0
+}
+
 // atPath begins the scan of a part of a wildcard index with the path, which is the first field of its entries.
 func (s *scan) atPath() {
 	key := s.index.PathKey()

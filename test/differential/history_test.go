@@ -118,11 +118,15 @@ next:
 func drawHistory(seed uint64) scenario {
 	g := &generator{random: rand.New(rand.NewPCG(seed, 0)), nextID: 1}
 	g.indexed, g.capped, g.piping = g.chance(3), g.chance(4), g.chance(3)
+	g.collating, g.validating, g.viewed = g.chance(3), g.chance(6), g.chance(4)
 	s := scenario{name: fmt.Sprintf("history %d", seed)}
 	add := func(verb string, command bson.D) { s.steps = append(s.steps, step{verb: verb, command: command}) }
 	add("run", g.creation())
 	if g.indexed {
-		add("run", bson.D{{Key: "createIndexes", Value: collection}, {Key: "indexes", Value: g.indexes()}})
+		add("run", g.indexes())
+	}
+	if g.viewed {
+		add("run", g.viewing())
 	}
 	options := g.oneOf(bson.D{}, bson.D{{Key: "fullDocument", Value: "updateLookup"}}).(bson.D)
 	stages := g.oneOf(bson.A{}, bson.A{bson.D{{Key: "$match", Value: bson.D{{Key: "operationType", Value: bson.D{{Key: "$ne", Value: "replace"}}}}}}}).(bson.A)
@@ -135,6 +139,9 @@ func drawHistory(seed uint64) scenario {
 		if g.chance(8) && !g.capped {
 			s.steps = append(s.steps, g.transaction()...)
 			continue
+		}
+		if g.chance(20) {
+			add("run", g.change())
 		}
 		add("run", g.operation())
 	}

@@ -19,6 +19,8 @@ func (g *generator) filter(depth int) bson.D {
 			d = append(d, bson.E{Key: g.oneOf("$and", "$or", "$nor").(string), Value: list})
 		case depth > 0 && g.chance(10):
 			d = append(d, bson.E{Key: "$expr", Value: g.harmless(2)})
+		case depth > 0 && g.chance(16) && !has(d, "$jsonSchema"):
+			d = append(d, bson.E{Key: "$jsonSchema", Value: g.schema(2)})
 		default:
 			path := g.path()
 			if g.chance(6) {
@@ -43,6 +45,9 @@ func (g *generator) predicate(depth int) any {
 		if !has(d, name) {
 			d = append(d, bson.E{Key: name, Value: argument})
 		}
+		if name == "$regex" && !has(d, "$options") && g.chance(2) {
+			d = append(d, bson.E{Key: "$options", Value: g.oneOf("i", "m", "s", "x", "im", "")})
+		}
 	}
 	return d
 }
@@ -63,7 +68,8 @@ func (g *generator) operator(depth int) (name string, argument any) {
 	case 8:
 		return "$exists", g.oneOf(true, false, 0, 1)
 	case 9:
-		return "$type", g.oneOf("number", "string", "array", "object", 1, 16, "null", "bool", bson.A{"int", "array"}, "undefined", "decimal")
+		return "$type", g.oneOf("number", "string", "array", "object", 1, 16, "null", "bool", bson.A{"int", "array"}, "undefined", "decimal",
+			"double", "binData", "objectId", "date", "regex", "dbPointer", "javascript", "symbol", "javascriptWithScope", "timestamp", "long", "minKey", "maxKey", -1, 127)
 	case 10:
 		return "$size", g.random.IntN(4)
 	case 11:
@@ -80,10 +86,13 @@ func (g *generator) operator(depth int) (name string, argument any) {
 	case 14:
 		return "$mod", bson.A{g.oneOf(2, 3, -2, 2.5, int64(4)), g.oneOf(0, 1, -1)}
 	case 15:
-		return "$regex", g.oneOf("a", "^a", "b$", "", "[ab]", "(?i)A")
+		return "$regex", g.oneOf("a", "^a", "b$", "", "[ab]", "(?i)A", "^A b", "a.b", bson.Regex{Pattern: "^a"})
 	case 16:
 		return g.oneOf("$bitsAllSet", "$bitsAnySet", "$bitsAllClear", "$bitsAnyClear").(string), g.oneOf(1, 2, 7, bson.A{0, 1}, bson.A{63, 70}, bson.Binary{Data: []byte{3}})
 	default:
+		if g.chance(4) {
+			return "$not", bson.Regex{Pattern: g.oneOf("a", "^b").(string), Options: g.oneOf("", "i").(string)}
+		}
 		if depth > 0 {
 			name, argument := g.operator(depth - 1)
 			return "$not", doc(name, argument)
@@ -122,7 +131,7 @@ func (g *generator) plainPath() string {
 
 func (g *generator) updatePath() string {
 	if g.chance(8) {
-		return g.oneOf("a", "b", "c").(string) + g.oneOf(".$[]", ".$[x]", ".$").(string) + g.oneOf("", ".a", ".b").(string)
+		return g.oneOf("a", "b", "c").(string) + g.oneOf(".$[]", ".$[x]", ".$").(string) + g.oneOf("", ".a", ".b", ".b.$[]", ".a.0").(string)
 	}
 	return g.path()
 }
@@ -138,7 +147,7 @@ func (g *generator) updateOperator() (name string, argument any) {
 		return d
 	}
 	number := func() any { return g.oneOf(1, -1, int64(5), 1.5, decimal("0.1"), 0, int64(1)<<62) }
-	switch g.random.IntN(14) {
+	switch g.random.IntN(16) {
 	case 0, 1, 2:
 		return "$set", fields(func() any { return g.value(2) })
 	case 3:
@@ -159,8 +168,12 @@ func (g *generator) updateOperator() (name string, argument any) {
 		return "$pull", fields(func() any { return g.predicate(1) })
 	case 12:
 		return "$pullAll", fields(func() any { return bson.A{g.scalar(), g.scalar(), g.value(1)} })
+	case 13:
+		return "$setOnInsert", fields(func() any { return g.value(2) })
+	case 14:
+		return "$currentDate", doc("now", g.oneOf(true, doc("$type", "date"), doc("$type", "timestamp")))
 	default:
-		return "$bit", fields(func() any { return doc(g.oneOf("and", "or", "xor").(string), g.oneOf(1, 6, int64(3))) })
+		return "$bit", fields(func() any { return doc(g.oneOf("and", "or", "xor").(string), g.oneOf(1, 6, int64(3), -2)) })
 	}
 }
 
@@ -175,10 +188,10 @@ func (g *generator) pushed() any {
 	}
 	d := doc("$each", each)
 	if g.chance(3) {
-		d = append(d, bson.E{Key: "$position", Value: g.oneOf(0, 1, -1, 9)})
+		d = append(d, bson.E{Key: "$position", Value: g.oneOf(0, 1, -1, -2, 9)})
 	}
 	if g.chance(3) {
-		d = append(d, bson.E{Key: "$slice", Value: g.oneOf(0, 2, -2, 9)})
+		d = append(d, bson.E{Key: "$slice", Value: g.oneOf(0, 1, 2, -1, -2, 9)})
 	}
 	if g.chance(3) {
 		d = append(d, bson.E{Key: "$sort", Value: g.oneOf(1, -1, doc("a", 1), bson.D{{Key: "b", Value: -1}, {Key: "a", Value: 1}})})
@@ -240,7 +253,7 @@ func (g *generator) harmless(depth int) any { return g.expressionOf(depth, g.har
 // expressionOf draws an expression whose parts another function draws.
 func (g *generator) expressionOf(depth int, part func(depth int) any) any {
 	if depth == 0 || g.chance(3) {
-		return g.oneOf("$"+g.plainPath(), "$_id", "$$ROOT", doc("$literal", g.value(1)), 1, "x", nil, true)
+		return g.oneOf("$"+g.plainPath(), "$_id", "$$ROOT", doc("$literal", g.value(1)), 1, "x", nil, true, variable)
 	}
 	a, b := part(depth-1), part(depth-1)
 	switch g.random.IntN(8) {
@@ -266,25 +279,32 @@ func (g *generator) expressionOf(depth int, part func(depth int) any) any {
 func (g *generator) aggregate() bson.D {
 	sort := bson.D{{Key: g.plainPath(), Value: g.oneOf(1, -1)}, {Key: "_id", Value: g.oneOf(1, -1)}}
 	pipeline := bson.A{doc("$match", g.filter(2)), doc("$sort", sort)}
+	if g.chance(3) {
+		pipeline = append(pipeline, doc("$limit", 1+g.random.IntN(4)))
+	}
 	for range g.random.IntN(4) {
 		pipeline = append(pipeline, g.stages()...)
 	}
 	if g.chance(2) {
-		pipeline = append(pipeline, g.group(), doc("$sort", doc("_id", 1)))
+		pipeline = append(pipeline, g.group()...)
 	} else {
 		pipeline = append(pipeline, g.output()...)
 	}
-	return bson.D{{Key: "aggregate", Value: collection}, {Key: "pipeline", Value: pipeline}, {Key: "cursor", Value: bson.D{}}}
+	return g.defined(g.hinted(g.collated(bson.D{{Key: "aggregate", Value: g.source()}, {Key: "pipeline", Value: pipeline}, {Key: "cursor", Value: bson.D{}}})))
 }
 
+// classic is an accumulator that one of mongod's two engines does not have, so that the other, whose errors have the documented codes, runs
+// the whole $group.
+var classic = bson.E{Key: "k", Value: doc("$firstN", bson.D{{Key: "input", Value: "$_id"}, {Key: "n", Value: 1}})}
+
 // group draws a $group whose accumulators depend on no more than the order of the documents.
-func (g *generator) group() bson.D {
+func (g *generator) group() bson.A {
 	v := func() any { return g.oneOf("$"+g.plainPath(), "$_id", g.expression(2)) }
 	sortBy := bson.D{{Key: g.plainPath(), Value: g.oneOf(1, -1)}, {Key: "_id", Value: 1}}
 	counted := func() bson.D { return bson.D{{Key: "input", Value: v()}, {Key: "n", Value: g.random.IntN(3) + 1}} }
 	accumulators := []func() bson.D{
 		func() bson.D {
-			return doc(g.oneOf("$sum", "$avg", "$first", "$last", "$push", "$stdDevPop", "$stdDevSamp").(string), v())
+			return doc(g.oneOf("$sum", "$avg", "$first", "$last", "$push", "$stdDevPop", "$stdDevSamp", "$min", "$max").(string), v())
 		},
 		func() bson.D { return doc(g.oneOf("$firstN", "$lastN", "$minN", "$maxN").(string), counted()) },
 		func() bson.D {
@@ -294,10 +314,19 @@ func (g *generator) group() bson.D {
 			return doc(g.oneOf("$topN", "$bottomN").(string), bson.D{{Key: "output", Value: v()}, {Key: "sortBy", Value: sortBy}, {Key: "n", Value: 2}})
 		},
 		func() bson.D { return doc("$count", bson.D{}) },
+		func() bson.D { return doc("$mergeObjects", g.oneOf("$$ROOT", doc("p", v()))) },
+		func() bson.D { return doc("$addToSet", v()) },
 	}
 	fields := doc("_id", g.oneOf(nil, v()))
+	fields = append(fields, classic)
 	for _, name := range []string{"v", "w"} {
 		fields = append(fields, bson.E{Key: name, Value: accumulators[g.random.IntN(len(accumulators))]()})
 	}
-	return doc("$group", fields)
+	stages := bson.A{doc("$group", fields), doc("$sort", doc("_id", 1))}
+	for _, e := range fields[2:] {
+		if e.Value.(bson.D)[0].Key == "$addToSet" { // which has no order
+			stages = append(stages, doc("$set", doc(e.Key, doc("$sortArray", bson.D{{Key: "input", Value: "$" + e.Key}, {Key: "sortBy", Value: 1}}))))
+		}
+	}
+	return stages
 }

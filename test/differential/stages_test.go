@@ -2,22 +2,10 @@ package differential
 
 import "go.mongodb.org/mongo-driver/v2/bson"
 
-// other is a collection beside the one that a history is about; pipelines look into it.
-const other = "o"
-
-// others fills the other collection.
-func (g *generator) others() bson.D {
-	documents := bson.A{}
-	for i := range int32(5) {
-		documents = append(documents, append(doc("_id", i+1), g.object(2)...))
-	}
-	return bson.D{{Key: "insert", Value: other}, {Key: "documents", Value: documents}}
-}
-
 // stages draws one or more stages of a pipeline. They avoid what mongod leaves open, and what its two engines do differently: the
 // order of groups, and which of two engines compares undefined with null.
 func (g *generator) stages() bson.A {
-	switch g.random.IntN(16) {
+	switch g.random.IntN(18) {
 	case 0, 1:
 		return bson.A{doc("$match", g.filter(1))}
 	case 2:
@@ -36,7 +24,7 @@ func (g *generator) stages() bson.A {
 	case 6:
 		return bson.A{doc("$replaceRoot", doc("newRoot", doc("r", g.expression(2))))}
 	case 7:
-		return bson.A{g.oneOf(doc("$count", "n"), doc("$group", bson.D{{Key: "_id", Value: nil}, {Key: "v", Value: doc("$push", doc("$type", g.expression(1)))}}))}
+		return bson.A{g.oneOf(doc("$count", "n"), doc("$group", bson.D{{Key: "_id", Value: nil}, {Key: "v", Value: doc("$push", doc("$type", g.expression(1)))}, classic}))}
 	case 8:
 		return bson.A{g.unwind("$" + g.plainPath())}
 	case 9, 10:
@@ -52,9 +40,18 @@ func (g *generator) stages() bson.A {
 			{Key: "output", Value: doc("n", doc("$sum", 1))},
 		})}
 	case 14:
+		return bson.A{doc("$bucket", bson.D{
+			{Key: "groupBy", Value: "$" + g.plainPath()},
+			{Key: "boundaries", Value: g.oneOf(bson.A{-1, 1, 2.5, 8}, bson.A{"", "a", "b"}, bson.A{0, int64(1), decimal("2")})},
+			{Key: "default", Value: "else"},
+			{Key: "output", Value: doc("n", doc("$push", "$_id"))},
+		})}
+	case 15:
+		return bson.A{doc("$unionWith", doc("pipeline", bson.A{doc("$documents", bson.A{g.object(1), g.object(1)})}))}
+	case 16:
 		return bson.A{doc("$sortByCount", "$_id"), doc("$sort", doc("_id", 1))}
 	default:
-		return bson.A{doc("$redact", doc("$cond", bson.A{g.expression(1), g.oneOf("$$KEEP", "$$DESCEND"), g.oneOf("$$PRUNE", "$$DESCEND")}))}
+		return bson.A{doc("$redact", doc("$cond", bson.A{g.harmless(1), g.oneOf("$$KEEP", "$$DESCEND"), g.oneOf("$$PRUNE", "$$DESCEND")}))}
 	}
 }
 

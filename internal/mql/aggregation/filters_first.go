@@ -101,9 +101,39 @@ func conditions(dst []bsonraw.Doc, spec bsonraw.Doc) []bsonraw.Doc {
 				one.Append(part.Value())
 				dst = append(dst, condition(key, bsonraw.Value{Type: bsonraw.TypeArray, Data: one.End()}))
 			}
+		case isOperators(key, it.Value()):
+			dst = operators(dst, key, it.Value().Doc())
 		default:
 			dst = append(dst, condition(key, it.Value()))
 		}
+	}
+	return dst
+}
+
+// isOperators reports whether a field is asked for several things.
+func isOperators(key string, v bsonraw.Value) bool {
+	if key == "" || key[0] == '$' || v.Type != bsonraw.TypeDocument {
+		return false
+	}
+	it := v.Doc().Iter()
+	return it.Next() && len(it.Key()) > 0 && it.Key()[0] == '$' && it.Next()
+}
+
+// operators appends a condition for each operator on a field. $options belong to $regex.
+func operators(dst []bsonraw.Doc, path string, spec bsonraw.Doc) []bsonraw.Doc {
+	if !spec.Lookup("$ref").IsMissing() {
+		return append(dst, condition(path, spec.Value()))
+	}
+	options := spec.Lookup("$options")
+	for it := spec.Iter(); it.Next(); {
+		one, at := bsonraw.BeginDoc(nil)
+		switch one = bsonraw.AppendValue(one, it.Key(), it.Value()); string(it.Key()) {
+		case "$options":
+			continue
+		case "$regex":
+			one = bsonraw.AppendValue(one, "$options", options)
+		}
+		dst = append(dst, condition(path, bsonraw.Doc(bsonraw.EndDoc(one, at)).Value()))
 	}
 	return dst
 }
@@ -137,12 +167,38 @@ func readsOnly(spec bsonraw.Doc, keeps func(field string) bool) bool {
 					return false
 				}
 			}
+		case key == "$expr":
+			if !evaluatesOnly(it.Value(), keeps) {
+				return false
+			}
 		case strings.HasPrefix(key, "$"):
 			return false
 		default:
 			field, _, _ := strings.Cut(key, ".")
 			data := it.Value().Data
 			if !keeps(field) || bytes.Contains(data, []byte("$elemMatch\x00")) || bytes.Contains(data, []byte("$size\x00")) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// evaluatesOnly reports whether an expression reads nothing but fields that keeps takes. What may read a whole document does not count as such.
+func evaluatesOnly(v bsonraw.Value, keeps func(field string) bool) bool {
+	switch v.Type {
+	case bsonraw.TypeString:
+		path, isPath := strings.CutPrefix(v.Str(), "$")
+		name, below, _ := strings.Cut(path, ".")
+		if name == "$ROOT" || name == "$CURRENT" {
+			name, _, _ = strings.Cut(below, ".")
+		}
+		return !isPath || strings.HasPrefix(name, "$") || name != "" && keeps(name)
+	case bsonraw.TypeDocument, bsonraw.TypeArray:
+		for it := v.Doc().Iter(); it.Next(); {
+			switch key := string(it.Key()); {
+			case key == "$literal":
+			case key == "$getField" && (!it.Value().IsDoc() || it.Value().Doc().Lookup("input").IsMissing()) || key == "$meta" || !evaluatesOnly(it.Value(), keeps):
 				return false
 			}
 		}

@@ -110,9 +110,6 @@ func (s *lookedUp) unwound(v, position bsonraw.Value) bsonraw.Doc {
 
 // matches returns the documents that belong to doc.
 func (s *lookedUp) matches(ctx context.Context, doc bsonraw.Doc) (Reader, error) {
-	if s.failed != nil {
-		return nil, s.failed
-	}
 	s.ctx.Reset()
 	for _, v := range s.let {
 		value, err := v.value.Eval(&s.ctx, doc)
@@ -123,6 +120,9 @@ func (s *lookedUp) matches(ctx context.Context, doc bsonraw.Doc) (Reader, error)
 			value.Data = value.Doc().Settled(nil)
 		}
 		s.vars[v.slot] = value
+	}
+	if s.failed != nil { // the variables come first
+		return nil, s.failed
 	}
 	s.asked++
 	if s.local == nil {

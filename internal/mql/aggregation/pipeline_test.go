@@ -62,10 +62,13 @@ func TestStagesMoveToWhereTheyDoLess(t *testing.T) {
 		`[{"$unset": "x"}, {"$sort": {"a": 1}}, {"$match": {"a": 1, "_id": 1}}]`:                                                   "$match $unset $sort",
 		`[{"$lookup": {"from": "o", "as": "x.y", "pipeline": []}}, {"$unwind": "$x.y"}, {"$match": {"a": 1, "x.y.b": 2}}]`:         "$match $lookup $match",
 		`[{"$unwind": {"path": "$a", "includeArrayIndex": "i"}}, {"$match": {"$or": [{"b": 1}, {"c": 2}]}}, {"$match": {"i": 1}}]`: "$match $unwind $match",
-		`[{"$unwind": "$a"}, {"$match": {"$or": [{"b": 1}, {"a": 2}], "$expr": "$c"}}]`:                                            "$unwind $match",
+		`[{"$unwind": "$a"}, {"$match": {"$or": [{"b": 1}, {"a": 2}], "$expr": "$c"}}]`:                                            "$match $unwind $match",
 		`[{"$unwind": "$a"}, {"$match": {"$nor": [{"b": 1}, {"a": 2}]}}]`:                                                          "$match $unwind $match",
 		`[{"$unwind": "$a"}, {"$match": {"b": {"$elemMatch": {"c": 1}}}}]`:                                                         "$unwind $match",
 		`[{"$unwind": "$a"}, {"$limit": 1}, {"$match": {"b": 1}}]`:                                                                 "$unwind $limit $match",
+		`[{"$unwind": "$a"}, {"$match": {"b": {"$size": 1, "$gt": 2}}}]`:                                                           "$match $unwind $match",
+		`[{"$unwind": "$a"}, {"$match": {"$expr": {"$eq": ["$b.c", "$$ROOT.d"]}}}]`:                                                "$match $unwind",
+		`[{"$unwind": "$a"}, {"$match": {"$expr": {"$eq": ["$a", "$b"]}}}]`:                                                        "$unwind $match",
 	} {
 		if got := strings.Join(mustCompile(t, text, testOptions).Stages(), " "); got != want {
 			t.Errorf("%s runs as %s, want %s", text, got, want)

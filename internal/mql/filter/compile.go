@@ -14,11 +14,12 @@ type parser struct {
 	fields    map[string]fieldOperator
 	documents map[string]documentOperator
 
-	scope     *expression.Scope
-	depth     int
-	inner     bool // inside $elemMatch: the document at hand is an element, not the whole
-	validator bool
-	usesExpr  bool
+	scope      *expression.Scope
+	depth      int
+	inner      bool // inside $elemMatch: the document at hand is an element, not the whole
+	validator  bool
+	usesExpr   bool
+	usesSchema bool
 }
 
 func newParser(opts Options) *parser {

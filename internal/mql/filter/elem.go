@@ -32,9 +32,13 @@ func (e *ElemFilter) MatchValue(v bsonraw.Value) (bool, error) {
 // CompileElemMatch reads the argument of $elemMatch, in a projection for example: operators are asked of the element as it is
 // ({$gt: 5}), anything else of the element as a document ({qty: 5}).
 func CompileElemMatch(v bsonraw.Value, opts Options) (*ElemFilter, error) {
-	c, err := parseElemMatch(newParser(opts), condition{path: elementPath, name: "$elemMatch", arg: v})
-	if err != nil {
+	p := newParser(opts)
+	c, err := parseElemMatch(p, condition{path: elementPath, name: "$elemMatch", arg: v})
+	switch {
+	case err != nil:
 		return nil, err
+	case p.usesSchema:
+		return nil, errSchemaNotAllowed
 	}
 	inner := simplify(c.children[0])
 	if c.op == opElemMatchObject {

@@ -18,6 +18,23 @@ const codeQueryFeatureNotAllowed mongoerr.Code = 224
 // $and, $all, an $or or $in with one member included. It fails with NotSingleValueField when a path is given twice, or together
 // with a path inside of it, whatever the values, and with QueryFeatureNotAllowed when the filter uses $expr anywhere.
 func (f *Filter) Equalities() ([]Equality, error) {
+	return f.equalities(func(bsonraw.Path) bool { return true }, checkDistinct)
+}
+
+// IDEqualities are Equalities for a replacement, which takes over nothing but _id: what else is given twice does not matter, and that
+// _id is given in parts is an error of its own.
+func (f *Filter) IDEqualities() ([]Equality, error) {
+	return f.equalities(
+		func(p bsonraw.Path) bool { return string(p.Part(0).Name) == "_id" },
+		func(p, q bsonraw.Path) error {
+			if p.Len() != q.Len() {
+				return nil
+			}
+			return checkDistinct(p, q)
+		})
+}
+
+func (f *Filter) equalities(wanted func(bsonraw.Path) bool, check func(p, q bsonraw.Path) error) ([]Equality, error) {
 	if f.usesExpr {
 		return nil, mongoerr.New(codeQueryFeatureNotAllowed, "$expr is not allowed in the query predicate for an upsert")
 	}
@@ -28,11 +45,11 @@ func (f *Filter) Equalities() ([]Equality, error) {
 	}
 	var paths []bsonraw.Path
 	for _, c := range list {
-		if c.op != Eq {
+		if c.op != Eq || !wanted(c.path) {
 			continue
 		}
 		for _, p := range paths {
-			if err := checkDistinct(p, c.path); err != nil {
+			if err := check(p, c.path); err != nil {
 				return nil, err
 			}
 		}
@@ -40,6 +57,20 @@ func (f *Filter) Equalities() ([]Equality, error) {
 		all = append(all, Equality{Path: c.path.String(), Value: c.value})
 	}
 	return all, nil
+}
+
+var errSchemaNotAllowed = mongoerr.New(codeQueryFeatureNotAllowed, "$jsonSchema is not allowed in this context")
+
+// CheckPosition fails when the filter cannot tell which element of an array matched, as a projection with a positional operator asks:
+// MongoDB does not let it have $expr or $jsonSchema anywhere then.
+func (f *Filter) CheckPosition() error {
+	switch {
+	case f.usesExpr:
+		return mongoerr.New(codeQueryFeatureNotAllowed, "$expr is not allowed in this context")
+	case f.usesSchema:
+		return errSchemaNotAllowed
+	}
+	return nil
 }
 
 func checkDistinct(p, q bsonraw.Path) error {

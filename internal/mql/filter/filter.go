@@ -31,6 +31,7 @@ type Filter struct {
 	positional func() node
 	written    func() node // runs them in the order in which they were written, for projections
 	usesExpr   bool
+	usesSchema bool
 	slow       bool
 }
 
@@ -51,6 +52,7 @@ func Compile(doc bsonraw.Doc, opts Options) (*Filter, error) {
 		positional: sync.OnceValue(func() node { return buildOrdered(c) }),
 		written:    sync.OnceValue(func() node { return buildWritten(c) }),
 		usesExpr:   p.usesExpr,
+		usesSchema: p.usesSchema,
 		slow:       isSlow(c),
 	}, nil
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // parseSchema reads $jsonSchema, which takes the documents that satisfy a schema.
-func parseSchema(_ *parser, c condition) (*clause, error) {
+func parseSchema(p *parser, c condition) (*clause, error) {
+	p.usesSchema = true
 	s, err := schema.Compile(c.arg)
 	if err != nil {
 		return nil, err

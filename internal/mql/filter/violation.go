@@ -79,6 +79,9 @@ func (x *explainer) explain(c *clause, turned bool) {
 		x.r.Specified(c.said.arg, c.said.name)
 		x.r.Text("reason", "expression did not match")
 		x.r.Value("expressionResult", bsonraw.BoolValue(turned))
+	case len(c.children) == 0 && (c.op == opTrue || c.op == opAnd): // an empty document
+		x.r.Text("operatorName", "$and")
+		x.r.Array("clausesSatisfied", func() {})
 	case c.path.Len() > 0 || len(c.children) == 0:
 		x.explainField(c, turned)
 	default:
