@@ -3,7 +3,10 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"math/rand/v2"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/oplog"
@@ -15,8 +18,8 @@ func measurement(at int64) bsonraw.Doc {
 	return bsonraw.EndDoc(bsonraw.AppendDate(dst, "t", at), begin)
 }
 
-// seriesCollection creates a collection of measurements.
-func seriesCollection(t *testing.T, s *Store) *Collection {
+// seriesCollection creates a collection of measurements with further indexes.
+func seriesCollection(t *testing.T, s *Store, specs ...bsonraw.Doc) *Collection {
 	t.Helper()
 	c := &Collection{DB: "db", Name: BucketsPrefix + "c", Shared: &Shared{}}
 	c.SetOptions(doc("timeseries", doc("timeField", "t", "metaField", "m")))
@@ -25,11 +28,13 @@ func seriesCollection(t *testing.T, s *Store) *Collection {
 	}
 	ch := s.Change()
 	c.ID = ch.NewID()
-	order, err := ch.NewIndex(c.Series.OrderSpec())
-	if err != nil {
-		t.Fatal(err)
+	for _, spec := range append([]bsonraw.Doc{c.Series.OrderSpec()}, specs...) {
+		x, err := ch.NewIndex(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Indexes = append(c.Indexes, x)
 	}
-	c.Indexes = []*Index{order}
 	if err := ch.Put(c); err != nil {
 		t.Fatal(err)
 	}
@@ -145,5 +150,64 @@ func TestOnlyTheViewOfASeriesIsOne(t *testing.T) {
 	two.Append(doc("$match", doc("a", 1)).Value())
 	if other.Pipeline = two.End(); other.IsSeries() {
 		t.Error("a view with a further stage is one")
+	}
+}
+
+// TestPowerFailureLosesNoMeasurement cuts the power again and again, each time in the state that the last failure has left: what was
+// durable stays, nothing is replaced, and documents agree with the index.
+func TestPowerFailureLosesNoMeasurement(t *testing.T) {
+	t.Parallel()
+	disk := vfs.NewCrashableMem()
+	cfg := Config{Dir: "folder/data", FS: disk}
+	s, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := seriesCollection(t, s, indexSpec("m_1", "m", false))
+	durable := int64(0)
+	for failure := range 12 {
+		for i := range 5 {
+			d := measurement(int64(i % 2)) // of the same times again and again
+			key := AppendNewKey(nil, s, c, d)
+			if there, err := s.Has(c, key); there || err != nil {
+				t.Fatalf("the key of a new measurement is another's: %v, %v", there, err)
+			}
+			w := s.NewWrite()
+			if err := w.Insert(c, key, c.Indexed(d), insertEntry(c, d)); err != nil {
+				t.Fatal(err)
+			}
+			commit, err := w.Commit()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i < 4 { // the last one may be lost
+				if err := commit.Wait(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				durable++
+			}
+		}
+		disk = disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: []int{0, 50, 100}[failure%3], RNG: rand.New(rand.NewPCG(uint64(failure), 0))})
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		cfg.FS = disk
+		if s, err = Open(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		if c = s.Catalog().Collection("db", BucketsPrefix+"c"); c == nil || c.Series == nil {
+			t.Fatal("the collection is gone")
+		}
+		found, err := Check(t.Context(), s, c.DB, c.Name, true, func(bsonraw.Doc) error { return nil })
+		if err != nil || describe(found) != "" {
+			t.Fatalf("after %d failures: %v, %s", failure+1, err, describe(found))
+		}
+		if found.Docs < durable {
+			t.Fatalf("after %d failures there are %d measurements, and %d were durable", failure+1, found.Docs, durable)
+		}
+		durable = found.Docs
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
