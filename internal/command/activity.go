@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mql/aggregation"
@@ -86,12 +87,20 @@ func (c *cursor) describe(host string) bsonraw.Doc {
 		doc = bsonraw.AppendBinary(doc, "id", bsonraw.SubtypeUUID, []byte(c.session[:uuidSize]))
 		doc = bsonraw.EndDoc(doc, lsid)
 	}
-	doc, cursor := bsonraw.BeginElem(doc, bsonraw.TypeDocument, "cursor")
+	return bsonraw.EndDoc(c.appendState(doc, c.used), at)
+}
+
+// appendState appends what there is to tell of a cursor that was used last at a time.
+func (c *cursor) appendState(doc []byte, used time.Time) []byte {
+	doc, at := bsonraw.BeginElem(doc, bsonraw.TypeDocument, "cursor")
 	doc = bsonraw.AppendInt64(doc, "cursorId", c.id)
-	doc = bsonraw.AppendDate(doc, "lastAccessDate", c.used.UnixMilli())
+	doc = bsonraw.AppendDate(doc, "createdDate", c.opened.UnixMilli())
+	doc = bsonraw.AppendDate(doc, "lastAccessDate", used.UnixMilli())
+	doc = bsonraw.AppendInt64(doc, "nDocsReturned", c.docs.Load())
+	doc = bsonraw.AppendInt64(doc, "nBatchesReturned", c.batches.Load())
 	doc = bsonraw.AppendBool(doc, "noCursorTimeout", c.noIdle)
 	doc = bsonraw.AppendBool(doc, "tailable", c.waits != nil)
 	doc = bsonraw.AppendBool(doc, "awaitData", c.waits != nil)
-	doc = bsonraw.EndDoc(doc, cursor)
+	doc = bsonraw.AppendDoc(doc, "originatingCommand", c.command)
 	return bsonraw.EndDoc(doc, at)
 }

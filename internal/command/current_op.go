@@ -98,12 +98,30 @@ func (r *running) appendCommand(out []byte, now time.Time) []byte {
 	out = bsonraw.AppendInt64(out, "microsecs_running", int64(ran/time.Microsecond))
 	out = bsonraw.AppendString(out, "op", r.kind())
 	out = bsonraw.AppendString(out, "ns", r.namespace())
-	out = bsonraw.AppendDoc(out, "command", shortened(r.body))
+	out = bsonraw.AppendDoc(out, "command", r.shown())
+	if r.cursor != nil {
+		out = r.cursor.appendState(out, r.started)
+	}
 	out = bsonraw.AppendInt32(out, "numYields", 0)
 	out = bsonraw.AppendDoc(out, "locks", bsonraw.Empty)
 	out = bsonraw.AppendBool(out, "waitingForLock", false)
 	out = bsonraw.AppendDoc(out, "lockStats", bsonraw.Empty)
 	return out
+}
+
+// shown is the command as others see it. One that goes on with a cursor and has no comment has that of the cursor's command.
+func (r *running) shown() bsonraw.Doc {
+	body := shortened(r.body)
+	if r.cursor == nil || !body.Lookup("comment").IsMissing() {
+		return body
+	}
+	comment := r.cursor.command.Lookup("comment")
+	if comment.IsMissing() {
+		return body
+	}
+	out, at := bsonraw.BeginDoc(nil)
+	out = append(out, body[4:len(body)-1]...)
+	return bsonraw.EndDoc(bsonraw.AppendValue(out, "comment", comment), at)
 }
 
 // maxCommandShown is how large a command may be, in bytes, to be shown as a whole.

@@ -47,6 +47,10 @@ type cursor struct {
 	id       int64
 	ns       string
 	session  string // key of the session that opened it; empty without
+	opened   time.Time
+	command  bsonraw.Doc  // that opened it, as it is shown
+	batches  atomic.Int64 // that it has given
+	docs     atomic.Int64 // in these
 	api      api    // as the command that opened it declared
 	feed     feed
 	killed   context.Context // ends when the cursor is killed
@@ -72,6 +76,12 @@ func (c *cursor) close() {
 		c.snapshot.give()
 		c.snapshot = nil
 	}
+}
+
+// gave counts a batch.
+func (c *cursor) gave(docs int) {
+	c.batches.Add(1)
+	c.docs.Add(int64(docs))
 }
 
 // cursors are the open cursors of all clients.
@@ -203,6 +213,7 @@ func (op *operation) openCursor(c *cursor, limit batchLimit, single bool) error 
 		c.session = op.sessionKey
 	}
 	c.api, c.txn, c.durable = op.api, op.transaction, op.durable
+	c.opened = time.Now()
 	if op.snapshot != nil {
 		c.snapshot, c.at = op.snapshot.share(), op.snapshot.At
 	}
@@ -216,11 +227,13 @@ func (op *operation) openCursor(c *cursor, limit batchLimit, single bool) error 
 	if op.maxTime > 0 && c.waits == nil {
 		c.left = max(op.maxTime-time.Since(begun), 1)
 	}
+	c.gave(batch.Len())
 	if done || single {
 		c.close()
 		op.endCursor(at, batch, c, 0)
 		return nil
 	}
+	c.command = shortened(op.body).Clone()
 	if err := op.server.cursors.add(c); err != nil {
 		c.close()
 		return err

@@ -97,6 +97,7 @@ func nextBatch(op *operation, c *cursor, limit batchLimit) error {
 		op.server.cursors.finish(c)
 		return err
 	}
+	op.conn.running.use(c)
 	leave := c.enter(op)
 	op.durable = c.durable
 	at, batch := op.beginCursor("nextBatch")
@@ -105,6 +106,8 @@ func nextBatch(op *operation, c *cursor, limit batchLimit) error {
 		done, err = await(op, c, &batch, limit)
 	}
 	leave()
+	op.conn.running.use(nil)
+	c.gave(batch.Len())
 	if err != nil || done {
 		op.server.cursors.finish(c)
 		if err != nil {

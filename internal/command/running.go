@@ -22,6 +22,7 @@ type running struct {
 	db      string
 	session string      // its key
 	lsid    bsonraw.Doc // within body
+	cursor  *cursor     // that the command has in use, if any
 }
 
 // begin notes that a command begins and returns the context for it.
@@ -44,11 +45,19 @@ func (r *running) know(op *operation) {
 	r.cmd, r.db, r.session, r.lsid = op.cmd, op.db, op.sessionKey, op.lsid
 }
 
+// use notes which cursor the command has in use.
+func (r *running) use(c *cursor) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.cursor = c
+}
+
 // end notes that the command is over. Nobody looks at its bytes any more, or interrupts what comes next.
 func (r *running) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.id, r.cmd, r.body, r.db, r.session, r.lsid = 0, nil, nil, "", "", nil
+	r.cursor = nil
 }
 
 // interruptIf ends the command with the reason if it is the one meant.

@@ -17,3 +17,18 @@ func TestACodeHasOneName(t *testing.T) {
 		}
 	}
 }
+
+// The codes with which mongod says that a change stream can be opened again, those of its own and those of networks and of primaries that
+// are none any more.
+func TestCodesThatLeaveAStreamResumable(t *testing.T) {
+	t.Parallel()
+	resumable := map[Code]bool{}
+	for _, c := range []Code{6, 7, 63, 89, 91, 133, 150, 189, 234, 262, 317, 9001, 10107, 11600, 11602, 13388, 13435, 13436} {
+		resumable[c] = true
+	}
+	for c := range Code(20_000) {
+		if got := c.ResumableChangeStream(); got != resumable[c] {
+			t.Errorf("%d (%s): %v", c, c.Name(), got)
+		}
+	}
+}
