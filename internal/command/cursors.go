@@ -51,7 +51,7 @@ type cursor struct {
 	command  bsonraw.Doc  // that opened it, as it is shown
 	batches  atomic.Int64 // that it has given
 	docs     atomic.Int64 // in these
-	api      api    // as the command that opened it declared
+	api      api          // as the command that opened it declared
 	feed     feed
 	killed   context.Context // ends when the cursor is killed
 	kill     context.CancelCauseFunc

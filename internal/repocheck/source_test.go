@@ -94,11 +94,11 @@ func sources(t *testing.T) []source {
 	return all
 }
 
-// testFunctions lists the tests of a file that have a comment.
+// testFunctions lists the tests of a file.
 func testFunctions(s source) []*ast.FuncDecl {
 	var found []*ast.FuncDecl
 	for _, d := range s.file.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Doc != nil && strings.HasPrefix(f.Name.Name, "Test") {
+		if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Test") {
 			found = append(found, f)
 		}
 	}
