@@ -17,13 +17,17 @@ type argument struct {
 	bsonraw.Value
 }
 
-// arguments calls fn for each argument of the command that is not generic and not null, beginning with the command's own.
+// arguments calls fn for each argument of the command that is not generic and not null, beginning with the command's own, which has the
+// name of the command whatever its spelling.
 func (op *operation) arguments(fn func(name string, a argument) error) error {
 	for i, it := 0, op.body.Iter(); it.Next(); i++ {
 		if isGeneric(it.Key()) || it.Value().Type == bsonraw.TypeNull && i > 0 {
 			continue
 		}
 		name := string(it.Key())
+		if i == 0 {
+			name = op.cmd.name
+		}
 		if err := fn(name, argument{op, name, it.Value()}); err != nil {
 			return err
 		}

@@ -71,7 +71,7 @@ func findAndModify(op *operation) error {
 
 func (f *findAndModifyArgs) parse(name string, a argument) error {
 	switch name {
-	case "findAndModify", "findandmodify":
+	case "findAndModify":
 		return written(a, &f.coll)
 	case "query":
 		return a.doc(&f.query)
