@@ -35,6 +35,18 @@
 // the driver's error and one of [ErrHistoryLost], [ErrInvalidToken] and [ErrTooLarge] where it applies. Policies say what
 // happens instead: [Options].OnInvalidate, OnHistoryLost, SplitLargeEvents.
 //
+// # Being told
+//
+// [Options].OnToken hears of each movement of the position, OnGap of events that were missed, Logger of what happens to the
+// stream, and Metrics of its [Health] after each reply: lag, age of the position, resumes, the failure that lasts. Package
+// sluiceprom has Metrics for Prometheus. The log holds codes and names, never tokens, documents or texts of the server.
+//
+// # Time limits
+//
+// No limit of the caller's reaches the server: a context ends the caller's wait alone, and MaxAwaitTime may be longer than
+// any deadline. A Timeout of the client does not end a stream either, but lets the driver, which resumes by itself before
+// the stream does, retry without pauses while it lasts.
+//
 // # Many streams
 //
 // A stream that waits holds one connection of its client's pool for as long as the server waits. A client with more

@@ -58,7 +58,8 @@ func (e Event[T]) RenamedTo() Namespace { return namespace(e.raw.Lookup("to")) }
 func (e Event[T]) DocumentKey() bson.Raw { return document(e.raw.Lookup("documentKey")) }
 
 // FullDocument decodes the document after the change: of inserts and replacements always, of updates as
-// Options.FullDocument asks. Without one (absent, or null because it is gone) the error is ErrNoDocument.
+// Options.FullDocument asks. Without one (absent, or null because it is gone) the error is ErrNoDocument; when T cannot
+// hold it, the driver's.
 func (e Event[T]) FullDocument() (T, error) { return decodeField[T](e.raw, "fullDocument") }
 
 // FullDocumentBeforeChange decodes the document before an update, replacement or deletion, as
@@ -100,7 +101,7 @@ func (e Event[T]) Transaction() (lsid bson.Raw, txnNumber int64, ok bool) {
 func (e Event[T]) Raw() bson.Raw { return e.raw }
 
 // Decode decodes the whole event into v, for pipelines that give events another shape. It uses the driver's default
-// registry, as FullDocument does.
+// registry, as FullDocument does. Errors are the driver's, that v cannot hold the event; of the zero Event, ErrNoDocument.
 func (e Event[T]) Decode(v any) error {
 	if len(e.raw) == 0 {
 		return fmt.Errorf("sluice: decode event: %w", ErrNoDocument)

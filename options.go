@@ -13,10 +13,10 @@ import (
 // of each field is MongoDB's default; a nil *Options means all of them. Watch copies the struct and names every problem
 // of it in one error before it talks to the server.
 type Options struct {
-	// FullDocument says which document update events carry. Insert and replace events always carry theirs.
+	// FullDocument says which document update events carry; default: none. Insert and replace events always carry theirs.
 	FullDocument FullDocument
 
-	// FullDocumentBeforeChange says whether events carry the document as it was before. The collection must keep
+	// FullDocumentBeforeChange says whether events carry the document as it was before; default: no. The collection must keep
 	// pre-images (changeStreamPreAndPostImages); MongoDB 6.0 and later.
 	FullDocumentBeforeChange FullDocumentBeforeChange
 
@@ -25,10 +25,11 @@ type Options struct {
 	// may be given; without any the stream starts now.
 	ResumeAfter Token
 
-	// StartAfter starts after the token, which may be that of an invalidate event.
+	// StartAfter starts after the token, which may be that of an invalidate event. The zero Token is none, so that a
+	// program's first run, which has no token yet, needs no other code.
 	StartAfter Token
 
-	// StartAtOperationTime starts at a point of the oplog, inclusive. It may lie in the future.
+	// StartAtOperationTime starts at a point of the oplog, inclusive. It may lie in the future. Zero: none.
 	StartAtOperationTime bson.Timestamp
 
 	// MaxAwaitTime is how long the server waits for an event before it answers one getMore with nothing. It bounds
@@ -44,7 +45,7 @@ type Options struct {
 	// collection's own is.
 	Collation *options.Collation
 
-	// Comment is any BSON value; it shows up in the server's log, profiler and currentOp, for every command.
+	// Comment is any BSON value; it shows up in the server's log, profiler and currentOp, for every command. nil: none.
 	Comment any
 
 	// Session is used for every command. It must belong to the target's client, must not be ended before the stream is
@@ -63,19 +64,21 @@ type Options struct {
 	// pipeline that removes large fields. The token of an event that was split is good for streams with the same options.
 	SplitLargeEvents bool
 
-	// ReadAhead bounds how much is fetched before it is asked for.
+	// ReadAhead bounds how much is fetched before it is asked for; default: one batch, at most 32 MiB.
 	ReadAhead ReadAhead
 
-	// Retry bounds the attempts to open the cursor again after a failure.
+	// Retry bounds the attempts to open the cursor again after a failure; default: no limit, with pauses of 50 ms to 10 s.
 	Retry Retry
 
-	// OnInvalidate says what happens after an invalidate event.
+	// OnInvalidate says what happens after an invalidate event; default: the stream ends.
 	OnInvalidate InvalidatePolicy
 
-	// OnHistoryLost says what happens when the server's oplog no longer reaches back to the stream's position.
+	// OnHistoryLost says what happens when the server's oplog no longer reaches back to the stream's position, or does not
+	// have it; default: the stream ends with ErrHistoryLost, or ErrInvalidToken.
 	OnHistoryLost HistoryLostPolicy
 
-	// RestartAt is where RestartAtTime restarts; it belongs to that policy alone.
+	// RestartAt is where RestartAtTime restarts; it belongs to that policy alone, which has no default. A time before the
+	// stream's position brings events again.
 	RestartAt bson.Timestamp
 
 	// OnGap is called when events were missed for certain or possibly, before the first event after the gap is handed
@@ -151,7 +154,7 @@ type Retry struct {
 // it is asked for, and never a second one. TryNext alone fetches nothing ahead.
 type ReadAhead struct {
 	Off      bool // fetch only when a caller waits
-	MaxBytes int  // nothing is fetched ahead after a batch that was larger than this; 0: 32 MiB, which no single reply reaches
+	MaxBytes int  // nothing is fetched ahead after a batch of more bytes than this; 0: 32 MiB, which no single reply reaches
 }
 
 const (

@@ -66,7 +66,8 @@ func (t Token) String() string {
 	return string(text)
 }
 
-// MarshalText returns the token document as canonical Extended JSON; the zero Token gives empty text.
+// MarshalText returns the token document as canonical Extended JSON; the zero Token gives empty text. Tokens that a
+// server or NewToken gave never fail.
 func (t Token) MarshalText() ([]byte, error) {
 	if t.IsZero() {
 		return []byte{}, nil
@@ -78,7 +79,8 @@ func (t Token) MarshalText() ([]byte, error) {
 	return text, nil
 }
 
-// UnmarshalText reads what MarshalText wrote, and relaxed Extended JSON too. Empty text gives the zero Token.
+// UnmarshalText reads what MarshalText wrote, and relaxed Extended JSON too. Empty text gives the zero Token, and what is
+// no document an error that is ErrInvalidToken.
 func (t *Token) UnmarshalText(text []byte) error {
 	text = bytes.TrimSpace(text)
 	if len(text) == 0 {
@@ -100,7 +102,8 @@ func (t *Token) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalJSON returns the token as a JSON object (canonical Extended JSON), null for the zero Token.
+// MarshalJSON returns the token as a JSON object (canonical Extended JSON), null for the zero Token. It fails as
+// MarshalText does.
 func (t Token) MarshalJSON() ([]byte, error) {
 	if t.IsZero() {
 		return []byte("null"), nil
@@ -108,7 +111,8 @@ func (t Token) MarshalJSON() ([]byte, error) {
 	return t.MarshalText()
 }
 
-// UnmarshalJSON reads a JSON object, a JSON string that holds the text of MarshalText, or null.
+// UnmarshalJSON reads a JSON object, a JSON string that holds the text of MarshalText, or null. Anything else is an error
+// that is ErrInvalidToken.
 func (t *Token) UnmarshalJSON(data []byte) error {
 	data = bytes.TrimSpace(data)
 	if bytes.Equal(data, []byte("null")) {
@@ -125,7 +129,7 @@ func (t *Token) UnmarshalJSON(data []byte) error {
 	return t.UnmarshalText(data)
 }
 
-// MarshalBSONValue returns the token document itself as an embedded document, null for the zero Token.
+// MarshalBSONValue returns the token document itself as an embedded document, null for the zero Token. It never fails.
 func (t Token) MarshalBSONValue() (typ byte, data []byte, err error) {
 	if t.IsZero() {
 		return byte(bson.TypeNull), nil, nil
@@ -133,7 +137,7 @@ func (t Token) MarshalBSONValue() (typ byte, data []byte, err error) {
 	return byte(bson.TypeEmbeddedDocument), []byte(t.raw), nil
 }
 
-// UnmarshalBSONValue reads an embedded document or null.
+// UnmarshalBSONValue reads an embedded document or null. Anything else is an error that is ErrInvalidToken.
 func (t *Token) UnmarshalBSONValue(typ byte, data []byte) error {
 	switch bson.Type(typ) {
 	case bson.TypeNull, bson.TypeUndefined:

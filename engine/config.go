@@ -28,7 +28,7 @@ type Config struct {
 	MaxCursors int
 	// Auth asks for authentication. It is not supported yet: Open refuses it.
 	Auth bool
-	// TLS asks for encrypted connections. It is not supported yet: Open refuses it.
+	// TLS asks for encrypted connections; nil: none. It is not supported yet: Open refuses it.
 	TLS *tls.Config
 	// TestCommands allows fail points, with which clients can make commands fail. Leave it off but in tests.
 	TestCommands bool

@@ -24,7 +24,7 @@ func (e *Engine) URI() string {
 
 // DialContext connects to the engine within the process, whatever the address: no port is used and no listener needed. With it
 // *Engine is the dialer of options.Client().SetDialer. Clients that came by an address are told that it is the engine's, so any
-// connection string with the engine's replica set works.
+// connection string with the engine's replica set works. It fails when the engine is closed, or has as many clients as it may have.
 func (e *Engine) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if address == "" {
 		address = inProcessHost

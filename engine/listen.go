@@ -31,6 +31,7 @@ func (l *listener) close() error {
 // mode 0600 and must end in ".sock", because drivers recognise sockets by that.
 //
 // There is no authentication yet, so whoever can connect can do everything: only addresses of the loopback interface are allowed.
+// Other errors are that the address is taken, and that the engine is closed.
 func (e *Engine) Listen(network, address string) (net.Addr, error) {
 	var l *listener
 	var err error

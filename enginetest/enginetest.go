@@ -29,6 +29,7 @@ const cleanUpLimit = 10 * time.Second
 
 // Server is a running engine and a client of it.
 type Server struct {
+	// Engine is in memory unless a Config says otherwise, and closed when the test ends.
 	Engine *engine.Engine
 	// URI is for further clients in this process: options.Client().ApplyURI(s.URI).SetDialer(s.Engine). For clients
 	// elsewhere let the Engine Listen, and give them Engine.URI.
