@@ -114,7 +114,7 @@ type FullDocumentBeforeChange string
 
 // The modes of Options.FullDocumentBeforeChange.
 const (
-	BeforeOff           FullDocumentBeforeChange = ""              // none
+	BeforeOff           FullDocumentBeforeChange = ""              // none; "off" is the same, but sent, which servers before 6.0 refuse
 	BeforeWhenAvailable FullDocumentBeforeChange = "whenAvailable" // if the collection kept it; else null
 	BeforeRequired      FullDocumentBeforeChange = "required"      // the same, and an error if it is not there
 )

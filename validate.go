@@ -40,9 +40,6 @@ func (opts *Options) normalized(client *mongo.Client, p *problems) Options {
 	if o.FullDocument == "default" {
 		o.FullDocument = DefaultDocument
 	}
-	if o.FullDocumentBeforeChange == "off" {
-		o.FullDocumentBeforeChange = BeforeOff
-	}
 	if o.Retry.MinBackoff == 0 {
 		o.Retry.MinBackoff = defaultMinBackoff
 		if o.Retry.MaxBackoff > 0 {

@@ -33,6 +33,9 @@ func (c *watchCommand) check(p *process) (*sluice.Options, []bson.Raw, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if c.FullDocumentBeforeChange == "off" { // not to be sent to servers that do not know it
+		c.FullDocumentBeforeChange = string(sluice.BeforeOff)
+	}
 	return &sluice.Options{
 		FullDocument:             sluice.FullDocument(c.FullDocument),
 		FullDocumentBeforeChange: sluice.FullDocumentBeforeChange(c.FullDocumentBeforeChange),
