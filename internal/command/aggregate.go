@@ -121,15 +121,16 @@ func (f *aggregateArgs) parse(name string, a argument) error {
 	case "pipeline":
 		return a.array(&f.pipeline)
 	case "cursor":
-		f.hasCursor = true
-		return f.parseCursor(a)
+		err := f.parseCursor(a)
+		f.hasCursor = f.hasCursor || err == nil
+		return err
 	case "let":
 		return a.doc(&f.let)
 	case "hint":
 		f.hint = a.Value
 		return checkHint(f.hint)
 	case "allowDiskUse":
-		return a.flag(&f.ignored)
+		return a.strictFlag(&f.ignored)
 	case "bypassDocumentValidation":
 		return a.flag(&f.bypass)
 	case "explain":
@@ -157,7 +158,7 @@ func (f *aggregateArgs) parseCursor(a argument) error {
 		if string(it.Key()) != "batchSize" {
 			return mongoerr.New(mongoerr.IDLUnknownField, "BSON field 'aggregate.cursor.%s' is an unknown field.", it.Key())
 		}
-		if it.Value().Type == bsonraw.TypeNull {
+		if isNullish(it.Value()) {
 			continue
 		}
 		if err := (argument{a.op, "batchSize", it.Value()}).count(&f.batchSize); err != nil {

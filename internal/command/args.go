@@ -1,39 +1,68 @@
 package command
 
 import (
-	"math"
 	"strings"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	mqlargument "github.com/sluicestream/sluice/internal/mql/argument"
 	"github.com/sluicestream/sluice/internal/store"
 )
 
-// argument is one argument of a command, with checked conversions. An argument that is null counts as absent, as in MongoDB
-// nearly always; the parsers skip it.
+// argument is one argument of a command, with checked conversions. One that is null or undefined counts as absent, as in MongoDB nearly
+// always: its value is missing, and only that the command does not know it is an error.
 type argument struct {
 	op   *operation
 	name string // within the command, for messages
 	bsonraw.Value
 }
 
-// arguments calls fn for each argument of the command that is not generic and not null, beginning with the command's own, which has the
-// name of the command whatever its spelling.
+// arguments calls fn for each argument of the command that is not generic, beginning with the command's own, which has the name of the
+// command whatever its spelling.
 func (op *operation) arguments(fn func(name string, a argument) error) error {
 	for i, it := 0, op.body.Iter(); it.Next(); i++ {
-		if isGeneric(it.Key()) || it.Value().Type == bsonraw.TypeNull && i > 0 {
+		if isGeneric(it.Key()) {
 			continue
 		}
-		name := string(it.Key())
+		name, v := string(it.Key()), it.Value()
 		if i == 0 {
 			name = op.cmd.name
 		}
-		if err := fn(name, argument{op, name, it.Value()}); err != nil {
+		absent := i > 0 && isNullish(v) && isAbsent(op.cmd.name, name, v)
+		if absent {
+			v = bsonraw.Value{}
+		}
+		err := fn(name, argument{op, name, v})
+		if err != nil && (!absent || mongoerr.Is(err, mongoerr.IDLUnknownField)) {
 			return err
 		}
 	}
 	return nil
 }
+
+// apart gives the arguments without a value to a parser of their own, of which nothing is used but that it knows them.
+func apart(given, absent func(name string, a argument) error) func(name string, a argument) error {
+	return func(name string, a argument) error {
+		if a.IsMissing() {
+			return absent(name, a)
+		}
+		return given(name, a)
+	}
+}
+
+// notAbsent are the arguments that cannot be undefined, and whether they cannot be null either.
+var notAbsent = map[string]bool{
+	"aggregate.allowDiskUse": true, "aggregate.hint": true, "count.hint": true, "count.limit": true, "findAndModify.hint": true,
+	"find.allowDiskUse": false, "find.collation": false, "find.hint": false, "find.projection": false, "find.singleBatch": false, "find.sort": false,
+}
+
+// isAbsent reports whether the value of an argument says that it is not given.
+func isAbsent(command, name string, v bsonraw.Value) bool {
+	orNull, present := notAbsent[command+"."+name]
+	return v.Type == bsonraw.TypeNull && !orNull || v.Type == bsonraw.TypeUndefined && !present
+}
+
+func isNullish(v bsonraw.Value) bool { return v.Type == bsonraw.TypeNull || v.Type == bsonraw.TypeUndefined }
 
 // unknown is the error of an argument that the command does not have.
 func (a argument) unknown() error {
@@ -98,20 +127,13 @@ func (a argument) strictFlag(to *bool) error {
 	return nil
 }
 
-// integer accepts every number and cuts off its fraction.
+// integer accepts every number and makes it whole.
 func (a argument) integer(to *int64) error {
 	if !a.Type.IsNumber() {
 		return mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s.%s' is the wrong type '%s', expected types '[long, int, decimal, double']",
 			a.op.cmd.name, a.name, a.Type.Name())
 	}
-	n, ok := a.AsInt64()
-	if !ok {
-		n = math.MaxInt64
-		if f, _ := a.AsFloat64(); f < 0 {
-			n = math.MinInt64
-		}
-	}
-	*to = n
+	*to = mqlargument.Whole(a.Value)
 	return nil
 }
 

@@ -20,7 +20,7 @@ func collMod(op *operation) error {
 		return modifyView(op)
 	}
 	var m collectionChange
-	if err := op.arguments(m.parse); err != nil {
+	if err := op.arguments(apart(m.parse, new(collectionChange).parse)); err != nil {
 		return err
 	}
 	if of != nil {

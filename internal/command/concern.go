@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	mqlargument "github.com/sluicestream/sluice/internal/mql/argument"
 	"github.com/sluicestream/sluice/internal/oplog"
 	"github.com/sluicestream/sluice/internal/store"
 )
@@ -42,7 +43,7 @@ func (wc *writeConcern) parseField(name string, v bsonraw.Value) error {
 	case "w":
 		return wc.parseW(v)
 	case "j", "fsync":
-		if v.Type == bsonraw.TypeNull {
+		if isNullish(v) {
 			return nil
 		}
 		if v.Type != bsonraw.TypeBool && !v.Type.IsNumber() {
@@ -56,11 +57,14 @@ func (wc *writeConcern) parseField(name string, v bsonraw.Value) error {
 			wc.sync, wc.journal = name, v.Truthy()
 		}
 	case "wtimeout":
-		n, ok := v.AsInt64() // what is no number means no limit
-		if f, isNumber := v.AsFloat64(); isNumber && !ok || n != int64(int32(n)) {
-			return mongoerr.New(mongoerr.FailedToParse, "wtimeout must be a 32-bit integer; found: %g", f)
+		if !v.Type.IsNumber() {
+			return nil // it means no limit
 		}
-		wc.wtimeout = int32(n)
+		n := mqlargument.Whole(v)
+		if n > math.MaxInt32 {
+			return mongoerr.New(mongoerr.FailedToParse, "wtimeout must be a 32-bit integer; found: %d", n)
+		}
+		wc.wtimeout = int32(max(n, math.MinInt32))
 	case "provenance":
 		return parseProvenance("WriteConcernOptions", v, &wc.source)
 	case "getLastError", "wOpTime", "wElectionId":
@@ -77,14 +81,11 @@ func (wc *writeConcern) parseW(v bsonraw.Value) error {
 	wc.given = true
 	switch {
 	case v.Type.IsNumber():
-		n, ok := v.AsInt64()
-		if !ok {
-			n = math.MaxInt64
-		}
+		n := mqlargument.Whole(v)
 		if wc.nodes = n; n < 0 || n > maxNodes {
 			return mongoerr.New(mongoerr.FailedToParse, "w has to be a non-negative number and not greater than %d; found: %d", maxNodes, n)
 		}
-	case v.Type == bsonraw.TypeString, v.Type == bsonraw.TypeNull:
+	case v.Type == bsonraw.TypeString, isNullish(v):
 		wc.named, wc.mode = true, v.Str()
 	case v.Type == bsonraw.TypeDocument:
 		return wc.parseTags(v.Doc())

@@ -21,7 +21,7 @@ func create(op *operation) error {
 		return createView(op)
 	}
 	args := createArgs{op: op, options: bsonraw.Empty}
-	if err := op.arguments(args.parse); err != nil {
+	if err := op.arguments(apart(args.parse, (&createArgs{op: op}).parse)); err != nil {
 		return err
 	}
 	with, err := args.check()

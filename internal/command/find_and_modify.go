@@ -96,6 +96,10 @@ func (f *findAndModifyArgs) parse(name string, a argument) error {
 		return a.flag(&f.upsert)
 	case "collation":
 		return a.collation(&f.collation)
+	case "batchSize": // drivers of old said it
+		return statementID(a, new(int32))
+	case "singleBatch":
+		return a.strictFlag(new(bool))
 	case "runtimeConstants", "sampleId":
 		return nil
 	default:

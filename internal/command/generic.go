@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	mqlargument "github.com/sluicestream/sluice/internal/mql/argument"
 )
 
 // generic are the arguments that every command takes.
@@ -40,6 +41,9 @@ func isGeneric(key []byte) bool {
 func (op *operation) parseGeneric() error {
 	op.command = op.cmd.name
 	for it := op.body.Iter(); it.Next(); {
+		if string(it.Key()) == "writeConcern" && !op.cmd.concerns && op.body.Lookup("autocommit").IsMissing() {
+			return mongoerr.New(mongoerr.InvalidOptions, "Command %s does not support writeConcern", op.cmd.name)
+		}
 		if err := op.generic.parse(it.Key(), it.Value()); err != nil {
 			return err
 		}
@@ -106,15 +110,14 @@ func (g *generic) parse(key []byte, v bsonraw.Value) (err error) {
 // parseMaxTime reads maxTimeMS: a whole number of milliseconds that fits 32 bits; 0 means no limit.
 func (g *generic) parseMaxTime(v bsonraw.Value) (time.Duration, error) {
 	if !v.Type.IsNumber() {
-		if g.command == "aggregate" || g.command == "getMore" { // MongoDB has it among their own arguments
+		if !isNullish(v) && (g.command == "aggregate" || g.command == "getMore") { // MongoDB has it among their own arguments
 			return 0, mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s.maxTimeMS' is the wrong type '%s', expected types '[long, int, decimal, double']",
 				g.command, v.Type.Name())
 		}
 		return 0, mongoerr.New(mongoerr.BadValue, "maxTimeMS must be a number")
 	}
-	f, _ := v.AsFloat64()
-	n, ok := v.AsInt64()
-	if !ok || f != math.Trunc(f) {
+	n := mqlargument.Whole(v)
+	if v.Type == bsonraw.TypeDouble && v.Double() != float64(n) {
 		return 0, mongoerr.New(mongoerr.BadValue, "maxTimeMS has non-integral value")
 	}
 	if n < 0 && g.command == "aggregate" {

@@ -86,7 +86,10 @@ func checkCursor(op *operation, c *cursor, coll string) error {
 		return mongoerr.New(mongoerr.APIMismatchError, "API parameter mismatch: getMore used params %s, the cursor-creating command used %s",
 			op.api.parameters(), c.api.parameters())
 	}
-	if c.waits == nil && op.maxTime > 0 {
+	if op.readConcern.afterClusterTime != 0 {
+		return mongoerr.New(mongoerr.InvalidOptions, "getMore does not support { afterClusterTime }: it reads what the cursor was opened on")
+	}
+	if c.waits == nil && op.hasMaxTime {
 		return mongoerr.New(mongoerr.BadValue, "cannot set maxTimeMS on getMore command for a non-awaitData cursor")
 	}
 	return nil

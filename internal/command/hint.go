@@ -3,6 +3,7 @@ package command
 import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	mqlargument "github.com/sluicestream/sluice/internal/mql/argument"
 	"github.com/sluicestream/sluice/internal/plan"
 	"github.com/sluicestream/sluice/internal/store"
 )
@@ -46,7 +47,7 @@ func naturalHint(hint bsonraw.Doc, direction bsonraw.Value) (plan.Hint, error) {
 	if hint.Len() > 1 {
 		return plan.Hint{}, mongoerr.New(mongoerr.BadValue, "Cannot include '$natural' in compound hint: %s", hint.Shell())
 	}
-	if f, _ := direction.AsFloat64(); f < 0 {
+	if mqlargument.Whole(direction) < 0 {
 		return plan.Hint{Natural: -1}, nil
 	}
 	return plan.Hint{Natural: 1}, nil

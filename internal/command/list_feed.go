@@ -55,7 +55,7 @@ func (a argument) listBatch(to *batchLimit) error {
 			return argument{a.op, a.name + "." + string(it.Key()), it.Value()}.unknown()
 		}
 		var n int64
-		if it.Value().Type == bsonraw.TypeNull {
+		if isNullish(it.Value()) {
 			continue
 		}
 		if err := (argument{a.op, "batchSize", it.Value()}).count(&n); err != nil {

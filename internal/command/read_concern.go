@@ -16,6 +16,9 @@ type readConcern struct {
 
 func (g *generic) parseReadConcern(v bsonraw.Value) error {
 	if v.Type != bsonraw.TypeDocument {
+		if g.command == "aggregate" && !isNullish(v) {
+			return g.wrongType("readConcern", v, "object")
+		}
 		return mongoerr.New(mongoerr.FailedToParse, "readConcern field should be an object")
 	}
 	g.readConcern.present = true

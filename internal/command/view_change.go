@@ -10,7 +10,7 @@ import (
 // changes anything or not.
 func modifyView(op *operation) error {
 	args := viewArgs{view: store.ViewDefinition{DB: op.db}}
-	if err := op.arguments(args.parseChange); err != nil {
+	if err := op.arguments(apart(args.parseChange, new(viewArgs).parseChange)); err != nil {
 		return err
 	}
 	if args.refused != nil {

@@ -20,7 +20,7 @@ func createView(op *operation) error {
 		return mongoerr.New(mongoerr.OperationNotSupportedInTransaction, "Cannot create a view in a multi-document transaction.")
 	}
 	args := viewArgs{view: store.ViewDefinition{DB: op.db, Pipeline: bsonraw.Empty}}
-	if err := op.arguments(args.parse); err != nil {
+	if err := op.arguments(apart(args.parse, new(viewArgs).parse)); err != nil {
 		return err
 	}
 	if err := args.check(); err != nil {

@@ -3,7 +3,10 @@ package argument
 import (
 	"math"
 
+	"github.com/cockroachdb/apd/v3"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/decimal"
 )
 
 // Error is what is wrong with an argument, to be put into an error with a code: operators differ in it.
@@ -36,6 +39,28 @@ func Natural(name string, v bsonraw.Value) (int64, error) {
 		return 0, Error("Expected a non-negative number in: " + name + ": " + v.Shell())
 	}
 	return n, err
+}
+
+// Whole makes any number a whole one, as commands read their arguments: of doubles the fraction is cut off, decimals are rounded, to even
+// numbers between two. What is too large becomes the largest, NaN zero.
+func Whole(v bsonraw.Value) int64 {
+	n, ok := v.AsInt64()
+	switch {
+	case ok && v.Type == bsonraw.TypeDecimal128:
+		var rounded apd.Decimal
+		if _, err := decimal.Context.RoundToIntegralValue(&rounded, decimal.Unpack(v)); err == nil {
+			if whole, err := rounded.Int64(); err == nil {
+				return whole
+			}
+		}
+		return n
+	case ok || IsNaN(v):
+		return n
+	}
+	if f, _ := v.AsFloat64(); f < 0 {
+		return math.MinInt64
+	}
+	return math.MaxInt64
 }
 
 // IsNaN reports whether v is a number that is none.

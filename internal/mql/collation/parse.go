@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/argument"
 )
 
 // version is the version of the rules that MongoDB 6.0 and 7.0 name in a collation.
@@ -31,7 +32,11 @@ func Parse(doc bsonraw.Doc, field string) (*Collation, error) {
 	hasLocale := false
 	for it := doc.Iter(); it.Next(); {
 		name := string(it.Key())
-		if it.Value().Type == bsonraw.TypeNull {
+		if t := it.Value().Type; t == bsonraw.TypeNull || t == bsonraw.TypeUndefined {
+			unused := spec{}
+			if err := unused.read(name, bsonraw.Value{}, field); mongoerr.Is(err, mongoerr.IDLUnknownField) {
+				return nil, err
+			}
 			continue
 		}
 		hasLocale = hasLocale || name == "locale"
@@ -132,9 +137,9 @@ func (f fieldReader) strength(to *int64) error {
 		return mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s' is the wrong type '%s', expected types '[long, int, decimal, double']",
 			f.path, f.value.Type.Name())
 	}
-	n, ok := f.value.AsInt64()
+	n := argument.Whole(f.value)
 	switch {
-	case !ok || n > 5:
+	case n > 5:
 		return mongoerr.New(outOfBounds, "BSON field 'strength' value must be <= 5, actual value '%s'", f.value.Shell())
 	case n < 0:
 		return mongoerr.New(outOfBounds, "BSON field 'strength' value must be >= 0, actual value '%d'", n)
