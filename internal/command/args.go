@@ -62,7 +62,9 @@ func isAbsent(command, name string, v bsonraw.Value) bool {
 	return v.Type == bsonraw.TypeNull && !orNull || v.Type == bsonraw.TypeUndefined && !present
 }
 
-func isNullish(v bsonraw.Value) bool { return v.Type == bsonraw.TypeNull || v.Type == bsonraw.TypeUndefined }
+func isNullish(v bsonraw.Value) bool {
+	return v.Type == bsonraw.TypeNull || v.Type == bsonraw.TypeUndefined
+}
 
 // unknown is the error of an argument that the command does not have.
 func (a argument) unknown() error {

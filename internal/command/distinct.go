@@ -27,7 +27,7 @@ func distinct(op *operation) error {
 		case "distinct":
 			return a.collection(&coll)
 		case "key":
-			keyGiven = true
+			keyGiven = !a.IsMissing()
 			return a.str(&key)
 		case "query":
 			return a.doc(&query)

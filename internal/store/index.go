@@ -136,7 +136,11 @@ type indexKeys struct {
 // keysOf computes the entries of a document. Two fields may not both run into different arrays (171).
 func (x *Index) keysOf(doc bsonraw.Doc) (indexKeys, error) {
 	var out indexKeys
+	collated := x.collated()
 	arrays, err := x.tuples(doc, func(values []bsonraw.Value) error {
+		if collated && slices.ContainsFunc(values, hasSymbol) {
+			return x.errSymbol()
+		}
 		out.keys = append(out.keys, x.AppendKey(nil, values))
 		return nil
 	})
@@ -146,6 +150,25 @@ func (x *Index) keysOf(doc bsonraw.Doc) (indexKeys, error) {
 	}
 	out.arrays = arrays
 	return out, err
+}
+
+func (x *Index) errSymbol() error {
+	return mongoerr.New(cannotBuildIndexKeys, "Cannot index type Symbol with a collation. Failed to index document for index '%s'", x.Name)
+}
+
+// hasSymbol reports whether a value is a symbol or has one, which no collation orders.
+func hasSymbol(v bsonraw.Value) bool {
+	switch v.Type {
+	case bsonraw.TypeSymbol:
+		return true
+	case bsonraw.TypeDocument, bsonraw.TypeArray:
+		for it := v.Doc().Iter(); it.Next(); {
+			if hasSymbol(it.Value()) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // tuples calls visit with the values of each entry of a document, and returns which parts of the fields' paths have led to

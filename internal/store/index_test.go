@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
@@ -46,4 +48,33 @@ func TestLargeArraysAreIndexed(t *testing.T) {
 	if err := entries.Close(); err != nil || n != elements/4+1 {
 		t.Errorf("%d entries (%v), want %d", n, err, elements/4+1)
 	}
+}
+
+// A text that is not UTF-8 cannot be shown in a reply: its bytes are, in hexadecimal digits.
+func TestDuplicateKeyOfBrokenText(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{})
+	c := collection(t, s, "c", indexSpec("a", "a", true))
+	for text, want := range map[string]string{
+		"ok ä €":       `{ keyPattern: { a: 1 }, keyValue: { a: "ok ä €" } }`,
+		"\xff\xfe":     `{ keyPattern: { a: 1 }, keyValue: { a: "fffe" }, hexEncoded: [ true ] }`,
+		"x\xc0\x80":    `{ keyPattern: { a: 1 }, keyValue: { a: "78c080" }, hexEncoded: [ true ] }`,
+		"\xed\xa0":     `{ keyPattern: { a: 1 }, keyValue: { a: "eda0" }, hexEncoded: [ true ] }`,
+		"\xed\x60\x80": `{ keyPattern: { a: 1 }, keyValue: { a: "ed6080" }, hexEncoded: [ true ] }`,
+	} {
+		err := DuplicateKey(c, c.Indexes[1], doc("_id", 1, "a", text), nil)
+		if got := extraOf(err).Shell(); got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+	half := extraOf(DuplicateKey(c, c.Indexes[1], doc("_id", 1, "a", "\xed\xa0\x80"), nil))
+	if v := half.Lookup("hexEncoded"); !v.IsMissing() {
+		t.Errorf("half of a surrogate pair, which MongoDB takes for a character, is in hexadecimal digits: %s", half.Shell())
+	}
+}
+
+// extraOf is what an error has beside its code and text.
+func extraOf(err error) bsonraw.Doc {
+	d, at := bsonraw.BeginDoc(nil)
+	return bsonraw.EndDoc(append(d, mongoerr.From(err).Extra...), at)
 }

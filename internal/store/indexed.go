@@ -14,7 +14,13 @@ type Indexed struct {
 // cannot hold the document is told of by CheckUnique, unless it is a duplicate in an earlier one.
 func (c *Collection) Indexed(doc bsonraw.Doc) Indexed {
 	d := Indexed{Doc: doc}
-	if len(c.Indexes) < 2 || doc == nil {
+	switch {
+	case doc == nil:
+		return d
+	case c.Indexes[0].collated() && hasSymbol(doc.Lookup("_id")):
+		d.refused = c.Indexes[0].errSymbol()
+		return d
+	case len(c.Indexes) < 2:
 		return d
 	}
 	d.entries = make([]indexKeys, 0, len(c.Indexes))

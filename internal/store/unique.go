@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -119,21 +120,23 @@ func DuplicateKey(c *Collection, x *Index, doc bsonraw.Doc, values []byte) error
 	}
 	extra := bsonraw.AppendDoc(nil, "keyPattern", x.Key)
 	extra = bsonraw.AppendDoc(extra, "keyValue", value)
+	told := value
+	if hex != nil {
+		told = inDigits(value, hex)
+		extra = bsonraw.AppendArray(extra, "hexEncoded", hex)
+	}
 	by := x.Spec.Lookup("collation")
 	if by.IsMissing() {
 		return mongoerr.New(mongoerr.DuplicateKey, "E11000 duplicate key error collection: %s index: %s dup key: %s",
-			c.NS(), x.Name, value.Shell()).WithExtra(extra)
-	}
-	if hex != nil {
-		extra = bsonraw.AppendArray(extra, "hexEncoded", hex)
+			c.NS(), x.Name, told.Shell()).WithExtra(extra)
 	}
 	extra = bsonraw.AppendValue(extra, "collation", by)
 	return mongoerr.New(mongoerr.DuplicateKey, "E11000 duplicate key error collection: %s index: %s collation: %s dup key: %s",
-		c.NS(), x.Name, by.Shell(), value.Shell()).WithExtra(extra)
+		c.NS(), x.Name, by.Shell(), told.Shell()).WithExtra(extra)
 }
 
-// keyValue shows an entry's values under the names of the index's fields. Hex says which of them are weights of texts in
-// hexadecimal digits; nil if none is.
+// keyValue shows an entry's values under the names of the index's fields. Hex says which of them are in hexadecimal digits: weights of texts,
+// and texts that are not UTF-8; nil if none is.
 func (x *Index) keyValue(tuple []bsonraw.Value) (value, hex bsonraw.Doc) {
 	out, at := bsonraw.BeginDoc(nil)
 	list, encoded := bsonraw.BeginArray(nil), false
@@ -141,17 +144,54 @@ func (x *Index) keyValue(tuple []bsonraw.Value) (value, hex bsonraw.Doc) {
 		if v.IsMissing() {
 			v = bsonraw.NullValue
 		}
-		weighed := x.Rules != nil && !x.Spec.Lookup("collation").IsMissing() && (v.Type == bsonraw.TypeString || v.Type == bsonraw.TypeSymbol)
-		if weighed {
-			key := x.Rules.AppendKey(nil, v, false)
-			v = bsonraw.StringValue(fmt.Sprintf("%X", bytes.ReplaceAll(key[1:len(key)-1], []byte{0, 0xff}, []byte{0})))
+		inHex := v.Type == bsonraw.TypeString && (x.collated() || !validText(v.Bytes()))
+		if inHex {
+			text := v.Bytes()
+			if x.collated() {
+				key := x.Rules.AppendKey(nil, v, false)
+				text = bytes.ReplaceAll(key[1:len(key)-1], []byte{0, 0xff}, []byte{0})
+			}
+			v = bsonraw.StringValue(fmt.Sprintf("%x", text))
 		}
 		out = bsonraw.AppendValue(out, x.Fields[i].Path, v)
-		list.Append(bsonraw.BoolValue(weighed))
-		encoded = encoded || weighed
+		list.Append(bsonraw.BoolValue(inHex))
+		encoded = encoded || inHex
 	}
 	if encoded {
 		hex = list.End()
 	}
 	return bsonraw.EndDoc(out, at), hex
+}
+
+// inDigits marks the values that are in hexadecimal digits, for a text.
+func inDigits(value, hex bsonraw.Doc) bsonraw.Doc {
+	out, at := bsonraw.BeginDoc(nil)
+	isHex := hex.Iter()
+	for it := value.Iter(); it.Next() && isHex.Next(); {
+		v := it.Value()
+		if isHex.Value().Bool() {
+			v = bsonraw.StringValue("0x" + v.Str())
+		}
+		out = bsonraw.AppendValue(out, it.Key(), v)
+	}
+	return bsonraw.EndDoc(out, at)
+}
+
+// collated reports whether texts are compared by a collation.
+func (x *Index) collated() bool { return x.Rules != nil && !x.Spec.Lookup("collation").IsMissing() }
+
+// validText reports whether a text is UTF-8, or would be if halves of surrogate pairs were characters: so MongoDB has it.
+func validText(text []byte) bool {
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		if r == utf8.RuneError && n == 1 {
+			const lead, size = 0xed, 3
+			if len(text) < size || text[0] != lead || text[1]&0xe0 != 0xa0 || text[2]&0xc0 != 0x80 {
+				return false
+			}
+			n = size
+		}
+		text = text[n:]
+	}
+	return true
 }
