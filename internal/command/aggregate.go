@@ -117,6 +117,9 @@ func (f *aggregateArgs) parse(name string, a argument) error {
 		if a.Type.IsNumber() {
 			return mongoerr.New(mongoerr.FailedToParse, "Invalid command format: the 'aggregate' field must specify a collection name or 1")
 		}
+		if a.Type != bsonraw.TypeString {
+			return mongoerr.New(mongoerr.TypeMismatch, "BSON field 'aggregate' is the wrong type '%s', expected a collection's name or 1", a.Type.Name())
+		}
 		return formedName(a, &f.coll)
 	case "pipeline":
 		return a.array(&f.pipeline)

@@ -31,6 +31,14 @@ func openStream(op *operation, args *aggregateArgs, argument bsonraw.Value) erro
 		return mongoerr.New(mongoerr.InvalidOptions, "Aggregation stage $changeStream cannot run with a readConcern other than 'majority'. "+
 			"Current readConcern: %s", level)
 	}
+	if err := checkClusterTime(op); err != nil {
+		return err
+	}
+	if after := op.readConcern.afterClusterTime; after != 0 { // a stream shows what is durable
+		if err := op.server.store.WaitDurable(op.ctx, after); err != nil {
+			return err
+		}
+	}
 	if err := refuseView(op, op.db, args.coll); err != nil {
 		return err
 	}
