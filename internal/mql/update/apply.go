@@ -92,13 +92,12 @@ func (a *applier) reset(u *Update, in Input) {
 
 // object applies a node's children to the object at a place and returns by how many bytes it grew.
 func (a *applier) object(n *node, at int, doc bsonraw.Doc) (grown int, err error) {
-	children, err := a.childrenOf(n)
-	if err != nil {
+	if n, err = a.resolved(n); err != nil {
 		return 0, err
 	}
 	first := len(a.slots)
-	a.locate(n, children, at, doc)
-	for i, c := range children {
+	a.locate(n, at, doc)
+	for i, c := range n.children {
 		s := a.slots[first+i]
 		a.trail = append(a.trail, step{name: c.name})
 		var by int
@@ -118,10 +117,10 @@ func (a *applier) object(n *node, at int, doc bsonraw.Doc) (grown int, err error
 	return grown, nil
 }
 
-// childrenOf returns a node's children, the positional one among them under the index that it stands for.
-func (a *applier) childrenOf(n *node) ([]*node, error) {
+// resolved returns a node with its children in order, the positional one among them under the index that it stands for.
+func (a *applier) resolved(n *node) (*node, error) {
 	if n.positional == nil {
-		return n.children, nil
+		return n.inOrder(), nil
 	}
 	if a.in.Position < 0 {
 		return nil, mongoerr.New(mongoerr.BadValue, "The positional operator did not find the match needed from the query.")
@@ -135,28 +134,29 @@ func (a *applier) childrenOf(n *node) ([]*node, error) {
 	if err := all.mergeChild(&resolved, a.trail.String()); err != nil {
 		return nil, err
 	}
-	return all.children, nil
+	return all.inOrder(), nil
+}
+
+// childrenOf returns a node's children as resolved has them.
+func (a *applier) childrenOf(n *node) ([]*node, error) {
+	n, err := a.resolved(n)
+	if err != nil {
+		return nil, err
+	}
+	return n.children, nil
 }
 
 // locate appends a slot for each child, empty where the object has no such field.
-func (a *applier) locate(n *node, children []*node, at int, doc bsonraw.Doc) {
+func (a *applier) locate(n *node, at int, doc bsonraw.Doc) {
 	first := len(a.slots)
-	for range children {
-		a.slots = append(a.slots, slot{})
-	}
+	a.slots = append(a.slots, make([]slot, len(n.children))...)
 	slots := a.slots[first:]
-	missing := len(children)
+	missing := len(n.children)
 	at += 4
 	for it := doc.Iter(); missing > 0 && it.Next(); at += len(it.Elem()) {
-		if n.byName != nil && n.positional == nil && n.byName[string(it.Key())] == nil {
-			continue
-		}
-		for i, c := range children {
-			if slots[i].name == nil && bytes.Equal(c.name, it.Key()) {
-				slots[i] = slot{at: at, name: it.Key(), index: none, value: it.Value()}
-				missing--
-				break
-			}
+		if i := n.place(it.Key()); i >= 0 && slots[i].name == nil {
+			slots[i] = slot{at: at, name: it.Key(), index: none, value: it.Value()}
+			missing--
 		}
 	}
 }

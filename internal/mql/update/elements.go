@@ -159,7 +159,7 @@ func (a *applier) choose(n *node, array bsonraw.Doc, at int) error {
 	index := 0
 	for it := array.Iter(); it.Next(); index++ {
 		h := hit{slot: slot{at, it.Key(), index, it.Value()}}
-		for _, c := range n.children {
+		for _, c := range n.inOrder().children {
 			ok, err := a.filters.choose(c.name, it.Value())
 			if err != nil {
 				return err

@@ -12,10 +12,11 @@ type node struct {
 	kind       nodeKind
 	name       []byte  // the field or index, or the identifier of an array filter, under which its parent has it
 	index      int     // name as an index, or none
-	children   []*node // in the order in which they are applied
+	children   []*node // in the order in which they are applied, once inOrder was called
 	positional *node   // the child under $, whose name is known when it is applied
 	leaf       modifier
-	byName     map[string]*node // the children again, where they are many
+	places     map[string]int // of the children, where they are many
+	unsorted   bool
 }
 
 // manyChildren is where looking names up one by one becomes slower than a map.
@@ -70,15 +71,21 @@ func (n *node) child(part []byte) *node {
 }
 
 func (n *node) named(name []byte) *node {
-	if n.byName != nil {
-		return n.byName[string(name)]
-	}
-	for _, c := range n.children {
-		if bytes.Equal(c.name, name) {
-			return c
-		}
+	if i := n.place(name); i >= 0 {
+		return n.children[i]
 	}
 	return nil
+}
+
+// place returns where the child of a name is among the children, or a negative number.
+func (n *node) place(name []byte) int {
+	if n.places != nil {
+		if i, ok := n.places[string(name)]; ok {
+			return i
+		}
+		return -1
+	}
+	return slices.IndexFunc(n.children, func(c *node) bool { return bytes.Equal(c.name, name) })
 }
 
 func (n *node) put(part []byte, c *node) {
@@ -95,18 +102,36 @@ func (n *node) put(part []byte, c *node) {
 	n.insert(c)
 }
 
-// insert puts a child where its name belongs.
+// insert adds a child: where its name belongs, or at the end where the children are many and will be sorted.
 func (n *node) insert(c *node) {
+	if n.places != nil {
+		n.unsorted = n.unsorted || compareParts(n.children[len(n.children)-1].name, c.name) > 0
+		n.places[string(c.name)] = len(n.children)
+		n.children = append(n.children, c)
+		return
+	}
 	at, _ := slices.BinarySearchFunc(n.children, c.name, func(d *node, name []byte) int { return compareParts(d.name, name) })
 	n.children = slices.Insert(n.children, at, c)
-	if n.byName != nil {
-		n.byName[string(c.name)] = c
-	} else if len(n.children) > manyChildren {
-		n.byName = make(map[string]*node, 2*len(n.children))
-		for _, d := range n.children {
-			n.byName[string(d.name)] = d
-		}
+	if len(n.children) > manyChildren {
+		n.number()
 	}
+}
+
+func (n *node) number() {
+	n.places = make(map[string]int, 2*len(n.children))
+	for i, c := range n.children {
+		n.places[string(c.name)] = i
+	}
+}
+
+// inOrder returns the node with its children in the order in which they are applied.
+func (n *node) inOrder() *node {
+	if n.unsorted {
+		slices.SortStableFunc(n.children, func(c, d *node) int { return compareParts(c.name, d.name) })
+		n.number()
+		n.unsorted = false
+	}
+	return n
 }
 
 // identifier returns what stands in $[identifier].
@@ -139,17 +164,13 @@ func merge(a, b *node, at string) (*node, error) {
 
 // mergeChild adds a child, together with the one of its name that is there.
 func (n *node) mergeChild(c *node, at string) error {
-	i := slices.IndexFunc(n.children, func(d *node) bool { return bytes.Equal(c.name, d.name) })
-	if i >= 0 {
+	if i := n.place(c.name); i >= 0 {
 		d := n.children[i]
 		both, err := merge(d, c, at+"."+string(c.name))
 		if err != nil {
 			return err
 		}
 		n.children[i] = both
-		if n.byName != nil {
-			n.byName[string(both.name)] = both
-		}
 		return nil
 	}
 	n.insert(c)

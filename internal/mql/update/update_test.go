@@ -3,6 +3,7 @@ package update
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -204,5 +205,36 @@ func TestOperatorsAreListed(t *testing.T) {
 	want := "$addToSet $bit $currentDate $inc $max $min $mul $pop $pull $pullAll $push $rename $set $setOnInsert $unset"
 	if got != want {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestVeryManyFields would take half a minute if every field were looked for among all others.
+func TestVeryManyFields(t *testing.T) {
+	t.Parallel()
+	const fields = 100_000
+	doc, at := bsonraw.BeginDoc(nil)
+	inc, incAt := bsonraw.BeginDoc(nil)
+	for i := range fields {
+		doc = bsonraw.AppendInt32(doc, strconv.Itoa(fields-i), 1)
+		inc = bsonraw.AppendInt32(inc, strconv.Itoa(i*7919%fields+1), 1)
+	}
+	doc, inc = bsonraw.EndDoc(doc, at), bsonraw.EndDoc(inc, incAt)
+	spec, specAt := bsonraw.BeginDoc(nil)
+	spec = bsonraw.EndDoc(bsonraw.AppendDoc(spec, "$inc", inc), specAt)
+	u, err := Compile(bsonraw.Doc(spec).Value(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := u.Apply(Input{Doc: doc, Position: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for it := out.Doc.Iter(); it.Next(); {
+		if n := it.Value().Int32(); n != 2 {
+			t.Fatalf("%s is %d", it.Key(), n)
+		}
+	}
+	if n := out.Doc.Len(); n != fields {
+		t.Errorf("%d fields", n)
 	}
 }
