@@ -166,7 +166,7 @@ func (k *check) document(idKey, value []byte) error {
 			k.Invalid++
 			note(&k.Errors, "the measurement with the _id %s is stored under another time", id.Shell())
 		}
-	} else if !bytes.Equal(bsonraw.AppendKey(nil, id), idKey) {
+	} else if !bytes.Equal(k.c.AppendIDKey(nil, id), idKey) {
 		k.Invalid++
 		note(&k.Errors, "the document with the _id %s is stored under another", id.Shell())
 	}
