@@ -675,6 +675,34 @@ func TestOpeningIsNotResumed(t *testing.T) {
 	}
 }
 
+// TestOpeningUnderADeadline: the context of Watch bounds the opening, and its error says so.
+// contract: C6
+func TestOpeningUnderADeadline(t *testing.T) {
+	t.Parallel()
+	for name, timeout := range map[string]time.Duration{"client without a Timeout": 0, "client with one": time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &wireServer{answer: replies{}.answer} // which never answers
+			coll := orders(t, s, func(o *options.ClientOptions) {
+				if timeout > 0 {
+					o.SetTimeout(timeout)
+				}
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			if _, err := sluice.Watch[order](ctx, coll, nil, nil); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%v, want the deadline", err)
+			}
+			ctx, cancel = context.WithCancel(t.Context())
+			stop := time.AfterFunc(50*time.Millisecond, cancel)
+			defer stop.Stop()
+			if _, err := sluice.Watch[order](ctx, coll, nil, nil); !errors.Is(err, context.Canceled) {
+				t.Errorf("%v, want the cancellation", err)
+			}
+		})
+	}
+}
+
 // TestRetriesArePaced: while cursors cannot be opened, attempts come with pauses between them, also when a limit is set.
 // contract: B4, E4, G14
 func TestRetriesArePaced(t *testing.T) {
