@@ -229,9 +229,12 @@ func TestNoPositionToGoOnFrom(t *testing.T) {
 		reply := cursorReply(id, 10, "")
 		return reply[:2]
 	}
-	s := &wireServer{answer: replies{opens: []bson.D{bare(1), bare(2), bare(3)}, mores: []bson.D{failure(43)}}.answer}
+	s := &wireServer{answer: replies{opens: []bson.D{bare(1), bare(2), bare(3)}, mores: []bson.D{bare(1), failure(43)}}.answer}
 	stream := watch(t, orders(t, s), nil, nil)
 	stream.SetMaxAwaitTime(time.Second) // which does not give the cursor up
+	if _, ok, err := stream.TryNext(within(t)); ok || err != nil {
+		t.Fatalf("TryNext: %v, %v", ok, err)
+	}
 	if _, err := stream.Next(within(t)); !errors.Is(err, sluice.ErrHistoryLost) {
 		t.Errorf("%v, want ErrHistoryLost", err)
 	}
