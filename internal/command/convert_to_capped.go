@@ -15,20 +15,12 @@ func convertToCapped(op *operation) error {
 	if err != nil {
 		return err
 	}
-	size, err := capsuleSize(op)
-	if err != nil {
-		return err
-	}
-	from, unlock, err := lockedAlone(op, name)
+	c, unlock, err := beginCapped(op, name)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	c := cappedCopy(op, from, size)
-	if err := c.check(name); err != nil {
-		return err
-	}
-	if err := checkNoBuilds(from); err != nil {
+	if err := checkNoBuilds(c.from); err != nil {
 		return err
 	}
 	c.name = temporaryName(op.db, "convertToCapped."+name)
@@ -39,7 +31,7 @@ func convertToCapped(op *operation) error {
 	}
 	defer unlockMade()
 	ch := op.server.store.Change()
-	if err := moveInto(op, ch, made, from, name, false); err != nil {
+	if err := moveInto(op, ch, made, c.from, name, false); err != nil {
 		ch.Discard()
 		return errors.Join(err, c.drop(made))
 	}
@@ -57,22 +49,14 @@ func cloneCollectionAsCapped(op *operation) error {
 	if err != nil {
 		return err
 	}
-	size, err := capsuleSize(op)
-	if err != nil {
-		return err
-	}
-	from, unlock, err := lockedAlone(op, name)
+	c, unlock, err := beginCapped(op, name)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	c := cappedCopy(op, from, size)
-	if err := c.check(name); err != nil {
-		return err
-	}
 	if op.server.store.Catalog().Collection(op.db, to) != nil {
 		return mongoerr.New(mongoerr.NamespaceExists, "cloneCollectionAsCapped failed - destination collection %s.%s already exists. source collection: %s",
-			op.db, to, from.NS())
+			op.db, to, c.from.NS())
 	}
 	c.name = to
 	if op.body.Lookup("temp").Truthy() {
@@ -130,6 +114,24 @@ func capsuleSize(op *operation) (int64, error) {
 		return 0, mongoerr.New(mongoerr.BadValue, "size cannot exceed 1 PB")
 	}
 	return roundedSize(size), nil
+}
+
+// beginCapped prepares the copy of a collection that is capped, which nobody else uses until unlock.
+func beginCapped(op *operation, name string) (c *copying, unlock func(), err error) {
+	size, err := capsuleSize(op)
+	if err != nil {
+		return nil, nil, err
+	}
+	from, unlock, err := lockedAlone(op, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	c = cappedCopy(op, from, size)
+	if err := c.check(name); err != nil {
+		unlock()
+		return nil, nil, err
+	}
+	return c, unlock, nil
 }
 
 // cappedCopy prepares a copy that is capped. From may be nil; check tells.
