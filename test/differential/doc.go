@@ -40,7 +40,8 @@
 // {"$repeat": ["text", n]} is the text n times, and {"$range": [from, to, VALUE]} an array with VALUE for each number, in which
 // {"$var": "i"} is the number.
 //
-// Beside them every operator and every expression meets every value (cross_test.go, cross_expression_test.go); with
+// Beside them every operator and every expression meets every value (cross_test.go, cross_expression_test.go), and every command every common
+// argument (cross_command_test.go); with
 // SLUICE_DIFFERENTIAL_EVERY=1 updates and expressions meet all of them, which takes minutes.
 //
 // Faults that are planted in the engine, one at a time, are found by histories (planted_test.go): so the histories are tested themselves.
