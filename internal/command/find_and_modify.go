@@ -133,7 +133,7 @@ func (f *findAndModifyArgs) compile(w *writer, scope *expression.Scope) (m *modi
 		}
 		m.update.StopWith(w.op.ctx)
 	}
-	if m.filter, err = filter.Compile(f.query, filter.Options{Scope: scope}); err != nil {
+	if m.filter, err = filter.Compile(f.query, filter.Options{Scope: scope, Upsert: f.upsert}); err != nil {
 		return nil, nil, err
 	}
 	_, natural, err := ordering.Natural(f.sort)

@@ -185,7 +185,7 @@ func (s *updateStatement) compile(let bsonraw.Doc) (err error) {
 	if s.multi && s.op.session != nil {
 		return mongoerr.New(mongoerr.InvalidOptions, "Cannot use retryable writes with multi=true")
 	}
-	s.filter, err = filter.Compile(s.q, filter.Options{Scope: scope})
+	s.filter, err = filter.Compile(s.q, filter.Options{Scope: scope, Upsert: s.upsert})
 	return err
 }
 

@@ -26,7 +26,7 @@ const (
 func NewBounds(x *store.Index, least, most bsonraw.Doc, by *collation.Collation) (*Bounds, error) {
 	b := &Bounds{index: x}
 	var err error
-	if !by.Same(RulesOf(x).Collation) && (collation.HoldsText(least.Value()) || collation.HoldsText(most.Value())) {
+	if !by.Same(RulesOf(x).Collation) && (mayHoldText(least) || mayHoldText(most)) {
 		return nil, errNotOfIndex
 	}
 	if b.From, err = boundKey(x, least); err != nil {
@@ -40,6 +40,16 @@ func NewBounds(x *store.Index, least, most bsonraw.Doc, by *collation.Collation)
 			"The value provided for min() does not come before the value provided for max() in the hinted index")
 	}
 	return b, nil
+}
+
+// mayHoldText reports whether a bound has texts, or what might have texts in it; MongoDB does not look into that.
+func mayHoldText(bound bsonraw.Doc) bool {
+	for it := bound.Iter(); it.Next(); {
+		if t := it.Value().Type; t == bsonraw.TypeString || t == bsonraw.TypeDocument || t == bsonraw.TypeArray {
+			return true
+		}
+	}
+	return false
 }
 
 func boundKey(x *store.Index, bound bsonraw.Doc) ([]byte, error) {

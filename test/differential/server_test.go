@@ -103,7 +103,7 @@ func serve(binary string, environment ...string) (address string, stop func() er
 	defer cancel()
 	nothing := func() error { return nil }
 	// No CommandContext: it is stopped when all tests have ended.
-	process := exec.Command(binary, "serve", "--listen", "127.0.0.1:0", "--test-commands", "--log-level", "warn") //nolint:noctx // see above
+	process := exec.Command(binary, "serve", "--listen", "127.0.0.1:0", "--test-commands", "--log-level", "error") //nolint:noctx // see above
 	process.Stderr = os.Stderr
 	process.Env = append(os.Environ(), environment...)
 	out, err := process.StdoutPipe()

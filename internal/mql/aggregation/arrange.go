@@ -13,14 +13,17 @@ func (p *Pipeline) arrange() error {
 	if err := p.joinFilters(); err != nil {
 		return err
 	}
-	if err := p.filtersFirst(); err != nil {
-		return err
+	// What a limit hindered goes on once the limit has gone ahead.
+	for range 2 {
+		if err := p.filtersFirst(); err != nil {
+			return err
+		}
+		if err := p.joinFilters(); err != nil {
+			return err
+		}
+		p.joinLookups()
+		p.countsFirst()
 	}
-	if err := p.joinFilters(); err != nil {
-		return err
-	}
-	p.joinLookups()
-	p.countsFirst()
 	p.joinCounts()
 	for i, s := range p.stages {
 		if s, ok := s.(*sortStage); ok {

@@ -66,6 +66,7 @@ func TestStagesMoveToWhereTheyDoLess(t *testing.T) {
 		`[{"$unwind": "$a"}, {"$match": {"$nor": [{"b": 1}, {"a": 2}]}}]`:                                                          "$match $unwind $match",
 		`[{"$unwind": "$a"}, {"$match": {"b": {"$elemMatch": {"c": 1}}}}]`:                                                         "$unwind $match",
 		`[{"$unwind": "$a"}, {"$limit": 1}, {"$match": {"b": 1}}]`:                                                                 "$unwind $limit $match",
+		`[{"$project": {"a": "$b"}}, {"$limit": 1}, {"$match": {"_id": 1}}]`:                                                       "$limit $match $project",
 		`[{"$unwind": "$a"}, {"$match": {"b": {"$size": 1, "$gt": 2}}}]`:                                                           "$match $unwind $match",
 		`[{"$unwind": "$a"}, {"$match": {"$expr": {"$eq": ["$b.c", "$$ROOT.d"]}}}]`:                                                "$match $unwind",
 		`[{"$unwind": "$a"}, {"$match": {"$expr": {"$eq": ["$a", "$b"]}}}]`:                                                        "$unwind $match",

@@ -18,12 +18,13 @@ type parser struct {
 	depth      int
 	inner      bool // inside $elemMatch: the document at hand is an element, not the whole
 	validator  bool
+	upsert     bool
 	usesExpr   bool
 	usesSchema bool
 }
 
 func newParser(opts Options) *parser {
-	return &parser{fields: fieldOperators, documents: documentOperators, scope: opts.Scope, validator: opts.Validator}
+	return &parser{fields: fieldOperators, documents: documentOperators, scope: opts.Scope, validator: opts.Validator, upsert: opts.Upsert}
 }
 
 func badValue(format string, args ...any) error {

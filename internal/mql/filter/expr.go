@@ -13,6 +13,9 @@ func parseExpr(p *parser, c condition) (*clause, error) {
 	if p.inner {
 		return nil, badValue("$expr can only be applied to the top-level document")
 	}
+	if p.upsert {
+		return nil, mongoerr.New(codeQueryFeatureNotAllowed, "$expr is not allowed in the query predicate for an upsert")
+	}
 	e, err := expression.Compile(c.arg, p.scope)
 	if err != nil {
 		return nil, err

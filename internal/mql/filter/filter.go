@@ -17,6 +17,8 @@ type Options struct {
 	Scope *expression.Scope
 	// Validator says that the filter will be asked about documents that are to be stored. Some operators are not allowed then.
 	Validator bool
+	// Upsert says that a document may be made of the filter. It must not have $expr then.
+	Upsert bool
 }
 
 // Filter is a compiled filter. It is immutable and may be used concurrently.

@@ -186,13 +186,7 @@ func (x *explainer) specified(c *clause) {
 	case c.said.plain:
 		x.r.Specified(c.said.arg, c.path.String())
 	case c.said.name == "$regex":
-		spec, at := bsonraw.BeginDoc(nil)
-		for it := c.said.all.Iter(); it.Next(); {
-			if name := string(it.Key()); name == "$regex" || name == "$options" {
-				spec = append(spec, it.Elem()...)
-			}
-		}
-		x.r.Specified(bsonraw.Doc(bsonraw.EndDoc(spec, at)).Value(), c.path.String())
+		x.r.Specified(c.said.all.Value(), c.path.String()) // with its $options, and whatever stands beside it
 	default:
 		x.r.Specified(c.said.arg, c.path.String(), c.said.name)
 	}
