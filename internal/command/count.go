@@ -19,6 +19,7 @@ func count(op *operation) error {
 	var hint bsonraw.Value
 	var by collationArgument
 	var limit, skip int64
+	limited := false
 	err := op.arguments(func(name string, a argument) error {
 		switch name {
 		case "count":
@@ -26,6 +27,7 @@ func count(op *operation) error {
 		case "query":
 			return a.doc(&query)
 		case "limit":
+			limited = true
 			return a.countLimit(&limit)
 		case "skip":
 			return a.count(&skip)
@@ -41,6 +43,9 @@ func count(op *operation) error {
 	})
 	if err != nil {
 		return err
+	}
+	if limited && limit == 0 && isView(op, coll) {
+		return zeroLimitOfView(op, coll, query, by)
 	}
 	n, err := countDocuments(op, coll, query, hint, by)
 	if err != nil {
@@ -59,6 +64,19 @@ func count(op *operation) error {
 		op.out = bsonraw.AppendInt32(op.out, "n", int32(n))
 	}
 	return nil
+}
+
+// zeroLimitOfView is the error of a count of a view whose limit is 0: there it becomes a $limit behind a $match, while of a collection it is
+// no limit.
+func zeroLimitOfView(op *operation, view string, query bsonraw.Doc, by collationArgument) error {
+	scope, err := op.scope(view, by, nil)
+	if err != nil {
+		return err
+	}
+	if _, err := filter.Compile(query, filter.Options{Scope: scope}); err != nil {
+		return err
+	}
+	return mongoerr.New(15958, "the limit must be positive")
 }
 
 // countLimit reads how many documents are counted at most; the sign does not matter.

@@ -76,7 +76,13 @@ func (g *generator) indexes() bson.D {
 
 // hint remembers an index for hints. Wildcards are none: whether such a hint is an error depends on what mongod's planner makes of each condition.
 func (g *generator) hint(index bson.D) {
-	if key := index[0].Value.(bson.D); !strings.Contains(key[0].Key, "$") {
+	key := index[0].Value.(bson.D)
+	for _, e := range key {
+		if e.Key != "$**" {
+			g.paths = append(g.paths, strings.TrimSuffix(e.Key, ".$**"))
+		}
+	}
+	if !strings.Contains(key[0].Key, "$") {
 		g.hints = append(g.hints, index[1].Value, key)
 	}
 }

@@ -13,7 +13,11 @@ func (g *generator) insert(least int) bson.D {
 		if len(documents) > 0 && g.chance(4) {
 			id = g.number(g.nextID - 1) // taken by the document before, within the command
 		}
-		documents = append(documents, append(doc("_id", id), g.object(3)...))
+		object := g.object(3)
+		for _, e := range object {
+			g.hold(e.Key, e.Value)
+		}
+		documents = append(documents, append(doc("_id", id), object...))
 	}
 	command := bson.D{{Key: "insert", Value: collection}, {Key: "documents", Value: documents}}
 	if g.chance(3) {
@@ -82,7 +86,7 @@ func (g *generator) arrayFiltered(statement bson.D, u any) bson.D {
 }
 
 func (g *generator) arrayFilter() bson.D {
-	condition := g.predicate(1)
+	condition := g.predicate("x", 1)
 	if strings.Contains(jsonOf(condition), `"$all":[]`) { // which mongod refuses here: it has no field left
 		condition = 1
 	}

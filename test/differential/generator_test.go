@@ -24,6 +24,8 @@ type generator struct {
 	collating    bool              // there are collations
 	validating   bool              // the collection has a validator
 	viewed       bool              // there is a view of the collection
+	held         []held            // what documents were given
+	paths        []any             // of indexes
 	hints        []any             // what may be said of indexes
 }
 
@@ -76,6 +78,9 @@ func decimal(text string) bson.Decimal128 {
 
 // scalar draws from every type that has no parts, with its borders.
 func (g *generator) scalar() any {
+	if g.collating && g.chance(3) {
+		return g.oneOf(words...)
+	}
 	switch g.random.IntN(8) {
 	case 0, 1, 2:
 		return g.oneOf(int32(0), int32(1), int32(2), int32(3), int32(-1), int32(7))
@@ -125,6 +130,54 @@ func (g *generator) object(depth int) bson.D {
 	}
 	g.random.Shuffle(len(d), func(i, j int) { d[i], d[j] = d[j], d[i] })
 	return d
+}
+
+// held is a value that a document was given, and where.
+type held struct {
+	path  string
+	value any
+}
+
+// hold remembers what a document is given, so that it can be asked for and changed.
+func (g *generator) hold(path string, v any) {
+	const enough = 200
+	if len(g.held) < enough {
+		g.held = append(g.held, held{path, v})
+	}
+	switch v := v.(type) {
+	case bson.D:
+		for _, e := range v {
+			g.hold(path+"."+e.Key, e.Value)
+		}
+	case bson.A:
+		for _, e := range v {
+			g.hold(path, e)
+		}
+	}
+}
+
+// heldBy is one of what the predicate takes of the values held, if there is any.
+func (g *generator) heldBy(takes func(held) bool) (one held, ok bool) {
+	if len(g.held) == 0 {
+		return one, false
+	}
+	from := g.random.IntN(len(g.held))
+	for i := range g.held {
+		if one = g.held[(from+i)%len(g.held)]; takes(one) {
+			return one, true
+		}
+	}
+	return one, false
+}
+
+// near draws a value to compare the field at a path with: often one that a document has there.
+func (g *generator) near(path string, depth int) any {
+	if g.chance(2) {
+		if one, ok := g.heldBy(func(h held) bool { return h.path == path }); ok {
+			return one.value
+		}
+	}
+	return g.value(depth)
 }
 
 // path draws names that documents have, positions, and names that they do not have.

@@ -23,25 +23,31 @@ func (g *generator) filter(depth int) bson.D {
 			d = append(d, bson.E{Key: "$jsonSchema", Value: g.schema(2)})
 		default:
 			path := g.path()
-			if g.chance(6) {
+			switch {
+			case g.chance(6):
 				path = "_id"
+			case len(g.paths) > 0 && g.chance(2):
+				path = g.oneOf(g.paths...).(string)
 			}
 			if !has(d, path) { // mongod looks for an _id that stands there twice by one of them
-				d = append(d, bson.E{Key: path, Value: g.predicate(depth)})
+				d = append(d, bson.E{Key: path, Value: g.predicate(path, depth)})
 			}
 		}
 	}
 	return d
 }
 
-// predicate draws what a field is compared with.
-func (g *generator) predicate(depth int) any {
+// predicate draws what the field at a path is compared with.
+func (g *generator) predicate(path string, depth int) any {
 	if g.chance(4) {
-		return g.value(2)
+		return g.near(path, 2)
+	}
+	if g.chance(6) {
+		return bson.D{{Key: g.oneOf("$gt", "$gte").(string), Value: g.near(path, 1)}, {Key: g.oneOf("$lt", "$lte").(string), Value: g.near(path, 1)}}
 	}
 	d := bson.D{}
 	for range g.random.IntN(2) + 1 {
-		name, argument := g.operator(depth)
+		name, argument := g.operator(path, depth)
 		if !has(d, name) {
 			d = append(d, bson.E{Key: name, Value: argument})
 		}
@@ -52,17 +58,17 @@ func (g *generator) predicate(depth int) any {
 	return d
 }
 
-func (g *generator) operator(depth int) (name string, argument any) {
+func (g *generator) operator(path string, depth int) (name string, argument any) {
 	list := func() bson.A {
 		out := bson.A{}
 		for range g.random.IntN(4) {
-			out = append(out, g.value(1))
+			out = append(out, g.near(path, 1))
 		}
 		return out
 	}
 	switch g.random.IntN(18) {
 	case 0, 1, 2, 3, 4, 5:
-		return g.oneOf("$gt", "$gte", "$lt", "$lte", "$eq", "$ne").(string), g.value(2)
+		return g.oneOf("$gt", "$gte", "$lt", "$lte", "$eq", "$ne").(string), g.near(path, 2)
 	case 6, 7:
 		return g.oneOf("$in", "$nin").(string), list()
 	case 8:
@@ -78,7 +84,7 @@ func (g *generator) operator(depth int) (name string, argument any) {
 		if depth > 0 && g.chance(2) {
 			return "$elemMatch", g.filter(depth - 1)
 		}
-		name, argument := g.operator(depth - 1)
+		name, argument := g.operator(path, depth-1)
 		if name == "$all" { // a $match that mongod moves ahead of a $unset is written anew by it, and then refused by its own parser
 			name = "$in"
 		}
@@ -94,7 +100,7 @@ func (g *generator) operator(depth int) (name string, argument any) {
 			return "$not", bson.Regex{Pattern: g.oneOf("a", "^b").(string), Options: g.oneOf("", "i").(string)}
 		}
 		if depth > 0 {
-			name, argument := g.operator(depth - 1)
+			name, argument := g.operator(path, depth-1)
 			return "$not", doc(name, argument)
 		}
 		return "$ne", g.scalar()
@@ -136,16 +142,37 @@ func (g *generator) updatePath() string {
 	return g.path()
 }
 
+// arrayPath draws a path, often one that leads to an array, and integerPath one that leads to a whole number.
+func (g *generator) arrayPath() string {
+	return g.updatePathTo(func(h held) bool { _, is := h.value.(bson.A); return is })
+}
+
+func (g *generator) integerPath() string {
+	return g.updatePathTo(func(h held) bool { _, is := h.value.(int32); return is })
+}
+
+func (g *generator) updatePathTo(takes func(held) bool) string {
+	if g.chance(2) {
+		if one, ok := g.heldBy(takes); ok {
+			return one.path
+		}
+	}
+	return g.updatePath()
+}
+
 func (g *generator) updateOperator() (name string, argument any) {
-	fields := func(value func() any) bson.D {
+	of := func(value func() any, path func() string) bson.D {
 		d := bson.D{}
 		for range g.random.IntN(2) + 1 {
-			if path := g.updatePath(); !has(d, path) {
+			if path := path(); !has(d, path) {
 				d = append(d, bson.E{Key: path, Value: value()})
 			}
 		}
 		return d
 	}
+	fields := func(value func() any) bson.D { return of(value, g.updatePath) }
+	arrays := func(value func() any) bson.D { return of(value, g.arrayPath) }
+	integers := func(value func() any) bson.D { return of(value, g.integerPath) }
 	number := func() any { return g.oneOf(1, -1, int64(5), 1.5, decimal("0.1"), 0, int64(1)<<62) }
 	switch g.random.IntN(16) {
 	case 0, 1, 2:
@@ -153,27 +180,27 @@ func (g *generator) updateOperator() (name string, argument any) {
 	case 3:
 		return "$unset", fields(func() any { return "" })
 	case 4:
-		return g.oneOf("$inc", "$mul").(string), fields(number)
+		return g.oneOf("$inc", "$mul").(string), integers(number)
 	case 5:
 		return g.oneOf("$min", "$max").(string), fields(func() any { return g.value(1) })
 	case 6:
 		return "$rename", doc(g.plainPath(), g.plainPath())
 	case 7, 8:
-		return "$push", fields(g.pushed)
+		return "$push", arrays(g.pushed)
 	case 9:
-		return "$addToSet", fields(func() any { return g.oneOf(g.value(1), doc("$each", bson.A{g.scalar(), g.scalar(), g.value(1)})) })
+		return "$addToSet", arrays(func() any { return g.oneOf(g.value(1), doc("$each", bson.A{g.scalar(), g.scalar(), g.value(1)})) })
 	case 10:
-		return "$pop", fields(func() any { return g.oneOf(1, -1) })
+		return "$pop", arrays(func() any { return g.oneOf(1, -1) })
 	case 11:
-		return "$pull", fields(func() any { return g.predicate(1) })
+		return "$pull", arrays(func() any { return g.predicate("", 1) })
 	case 12:
-		return "$pullAll", fields(func() any { return bson.A{g.scalar(), g.scalar(), g.value(1)} })
+		return "$pullAll", arrays(func() any { return bson.A{g.scalar(), g.scalar(), g.value(1)} })
 	case 13:
 		return "$setOnInsert", fields(func() any { return g.value(2) })
 	case 14:
 		return "$currentDate", doc("now", g.oneOf(true, doc("$type", "date"), doc("$type", "timestamp")))
 	default:
-		return "$bit", fields(func() any { return doc(g.oneOf("and", "or", "xor").(string), g.oneOf(1, 6, int64(3), -2)) })
+		return "$bit", integers(func() any { return doc(g.oneOf("and", "or", "xor").(string), g.oneOf(1, 6, int64(3), -2)) })
 	}
 }
 
@@ -183,7 +210,7 @@ func (g *generator) pushed() any {
 		return g.value(1)
 	}
 	each := bson.A{}
-	for range g.random.IntN(3) {
+	for range g.random.IntN(4) {
 		each = append(each, g.value(1))
 	}
 	d := doc("$each", each)
@@ -193,7 +220,7 @@ func (g *generator) pushed() any {
 	if g.chance(3) {
 		d = append(d, bson.E{Key: "$slice", Value: g.oneOf(0, 1, 2, -1, -2, 9)})
 	}
-	if g.chance(3) {
+	if len(each) > 0 && g.chance(3) { // the sort of an empty array is an update or none, by the indexes
 		d = append(d, bson.E{Key: "$sort", Value: g.oneOf(1, -1, doc("a", 1), bson.D{{Key: "b", Value: -1}, {Key: "a", Value: 1}})})
 	}
 	return d
@@ -241,10 +268,18 @@ func clashes(d bson.D, path string) bool {
 
 // expression draws one of aggregation's.
 func (g *generator) expression(depth int) any {
-	if depth > 0 && g.chance(2) {
+	switch {
+	case depth > 0 && g.chance(2):
 		return g.crossed(depth - 1)
+	case depth > 0 && g.chance(5):
+		return doc(g.oneOf("$add", "$subtract", "$multiply", "$divide", "$mod").(string), bson.A{g.quantity(), g.quantity()})
 	}
 	return g.expressionOf(depth, g.expression)
+}
+
+// quantity draws what can be calculated with.
+func (g *generator) quantity() any {
+	return g.oneOf(g.number(g.random.Int32N(9)-4), g.number(3), 1.5, bson.DateTime(1000*g.random.Int64N(9)), bson.DateTime(g.random.Int64N(9)-4), bson.DateTime(-1000*g.random.Int64N(9)), "$"+g.plainPath(), nil)
 }
 
 // harmless draws an expression that fails for no document: which conditions of a filter mongod comes to depends on its plan.

@@ -16,7 +16,7 @@ import (
 const plantedIn = "SLUICE_PLANTED_FAULT"
 
 // plantedHistories is how many histories have to find a fault, at most.
-const plantedHistories = 120
+const plantedHistories = 300
 
 // fault is a piece of the engine's source in place of another.
 type fault struct {

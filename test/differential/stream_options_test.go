@@ -108,7 +108,7 @@ func (w *watcher) match() bson.D {
 		doc("operationType", doc("$not", doc("$in", bson.A{w.kind(), w.kind()}))),
 		doc("ns.coll", w.oneOf("c", "C", "d", bson.Regex{Pattern: "^[cd]$"}, doc("$ne", "c"), nil)),
 		doc("ns", bson.D{{Key: "db", Value: doc("$var", "database")}, {Key: "coll", Value: "c"}}),
-		doc("fullDocument."+w.path(), w.predicate(1)),
+		doc("fullDocument."+w.path(), w.predicate("", 1)),
 		doc("fullDocument.a", doc("$exists", w.chance(2))),
 		doc("fullDocument", w.oneOf(nil, doc("$exists", false), doc("$type", "object"))),
 		doc("fullDocumentBeforeChange", w.oneOf(nil, doc("$exists", true))),

@@ -90,6 +90,10 @@ func newRankedInput(c *compiler, output bsonraw.Value, sortBy bsonraw.Doc) (*ran
 func (in *rankedInput) Optimize() error { return in.output.Optimize() }
 
 func (in *rankedInput) Eval(ctx *expression.Context, doc bsonraw.Doc) (bsonraw.Value, error) {
+	v, err := in.output.Eval(ctx, doc) // before the key, whose errors come later
+	if err != nil {
+		return bsonraw.Value{}, err
+	}
 	key, err := in.appendKey(ctx.Scratch(), ctx, doc)
 	if err != nil {
 		ctx.Discard(key)
@@ -98,11 +102,7 @@ func (in *rankedInput) Eval(ctx *expression.Context, doc bsonraw.Doc) (bsonraw.V
 	out, at := bsonraw.BeginDoc(ctx.Scratch())
 	out = bsonraw.AppendBinary(out, "", 0, key)
 	ctx.Discard(key)
-	out, err = in.output.AppendElem(out, nil, ctx, doc)
-	if err != nil {
-		ctx.Discard(out)
-		return bsonraw.Value{}, err
-	}
+	out = bsonraw.AppendValue(out, "", v)
 	made, err := ctx.Hold(bsonraw.EndDoc(out, at))
 	return made.Value(), err
 }
