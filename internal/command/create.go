@@ -94,6 +94,8 @@ func (c *createArgs) parse(name string, a argument) error {
 		return parseSeconds(a, c.expire)
 	case "storageEngine", "indexOptionDefaults":
 		return c.keep(a)
+	case "timeseries": // null, else it would be another command
+		return nil
 	case imagesOption:
 		var on bool
 		if err := a.images(&on); err != nil || !on {
