@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -290,6 +292,42 @@ func TestTokenOfAnEventThatWasWrittenOver(t *testing.T) {
 		nextIs(t, stream, 3)
 		if s.opened[1] != (position{token: tok(2)}) {
 			t.Errorf("resumed at %+v", s.opened[1])
+		}
+	})
+}
+
+// askingHandler is a log that asks the stream how it is, as one that adds such things to each record would.
+type askingHandler struct {
+	slog.Handler
+	ask func()
+}
+
+func (h askingHandler) Handle(ctx context.Context, r slog.Record) error {
+	h.ask()
+	return h.Handler.Handle(ctx, r)
+}
+
+// TestLogMayAskTheStream: nothing is held while the caller's log is written.
+// contract: X1
+func TestLogMayAskTheStream(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	var stream atomic.Pointer[Stream[bson.Raw]]
+	handler := askingHandler{slog.NewTextHandler(io.Discard, nil), func() {
+		if s := stream.Load(); s != nil {
+			_, _, _ = s.Health(), s.ResumeToken(), s.Alive()
+			asked.Add(1)
+		}
+	}}
+	s := &script{
+		opens: []step{{token: tok(1)}, {err: errNetwork}, {err: serverError(286, "gone")}, {token: tok(2)}},
+		mores: []step{{err: errNetwork}, {swap: true}, {events: []bson.Raw{ev(3, bson.E{Key: "operationType", Value: "invalidate"})}}},
+	}
+	scenario(t, s, &Options{Logger: slog.New(handler), OnHistoryLost: RestartNow}, func(t *testing.T, opened *Stream[bson.Raw]) {
+		stream.Store(opened)
+		nextIs(t, opened, 3)
+		if asked.Load() < 5 {
+			t.Errorf("%d records, want those of two failures, lost history, resumes and the end", asked.Load())
 		}
 	})
 }

@@ -64,10 +64,11 @@ func (m *machine) outage(err error) {
 // resumed records cursors that replaced others after a failure.
 func (m *machine) resumed(n uint64) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.mu.state.Resumes += n
 	m.mu.state.LastError = nil
-	m.opts.Logger.Info("sluice: resumed", "namespace", m.ns.String(), "resumes", m.mu.state.Resumes)
+	total := m.mu.state.Resumes
+	m.mu.Unlock()
+	m.opts.Logger.Info("sluice: resumed", "namespace", m.ns.String(), "resumes", total)
 }
 
 // observe notes how far the server is, and passes the state on to Options.Metrics.
