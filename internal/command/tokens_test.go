@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -14,10 +15,15 @@ import (
 	"github.com/sluicestream/sluice/internal/store"
 )
 
-// on opens a server on a disk, as its only user. A small oplog has a smaller part in memory, where streams would find what is trimmed already.
+// on opens a server on a disk, as its only user, with a limited oplog if oplogBytes is not 0. A small oplog has a smaller part in memory, where streams would find what is trimmed already.
 func on(t *testing.T, disk vfs.FS, oplogBytes int64) *conversation {
 	t.Helper()
-	server, err := Open(t.Context(), Config{ReplicaSet: "rs0", Store: store.Config{Dir: "data", FS: disk, OplogMaxBytes: oplogBytes, TailBytes: oplogBytes / 2}})
+	return openWith(t, store.Config{Dir: "data", FS: disk, OplogMaxBytes: oplogBytes, TailBytes: oplogBytes / 2})
+}
+
+func openWith(t *testing.T, config store.Config) *conversation {
+	t.Helper()
+	server, err := Open(t.Context(), Config{ReplicaSet: "rs0", Store: config})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,6 +362,36 @@ func TestTokensBehindATrim(t *testing.T) {
 		c = on(t, disk, 64<<10)
 	}
 	c.end(t)
+}
+
+// What is younger than the oplog's least age is kept, whatever its size.
+func TestTokensOfAYoungOplog(t *testing.T) {
+	t.Parallel()
+	disk, orders := vfs.NewCrashableMem(), scopes[0]
+	config := store.Config{Dir: "data", FS: disk, OplogMaxBytes: 64 << 10, TailBytes: 32 << 10, OplogMinAge: time.Hour}
+	c := openWith(t, config)
+	start := bson.E{Key: "resumeAfter", Value: c.ask(t, "shop", orders.command(bson.D{}, -1)).Lookup("cursor", "postBatchResumeToken")}
+	n := 0
+	write := func() {
+		c.ask(t, "shop", insertOf("orders", bson.D{{Key: "_id", Value: n}, {Key: "text", Value: strings.Repeat("x", 2000)}}))
+		n++
+	}
+	for range 300 { // ten times what the size allows
+		write()
+	}
+	if events, _, failed := c.after(t, orders, start); len(events) != n+1 || failed != 0 {
+		t.Errorf("%d events (error %d) of %d writes and a creation", len(events), failed, n)
+	}
+	c.end(t)
+	config.OplogMinAge = 0
+	c = openWith(t, config)
+	defer c.end(t)
+	for trimmed := false; !trimmed; trimmed = c.answer(t, orders, start) == "error 286" {
+		if n > 1000 {
+			t.Fatal("what was kept for its age is not trimmed without it")
+		}
+		write()
+	}
 }
 
 // Of events at the time of a token those before it are passed over, and it must be among them: the first that comes after it tells.
