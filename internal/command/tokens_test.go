@@ -324,7 +324,9 @@ func TestTokensBehindATrim(t *testing.T) {
 	seconds, increment := reply.Lookup("operationTime").Timestamp()
 	first, _, _ := c.after(t, orders, bson.E{Key: "resumeAfter", Value: start})
 	lost := []bson.E{
-		{Key: "resumeAfter", Value: start}, {Key: "startAfter", Value: first[0].Lookup("_id")}, {Key: "resumeAfter", Value: version1(t, first[0].Lookup("_id").Document())},
+		{Key: "resumeAfter", Value: start},
+		{Key: "startAfter", Value: first[0].Lookup("_id")},
+		{Key: "resumeAfter", Value: version1(t, first[0].Lookup("_id").Document())},
 		{Key: "startAtOperationTime", Value: bson.Timestamp{T: seconds, I: increment}},
 	}
 	// Streams that have read nothing yet, and one that waits.
