@@ -2,6 +2,7 @@ package aggregation
 
 import (
 	"context"
+	"slices"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 )
@@ -12,8 +13,8 @@ import (
 
 // dropLastPlaces spares the places that no stage gives a value any more.
 func dropLastPlaces(p *Pipeline) {
-	for i := len(p.stages) - 1; i >= 0; i-- {
-		switch s := p.stages[i].(type) {
+	for _, s := range slices.Backward(p.stages) {
+		switch s := s.(type) {
 		case *project:
 			if !s.projection.LeavesPlaces() {
 				return
