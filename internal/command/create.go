@@ -21,7 +21,7 @@ func create(op *operation) error {
 		return createView(op)
 	}
 	args := createArgs{op: op, options: bsonraw.Empty}
-	if err := op.arguments(apart(args.parse, (&createArgs{op: op}).parse)); err != nil {
+	if err := op.arguments(apart(args.parse, newSeriesArgs(op).parse)); err != nil {
 		return err
 	}
 	with, err := args.check()
@@ -44,7 +44,7 @@ func create(op *operation) error {
 // given reports whether a command has an argument, other than null.
 func given(op *operation, name string) bool {
 	v := op.body.Lookup(name)
-	return !v.IsMissing() && v.Type != bsonraw.TypeNull
+	return !v.IsMissing() && !isNullish(v)
 }
 
 // createArgs are the arguments of create. The options that can be kept as they come are gathered in options.

@@ -16,8 +16,8 @@ func createSeries(op *operation) error {
 	if op.transaction != nil {
 		return mongoerr.New(mongoerr.OperationNotSupportedInTransaction, "Cannot create a time-series collection in a multi-document transaction.")
 	}
-	c := seriesArgs{createArgs: createArgs{op: op, options: bsonraw.Empty}}
-	if err := op.arguments(c.parse); err != nil {
+	c := newSeriesArgs(op)
+	if err := op.arguments(apart(c.parse, newSeriesArgs(op).parse)); err != nil {
 		return err
 	}
 	if err := c.check(); err != nil {
@@ -35,6 +35,10 @@ type seriesArgs struct {
 	createArgs
 	series    seriesOptions
 	misplaced []string // arguments that do not go with timeseries
+}
+
+func newSeriesArgs(op *operation) *seriesArgs {
+	return &seriesArgs{createArgs: createArgs{op: op, options: bsonraw.Empty}}
 }
 
 // notWithSeries are the arguments that do not go with timeseries.
