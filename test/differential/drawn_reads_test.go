@@ -1,6 +1,10 @@
 package differential
 
-import "go.mongodb.org/mongo-driver/v2/bson"
+import (
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
 
 // source is where a command reads.
 func (g *generator) source() string {
@@ -15,7 +19,10 @@ func (g *generator) find() bson.D {
 	command := bson.D{{Key: "find", Value: g.source()}, {Key: "filter", Value: filter}, {Key: "sort", Value: g.sort(filter)}}
 	if g.chance(2) {
 		projection := g.projection(g.expression)
-		if g.chance(8) && command[0].Value == collection {
+		switch {
+		case command[0].Value == view: // where mongod tells of one thing wrong with it after the other
+			projection = doc(g.plainPath(), g.random.IntN(2))
+		case g.chance(8):
 			projection = doc(g.oneOf("a.$", "b.$", "a.b.$").(string), 1)
 		}
 		command = append(command, bson.E{Key: "projection", Value: projection})
@@ -35,7 +42,7 @@ func (g *generator) find() bson.D {
 // bounded gives a find borders in an index.
 func (g *generator) bounded(command bson.D) bson.D {
 	hint, is := g.oneOf(g.hints...).(bson.D)
-	if !is {
+	if !is || strings.Contains(jsonOf(hint), "hashed") { // whose borders are hashes
 		hint = doc("_id", 1)
 	}
 	border := func() bson.D {
@@ -52,7 +59,7 @@ func (g *generator) bounded(command bson.D) bson.D {
 	if g.chance(2) {
 		command = append(command, bson.E{Key: "max", Value: border()})
 	}
-	if g.chance(4) {
+	if g.chance(2) && !g.collating { // whose keys are weights, of which each server has its own
 		command = append(command, bson.E{Key: "returnKey", Value: true})
 	}
 	return command

@@ -74,7 +74,16 @@ func (g *generator) updateStatement() bson.D {
 		statement[0].Value = g.upsertTarget()
 		statement = append(statement, bson.E{Key: "upsert", Value: true})
 	}
+	statement[1].Value = positioned(statement[0].Value, statement[1].Value)
 	return g.hinted(g.collated(g.arrayFiltered(statement, statement[1].Value)))
+}
+
+// positioned takes another update in the place of one with a positional operator, where a schema has a say in which element matches.
+func positioned(query, u any) any {
+	if text := jsonOf(u); (strings.Contains(text, `.$.`) || strings.Contains(text, `.$"`)) && strings.Contains(jsonOf(query), "$jsonSchema") {
+		return doc("$set", doc("a", 1))
+	}
+	return u
 }
 
 // arrayFiltered gives what the operators of an update ask for.
@@ -132,7 +141,7 @@ func (g *generator) findAndModify() bson.D {
 	if !upserts && g.chance(4) {
 		command = append(command, bson.E{Key: "remove", Value: true})
 	} else {
-		u := g.modification(true)
+		u := positioned(query, g.modification(true))
 		command = append(command, bson.E{Key: "update", Value: u}, bson.E{Key: "new", Value: g.chance(2)}, bson.E{Key: "upsert", Value: upserts})
 		command = g.bypassing(g.arrayFiltered(command, u))
 	}
