@@ -61,12 +61,13 @@ func (t *told) event(ctx context.Context, i int, event bson.Raw) error {
 	seconds, n, _ := event.Lookup("clusterTime").TimestampOK()
 	at, id := bson.Timestamp{T: seconds, I: n}, event.Lookup("_id")
 	same, name := t.as.step, " event "+strconv.Itoa(i)
-	after, from := i+1, unknown
+	after := i + 1
 	if kind, _ := event.Lookup("operationType").StringValueOK(); kind == "invalidate" {
 		after = unknown // the stream that gave it ended
 	}
 	if seconds != 0 {
-		for from = i; from > 0 && !at.After(timeOfEvent(t.stream.shown[from-1])); from-- {
+		from := i
+		for ; from > 0 && !at.After(timeOfEvent(t.stream.shown[from-1])); from-- {
 		}
 		if err := t.from(ctx, "at the time of"+name, same.from(bson.E{Key: "startAtOperationTime", Value: at}), from); err != nil {
 			return err
