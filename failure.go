@@ -34,6 +34,10 @@ var openingCodes = []int32{
 	6, 7, 63, 89, 91, 133, 134, 150, 189, 202, 211, 234, 262, 402, 9001, 10107, 11600, 11602, 13388, 13435, 13436,
 }
 
+// refusingCodes are the errors of a node that recovers, is no member that can be read, or shuts down. It refuses a getMore
+// before it looks at what the cursor is, so the label of errors to resume from is missing; another node will serve.
+var refusingCodes = []int32{91, 189, 11600, 11602, 13435, 13436}
+
 // tokenCodes are the errors of servers that cannot read a token.
 var tokenCodes = []int32{
 	codeFailedToParse, codeOverflow, 40646, 40647, 40648, 40649, 50793, 50794, 50795, 50796, 50854, 50855, 50865, 50870,
@@ -75,8 +79,9 @@ func (e *cursorError) Error() string { return e.err.Error() }
 func (e *cursorError) Unwrap() error { return e.err }
 
 // passing reports whether a failure may pass, so that opening again from the position makes sense. For getMore the
-// rules are those of the change streams specification: network errors, code 43 and the server's label. An aggregate
-// that fails while the stream resumes is judged more kindly, since a server in an election gives many an error.
+// rules are those of the change streams specification, network errors, code 43 and the server's label, and beyond them
+// what a node says that cannot serve anybody now. An aggregate that fails while the stream resumes is judged more kindly,
+// since a server in an election gives many an error.
 func passing(err error, opening bool) bool {
 	for _, final := range []error{errFragment, errNoToken, mongo.ErrMissingResumeToken, mongo.ErrClientDisconnected, mongo.ErrNilValue} {
 		if errors.Is(err, final) {
@@ -99,7 +104,7 @@ func passing(err error, opening bool) bool {
 	if ce.Code == codeCursorNotFound || ce.Code == codeMaxTimeMSExpired {
 		return true
 	}
-	return opening && slices.Contains(openingCodes, ce.Code)
+	return slices.Contains(refusingCodes, ce.Code) || opening && slices.Contains(openingCodes, ce.Code)
 }
 
 // isSessionEnded recognises an error that the driver does not export.

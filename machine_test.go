@@ -318,6 +318,8 @@ func TestFailureVerdicts(t *testing.T) {
 		"driver's own error":                {errors.New("server selection error"), false, false, nil},
 		"pool cleared":                      {mongo.CommandError{Message: "pool cleared"}, false, false, nil},
 		"unlabelled not primary":            {serverError(10107, "not primary"), false, true, nil},
+		"unlabelled, of a recovering node":  {serverError(13436, "node is recovering"), false, false, nil},
+		"unlabelled, of one shutting down":  {serverError(91, "shutting down"), false, false, nil},
 		"not primary while opening":         {serverError(10107, "not primary"), true, false, nil},
 		"killed":                            {serverError(237, "killed"), false, true, nil},
 		"unauthorized while opening":        {serverError(13, "no"), true, true, nil},
