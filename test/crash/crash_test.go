@@ -7,13 +7,15 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.uber.org/goleak"
+
+	"github.com/sluicestream/sluice/test/internal/environment"
+	"github.com/sluicestream/sluice/test/internal/ledger"
 )
 
 const (
@@ -24,20 +26,6 @@ const (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// setting reads a whole number from the environment.
-func setting(t *testing.T, name string, otherwise uint64) uint64 {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
 
 // load is everything that runs against the server, and how it fares.
 type load struct {
@@ -55,8 +43,14 @@ type load struct {
 
 func TestKillNineLosesAndRepeatsNothing(t *testing.T) {
 	t.Parallel()
-	kills := setting(t, "SLUICE_CRASH_KILLS", 20)
-	seed := setting(t, "SLUICE_CRASH_SEED", rand.Uint64())
+	kills, err := environment.Number("SLUICE_CRASH_KILLS", 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := environment.Number("SLUICE_CRASH_SEED", rand.Uint64())
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Logf("SLUICE_CRASH_KILLS=%d SLUICE_CRASH_SEED=%d", kills, seed)
 
 	ctx, cancel := context.WithTimeoutCause(t.Context(), minTimeout+time.Duration(kills)*killTimeout, errors.New("the test took too long"))
@@ -222,7 +216,7 @@ func (l *load) ask(ctx context.Context, command bson.D) (bson.Raw, error) {
 // verify compares the collections and the stream with what the writers know, and a new stream from the beginning with the old one.
 func (l *load) verify(ctx context.Context, t *testing.T, start bson.Timestamp) {
 	t.Helper()
-	done := map[string][]change{"end": {{"insert", lastID, 0}}}
+	done := map[string][]ledger.Change{"end": {{Op: "insert", ID: lastID}}}
 	content := map[string]int64{lastID: 0}
 	writes, resent := 0, 0
 	for _, w := range l.writers {
@@ -245,7 +239,7 @@ func (l *load) verify(ctx context.Context, t *testing.T, start bson.Timestamp) {
 	for _, problem := range checkContent(got, content) {
 		t.Error(problem)
 	}
-	for _, problem := range checkStream(l.reader.events, done) {
+	for _, problem := range ledger.Check(l.reader.events, done, ledger.Writer) {
 		t.Errorf("the stream that resumed: %s", problem)
 	}
 
@@ -253,10 +247,8 @@ func (l *load) verify(ctx context.Context, t *testing.T, start bson.Timestamp) {
 	if err := whole.follow(ctx); err != nil {
 		t.Fatalf("read everything again: %v", err)
 	}
-	for i := range max(len(whole.events), len(l.reader.events)) {
-		if i >= len(whole.events) || i >= len(l.reader.events) || whole.events[i] != l.reader.events[i] {
-			t.Fatalf("a stream from the beginning delivers %d events, the one that resumed %d; they differ at event %d", len(whole.events), len(l.reader.events), i)
-		}
+	if err := ledger.Same(l.reader.events, whole.events); err != nil {
+		t.Errorf("the stream that resumed, and one from the beginning: %v", err)
 	}
 }
 

@@ -8,16 +8,12 @@ import (
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/sluicestream/sluice/test/internal/ledger"
 )
 
 // lastID is the document that is written when all writers are done; a reader that sees its insert has seen all.
 const lastID = "end/0"
-
-// observed is an event that a stream delivered.
-type observed struct {
-	change
-	token string
-}
 
 // reader follows the database with a change stream. Whenever the connection or the server is gone, and now and then without such a
 // reason and amid a batch, it opens another stream from the last token that it kept.
@@ -26,7 +22,7 @@ type reader struct {
 	random *rand.Rand
 	start  bson.E // the option of the first opening, when there is no token yet
 	token  bson.Raw
-	events []observed
+	events []ledger.Observed
 	opened func() // called once, after the first opening
 	resume int    // how often it opened a stream with resumeAfter
 	abrupt bool   // drop parts of batches and resume before them
@@ -124,13 +120,13 @@ func (r *reader) take(reply bson.Raw, batch string) (done, again bool, err error
 	}
 	for _, value := range values[:keep] {
 		event, _ := value.DocumentOK()
-		seen, err := readEvent(event)
+		seen, err := ledger.Read(event)
 		if err != nil {
-			return false, false, err
+			return false, false, fmt.Errorf("%w: %w", errProtocol, err)
 		}
 		r.events = append(r.events, seen)
 		r.token = event.Lookup("_id").Document()
-		if seen.id == lastID {
+		if seen.ID == lastID {
 			return true, false, nil
 		}
 	}
@@ -143,35 +139,6 @@ func (r *reader) take(reply bson.Raw, batch string) (done, again bool, err error
 		return false, false, fmt.Errorf("%w: no postBatchResumeToken in %s", errProtocol, reply)
 	}
 	return false, false, nil
-}
-
-// readEvent understands one event, and refuses one that the writers cannot have caused.
-func readEvent(event bson.Raw) (observed, error) {
-	seen := observed{}
-	seen.op, _ = event.Lookup("operationType").StringValueOK()
-	seen.id, _ = event.Lookup("documentKey", "_id").StringValueOK()
-	seen.token, _ = event.Lookup("_id", "_data").StringValueOK()
-	if seen.id == "" || seen.token == "" {
-		return seen, fmt.Errorf("%w: event %s", errProtocol, event)
-	}
-	number := bson.RawValue{}
-	switch seen.op {
-	case "insert":
-		number = event.Lookup("fullDocument", "n")
-		if number.IsZero() {
-			number = event.Lookup("fullDocument", "v")
-		}
-	case "update":
-		number = event.Lookup("updateDescription", "updatedFields", "v")
-	case "delete":
-		return seen, nil
-	}
-	n, ok := number.AsInt64OK()
-	if !ok {
-		return seen, fmt.Errorf("%w: event %s", errProtocol, event)
-	}
-	seen.n = n
-	return seen, nil
 }
 
 // lookup finds a value by its dotted path.

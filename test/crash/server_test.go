@@ -6,16 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sluicestream/sluice/test/internal/mongods"
 )
 
 // server is what the test kills. Its methods are called by one goroutine.
@@ -141,76 +141,38 @@ func (s *sluiceServer) interrupt(ctx context.Context, d time.Duration) error {
 func (s *sluiceServer) exited() <-chan struct{} { return s.done }
 
 // mongodServer is a real mongod, run by the repository's script.
-type mongodServer struct {
-	script, port string
-}
+type mongodServer struct{ set *mongods.Set }
 
 func newMongodServer(t *testing.T, script string) server {
 	t.Helper()
-	probe, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // binds at once
+	set, err := mongods.New(script, 1)
 	if err != nil {
-		t.Fatalf("find a free port: %v", err)
+		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(probe.Addr().String())
-	_ = probe.Close()
-	m := &mongodServer{script: script, port: port}
 	t.Cleanup(func() {
-		if _, err := m.run(context.WithoutCancel(t.Context()), "stop"); err != nil {
+		if err := set.Stop(context.WithoutCancel(t.Context())); err != nil {
 			t.Errorf("stop mongod: %v", err)
 		}
 	})
-	return m
+	return mongodServer{set}
 }
 
-func (m *mongodServer) run(ctx context.Context, verb string) (string, error) {
-	command := exec.CommandContext(ctx, m.script, verb, m.port)
-	var stderr strings.Builder
-	command.Stderr = &stderr
-	out, err := command.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s %s %s: %w: %s", m.script, verb, m.port, err, stderr.String())
-	}
-	return strings.TrimSpace(string(out)), nil
-}
-
-func (m *mongodServer) start(ctx context.Context) (string, error) {
+func (m mongodServer) start(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	uri, err := m.run(ctx, "start")
+	uri, err := m.set.Start(ctx)
 	if err != nil {
 		return "", err
 	}
 	return hostOf(uri)
 }
 
-func (m *mongodServer) kill() error {
-	pid, err := m.run(context.Background(), "pid")
-	if err != nil {
-		return err
-	}
-	n, err := strconv.Atoi(pid)
-	if err != nil {
-		return err
-	}
-	process, err := os.FindProcess(n)
-	if err != nil {
-		return err
-	}
-	if err := process.Kill(); err != nil {
-		return err
-	}
-	// It is nobody's child, so its end shows only in the script's answer.
-	for {
-		if _, err := m.run(context.Background(), "pid"); err != nil {
-			return nil //nolint:nilerr // nothing runs on that port: what was wanted
-		}
-	}
-}
+func (m mongodServer) kill() error { return m.set.Kill(context.Background(), m.set.Port) }
 
 // interrupt does nothing: the script returns only when the server is up.
-func (m *mongodServer) interrupt(context.Context, time.Duration) error { return nil }
+func (m mongodServer) interrupt(context.Context, time.Duration) error { return nil }
 
-func (m *mongodServer) exited() <-chan struct{} { return nil }
+func (m mongodServer) exited() <-chan struct{} { return nil }
 
 // hostOf is the host and port of a connection string with one host.
 func hostOf(uri string) (string, error) {

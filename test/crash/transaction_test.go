@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/sluicestream/sluice/test/internal/ledger"
 )
 
 // transaction inserts a document, counts twice on one counter and once on another: all of it or nothing.
@@ -15,7 +17,7 @@ func (w *writer) transaction() operation {
 	w.sequence++
 	id := fmt.Sprintf("%s/%d", w.id, w.sequence)
 	w.documents = append(w.documents, id)
-	op := operation{name: "transaction", changes: []change{{"insert", id, w.sequence}}}
+	op := operation{name: "transaction", changes: []ledger.Change{{Op: "insert", ID: id, N: w.sequence}}}
 	op.parts = append(op.parts, bson.D{
 		{Key: "insert", Value: journal},
 		{Key: "documents", Value: bson.A{bson.D{{Key: "_id", Value: id}, {Key: "n", Value: w.sequence}}}},

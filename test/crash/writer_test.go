@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/sluicestream/sluice/test/internal/ledger"
 )
 
 const (
@@ -18,17 +20,11 @@ const (
 	counters = "counters" // {_id: "w<writer>/<name>", v}: counted up
 )
 
-// change is one write as a change stream shows it. n is an inserted document's n, or the value that an update set v to.
-type change struct {
-	op, id string
-	n      int64
-}
-
 // operation is one retryable command, its bytes fixed, and what must come of it.
 type operation struct {
 	name    string
 	command bson.Raw
-	changes []change
+	changes []ledger.Change
 	check   func(reply bson.Raw) error
 	// parts are the commands of a transaction but for what makes them its own; there is no command then.
 	parts []bson.D
@@ -46,7 +42,7 @@ type writer struct {
 	sequence  int64
 	documents []string         // ids in the journal, oldest first
 	counters  map[string]int64 // by id
-	changes   []change
+	changes   []ledger.Change
 	resent    int // operations that were acknowledged only after they had been sent before
 }
 
@@ -162,19 +158,19 @@ func (w *writer) insert(count int) operation {
 		id := fmt.Sprintf("%s/%d", w.id, w.sequence)
 		w.documents = append(w.documents, id)
 		documents = append(documents, bson.D{{Key: "_id", Value: id}, {Key: "n", Value: w.sequence}})
-		op.changes = append(op.changes, change{"insert", id, w.sequence})
+		op.changes = append(op.changes, ledger.Change{Op: "insert", ID: id, N: w.sequence})
 	}
 	op.command = w.retryable(bson.D{{Key: "insert", Value: journal}, {Key: "documents", Value: documents}})
 	return op
 }
 
 // count adds one to a counter and says how the stream will show it: the first time as an upsert's insert.
-func (w *writer) count(id string) change {
+func (w *writer) count(id string) ledger.Change {
 	w.counters[id]++
 	if w.counters[id] == 1 {
-		return change{"insert", id, 1}
+		return ledger.Change{Op: "insert", ID: id, N: 1}
 	}
-	return change{"update", id, w.counters[id]}
+	return ledger.Change{Op: "update", ID: id, N: w.counters[id]}
 }
 
 var addOne = bson.D{{Key: "$inc", Value: bson.D{{Key: "v", Value: int64(1)}}}}
@@ -197,7 +193,7 @@ func (w *writer) findAndIncrement() operation {
 	id := w.id + "/find"
 	changed := w.count(id)
 	return operation{
-		name: "findAndModify", changes: []change{changed}, check: expectInt("value.v", changed.n),
+		name: "findAndModify", changes: []ledger.Change{changed}, check: expectInt("value.v", changed.N),
 		command: w.retryable(bson.D{
 			{Key: "findAndModify", Value: counters},
 			{Key: "query", Value: bson.D{{Key: "_id", Value: id}}},
@@ -219,7 +215,7 @@ func (w *writer) take() string {
 func (w *writer) remove() operation {
 	id := w.take()
 	return operation{
-		name: "delete", changes: []change{{op: "delete", id: id}}, check: expectInt("n", 1),
+		name: "delete", changes: []ledger.Change{{Op: "delete", ID: id}}, check: expectInt("n", 1),
 		command: w.retryable(bson.D{
 			{Key: "delete", Value: journal},
 			{Key: "deletes", Value: bson.A{bson.D{{Key: "q", Value: bson.D{{Key: "_id", Value: id}}}, {Key: "limit", Value: 1}}}},
@@ -231,7 +227,7 @@ func (w *writer) remove() operation {
 func (w *writer) findAndRemove() operation {
 	id := w.take()
 	return operation{
-		name: "findAndModify with remove", changes: []change{{op: "delete", id: id}},
+		name: "findAndModify with remove", changes: []ledger.Change{{Op: "delete", ID: id}},
 		command: w.retryable(bson.D{{Key: "findAndModify", Value: journal}, {Key: "query", Value: bson.D{{Key: "_id", Value: id}}}, {Key: "remove", Value: true}}),
 		check: func(reply bson.Raw) error {
 			if got, _ := reply.Lookup("value", "_id").StringValueOK(); got != id {
