@@ -127,6 +127,9 @@ func (g *generator) upsertTarget() bson.D {
 func (g *generator) delete() bson.D {
 	return g.statements("delete", "deletes", func() bson.D {
 		limit := g.random.IntN(2)
+		if g.indexed { // the order of their events is that of an index
+			limit = 1
+		}
 		return g.hinted(g.collated(bson.D{{Key: "q", Value: g.target(limit == 1)}, {Key: "limit", Value: limit}}))
 	})
 }

@@ -25,7 +25,7 @@ func (f *Filter) Equalities() ([]Equality, error) {
 // _id is given in parts is an error of its own.
 func (f *Filter) IDEqualities() ([]Equality, error) {
 	return f.equalities(
-		func(p bsonraw.Path) bool { return string(p.Part(0).Name) == "_id" },
+		func(p bsonraw.Path) bool { return p.Part(0).Name == "_id" },
 		func(p, q bsonraw.Path) error {
 			if p.Len() != q.Len() {
 				return nil
