@@ -40,8 +40,14 @@ func (f *failover) kinds() []fault {
 
 // strike lets a fault happen, waits until everybody goes on, and reports how long they stood still.
 func (f *failover) strike(ctx context.Context, fault fault) (string, error) {
-	if err := f.goOn(ctx); err != nil {
-		return "", err
+	// A node that has stepped down keeps the cursors. A stream whose setting is changed opens another, on the primary.
+	for _, r := range f.readers {
+		r.stream.SetMaxAwaitTime(time.Duration(500+f.random.IntN(500)) * time.Millisecond)
+	}
+	for range 3 { // one event may be on its way, and another be read ahead
+		if err := f.goOn(ctx); err != nil {
+			return "", err
+		}
 	}
 	primary, err := f.primary(ctx)
 	if err != nil {
@@ -95,16 +101,20 @@ func (f *failover) goOn(ctx context.Context) error {
 func (f *failover) primary(ctx context.Context) (string, error) {
 	for {
 		var reply struct {
-			Me string `bson:"me"`
+			Me       string `bson:"me"`
+			Writable bool   `bson:"isWritablePrimary"` // the client may be behind
 		}
 		attempt, cancel := context.WithTimeout(ctx, opTimeout)
 		err := f.admin.Database("admin").RunCommand(attempt, bson.D{{Key: "hello", Value: 1}}).Decode(&reply)
 		cancel()
-		if err == nil {
+		if err == nil && reply.Writable {
 			return reply.Me, nil
 		}
 		if ctx.Err() != nil {
 			return "", fmt.Errorf("find the primary: %w", context.Cause(ctx))
+		}
+		if err := pass(ctx, 10*time.Millisecond); err != nil {
+			return "", err
 		}
 	}
 }
@@ -178,7 +188,7 @@ func (f *failover) frozen(ctx context.Context, primary string) error {
 	if err := f.set.Signal(ctx, port, syscall.SIGSTOP); err != nil {
 		return err
 	}
-	err = pass(ctx, 4*time.Second)
+	err = pass(ctx, 6*time.Second)
 	if cont := f.set.Signal(context.WithoutCancel(ctx), port, syscall.SIGCONT); err == nil {
 		err = cont
 	}

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	opTimeout  = 15 * time.Second // after that the result of a write is not known
+	opTimeout  = 15 * time.Second // after that the result of a write is not known,
+	impatience = time.Second      // or already after that, for some writes
 	writePause = 10 * time.Millisecond
 )
 
@@ -51,7 +52,11 @@ func (w *writer) work(ctx context.Context, stop <-chan struct{}) error {
 		case <-timer.C:
 		}
 		changes, perform := w.next()
-		attempt, cancel := context.WithTimeout(ctx, opTimeout)
+		timeout := opTimeout
+		if w.random.IntN(2) == 0 {
+			timeout = impatience
+		}
+		attempt, cancel := context.WithTimeout(ctx, timeout)
 		err := perform(attempt)
 		cancel()
 		switch {

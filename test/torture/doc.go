@@ -4,6 +4,8 @@
 //
 // It runs on the embedded engine, and on a mongod of its own where SLUICE_TEST_MONGODB says that there are such.
 //
-// Environment: SLUICE_TORTURE_FAULTS (default 200) is how many faults it takes, SLUICE_TORTURE_SEED (default random, always logged)
+//	SLUICE_TORTURE_FAULTS=10000 go test -C test -race -count=1 -timeout 60m -v ./torture
+//
+// is the long form. Environment: SLUICE_TORTURE_FAULTS (default 200) is how many faults it takes, SLUICE_TORTURE_SEED (default random, always logged)
 // what everything random follows from, as far as the order in which goroutines run allows.
 package torture
