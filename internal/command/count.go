@@ -47,13 +47,17 @@ func count(op *operation) error {
 	if limited && limit == 0 && isView(op, coll) {
 		return zeroLimitOfView(op, coll, query, by)
 	}
-	n, err := countDocuments(op, coll, query, hint, by)
-	if err != nil {
-		return err
-	}
-	n = max(n-skip, 0)
 	if limit < 0 {
 		limit = -limit
+	}
+	var n int64
+	if isView(op, coll) {
+		n, err = countOfView(op, coll, query, skip, limit, hint, by)
+	} else if n, err = countDocuments(op, coll, query, hint, by); err == nil {
+		n = max(n-skip, 0)
+	}
+	if err != nil {
+		return err
 	}
 	if limit > 0 {
 		n = min(n, limit)
@@ -95,11 +99,16 @@ func (a argument) countLimit(to *int64) error {
 	return nil
 }
 
+// countOfView leaves out what is skipped within the pipeline: the view's stages need not be done for it.
+func countOfView(op *operation, view string, query bsonraw.Doc, skip, limit int64, hint bsonraw.Value, by collationArgument) (n int64, err error) {
+	stages := newStages()
+	stages.addMatch(query)
+	stages.addCounts(skip, limit)
+	err = eachOfView(op, view, stages.array.End(), hint, by, func(bsonraw.Doc) error { n++; return nil })
+	return n, err
+}
+
 func countDocuments(op *operation, coll string, query bsonraw.Doc, hint bsonraw.Value, by collationArgument) (n int64, err error) {
-	if isView(op, coll) {
-		err := eachOfView(op, coll, query, hint, by, func(bsonraw.Doc) error { n++; return nil })
-		return n, err
-	}
 	if err := op.prepareRead(); err != nil {
 		return 0, err
 	}

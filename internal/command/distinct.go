@@ -98,7 +98,9 @@ func distinctOfView(op *operation, view string, path bsonraw.Path, query bsonraw
 		return err
 	}
 	d := newDistinctList(below.by)
-	if err := eachOfView(op, view, query, bsonraw.Value{}, by, func(doc bsonraw.Doc) error { return d.addFrom(doc, path) }); err != nil {
+	stages := newStages()
+	stages.addMatch(query)
+	if err := eachOfView(op, view, stages.array.End(), bsonraw.Value{}, by, func(doc bsonraw.Doc) error { return d.addFrom(doc, path) }); err != nil {
 		return err
 	}
 	op.out = d.append(op.out, "values")

@@ -174,11 +174,9 @@ func errNotInAggregation(option string) error {
 	return mongoerr.New(mongoerr.InvalidPipelineOperator, "Option %s not supported in aggregation.", option)
 }
 
-// eachOfView calls take with every document of a view that a query matches.
-func eachOfView(op *operation, view string, query bsonraw.Doc, hint bsonraw.Value, by collationArgument, take func(bsonraw.Doc) error) error {
-	stages := newStages()
-	stages.addMatch(query)
-	feed, err := openAggregate(op, &aggregateArgs{coll: view, pipeline: stages.array.End(), hint: hint, collation: by})
+// eachOfView calls take with every document that a pipeline makes of a view.
+func eachOfView(op *operation, view string, pipeline bsonraw.Doc, hint bsonraw.Value, by collationArgument, take func(bsonraw.Doc) error) error {
+	feed, err := openAggregate(op, &aggregateArgs{coll: view, pipeline: pipeline, hint: hint, collation: by})
 	if err != nil {
 		return err
 	}

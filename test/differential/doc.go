@@ -8,6 +8,8 @@
 // streams of all kinds, and resume from each of their events in every way. A history that finds a difference is shrunk and printed as a scenario,
 // ready for a file.
 //
+// Where a pipeline of a history fails on one server only, mongod is asked it again without its optimizer (optimizer_test.go).
+//
 // Differences that are right are in testdata/differences, with their reasons; one that no longer occurs fails, so that the list
 // stays true.
 //

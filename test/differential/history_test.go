@@ -109,6 +109,11 @@ next:
 				continue next
 			}
 		}
+		if explained, err := asWritten(ctx, on[1], s, d); err != nil {
+			return nil, err
+		} else if explained {
+			continue
+		}
 		return &d, nil
 	}
 	return nil, nil

@@ -16,6 +16,10 @@ type accumulator interface {
 	result(ctx *expression.Context) (bsonraw.Value, error)
 }
 
+// sated is an accumulator that may take no more values from some time on. Its input is then not computed for more documents, and cannot
+// fail for them.
+type sated interface{ full() bool }
+
 // accumulation is a compiled accumulator.
 type accumulation struct {
 	// input is what the accumulator takes of a document.

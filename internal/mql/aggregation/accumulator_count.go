@@ -61,6 +61,7 @@ type firstValues struct {
 	n    int64
 	list bsonraw.ArrayBuilder
 	took int64
+	more bool // there were more
 }
 
 func (a *firstValues) add(v bsonraw.Value) (int, error) {
@@ -68,6 +69,7 @@ func (a *firstValues) add(v bsonraw.Value) (int, error) {
 		a.list = bsonraw.BeginArray(nil)
 	}
 	if a.took == a.n {
+		a.more = true
 		return 0, nil
 	}
 	a.took++
@@ -75,6 +77,9 @@ func (a *firstValues) add(v bsonraw.Value) (int, error) {
 	a.list.Append(orNull(v))
 	return a.list.Size() - before, nil
 }
+
+// full is told when a value was turned away, as in MongoDB: an expression that fails for the one behind the last fails the $group.
+func (a *firstValues) full() bool { return a.more }
 
 func (a *firstValues) result(*expression.Context) (bsonraw.Value, error) {
 	if a.took == 0 {

@@ -77,6 +77,8 @@ func (a *firstValue) add(v bsonraw.Value) (int, error) {
 	return len(v.Data), nil
 }
 
+func (a *firstValue) full() bool { return a.taken }
+
 func (a *firstValue) result(*expression.Context) (bsonraw.Value, error) { return orNull(a.value), nil }
 
 type lastValue struct{ value bsonraw.Value }

@@ -9,11 +9,11 @@ import (
 	"github.com/sluicestream/sluice/internal/mql/filter"
 )
 
-// keeper is a stage whose documents have some of the fields of those that it was made of, unchanged: what is asked of these fields
-// may as well be asked before it.
+// keeper is a stage whose documents have at some paths what those had that it was made of: what is asked of these may as well be asked
+// before it.
 type keeper interface {
 	stage
-	keeps(field string) bool
+	keeps(path string) bool
 }
 
 // filtersFirst moves each $match as far to the front as it may go, or the part of it that may.
@@ -155,9 +155,9 @@ func (s *match) part(p *Pipeline, conditions []bsonraw.Doc) (*match, error) {
 	return part, err
 }
 
-// readsOnly reports whether a filter asks for nothing but fields that keeps takes. Conditions on whole arrays are said to ask for more:
+// readsOnly reports whether a filter asks for nothing but paths that keeps takes. Conditions on whole arrays are said to ask for more:
 // MongoDB leaves them where they are, which shows when the stage before fails for a document that they do not take.
-func readsOnly(spec bsonraw.Doc, keeps func(field string) bool) bool {
+func readsOnly(spec bsonraw.Doc, keeps func(path string) bool) bool {
 	for it := spec.Iter(); it.Next(); {
 		key := string(it.Key())
 		switch {
@@ -174,9 +174,8 @@ func readsOnly(spec bsonraw.Doc, keeps func(field string) bool) bool {
 		case strings.HasPrefix(key, "$"):
 			return false
 		default:
-			field, _, _ := strings.Cut(key, ".")
 			data := it.Value().Data
-			if !keeps(field) || bytes.Contains(data, []byte("$elemMatch\x00")) || bytes.Contains(data, []byte("$size\x00")) {
+			if !keeps(beforeNumber(key)) || bytes.Contains(data, []byte("$elemMatch\x00")) || bytes.Contains(data, []byte("$size\x00")) {
 				return false
 			}
 		}
@@ -184,16 +183,29 @@ func readsOnly(spec bsonraw.Doc, keeps func(field string) bool) bool {
 	return true
 }
 
-// evaluatesOnly reports whether an expression reads nothing but fields that keeps takes. What may read a whole document does not count as such.
-func evaluatesOnly(v bsonraw.Value, keeps func(field string) bool) bool {
+// beforeNumber is a filter's path up to a number, which may mean an item of an array: what changes within one may be at it. A number at the
+// beginning is a name.
+func beforeNumber(path string) string {
+	end := 0
+	for part := range strings.SplitSeq(path, ".") {
+		if end > 0 && isNumber(part) {
+			return path[:end-1]
+		}
+		end += len(part) + 1
+	}
+	return path
+}
+
+// evaluatesOnly reports whether an expression reads nothing but paths that keeps takes. What may read a whole document does not count as such.
+func evaluatesOnly(v bsonraw.Value, keeps func(path string) bool) bool {
 	switch v.Type {
 	case bsonraw.TypeString:
 		path, isPath := strings.CutPrefix(v.Str(), "$")
 		name, below, _ := strings.Cut(path, ".")
 		if name == "$ROOT" || name == "$CURRENT" {
-			name, _, _ = strings.Cut(below, ".")
+			path = below
 		}
-		return !isPath || strings.HasPrefix(name, "$") || name != "" && keeps(name)
+		return !isPath || strings.HasPrefix(path, "$") || path != "" && keeps(path)
 	case bsonraw.TypeDocument, bsonraw.TypeArray:
 		for it := v.Doc().Iter(); it.Next(); {
 			switch key := string(it.Key()); {
@@ -206,14 +218,29 @@ func evaluatesOnly(v bsonraw.Value, keeps func(field string) bool) bool {
 	return true
 }
 
-func (s *project) keeps(field string) bool { return s.projection.Keeps(field) }
+func (s *project) keeps(path string) bool { return s.projection.Keeps(path) }
 
-func (s *unwind) keeps(field string) bool {
-	return field != s.path[0] && (s.index == nil || field != s.index[0])
+func (s *unwind) keeps(path string) bool { return apart(path, s.path) && apart(path, s.index) }
+
+func (s *lookup) keeps(path string) bool {
+	return apart(path, s.as) && (s.unwind == nil || s.unwind.keeps(path))
 }
 
-func (s *lookup) keeps(field string) bool {
-	return field != s.as[0] && (s.unwind == nil || s.unwind.keeps(field))
+// apart reports whether neither of two paths is a part of the other. The second one may be empty: nothing is part of it.
+func apart(path string, other []string) bool {
+	for i, name := range other {
+		part, rest, more := strings.Cut(path, ".")
+		if part != name {
+			return true
+		}
+		if !more {
+			return false
+		}
+		if path = rest; i == len(other)-1 {
+			return false
+		}
+	}
+	return true
 }
 
 // beforeRedact returns the conditions that may be asked before a $redact as well: what it takes away does not make them true. MongoDB asks them

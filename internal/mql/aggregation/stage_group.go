@@ -167,6 +167,9 @@ func (s *grouped) take(doc bsonraw.Doc) error {
 		return err
 	}
 	for i := range s.fields {
+		if a, ok := state.fields[i].(sated); ok && a.full() {
+			continue
+		}
 		v, err := s.fields[i].input.Eval(&s.ctx, doc)
 		if err != nil {
 			return err

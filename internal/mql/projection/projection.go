@@ -1,6 +1,8 @@
 package projection
 
 import (
+	"strings"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mql/expression"
 )
@@ -82,13 +84,25 @@ func (p *Projection) Optimize() error { return p.root.optimize() }
 // Identity reports whether the projection changes nothing.
 func (p *Projection) Identity() bool { return p.keep && len(p.root.entries) == 0 }
 
-// Keeps reports whether the projection leaves a field, one without a dot, as every document has it.
-func (p *Projection) Keeps(field string) bool {
-	at := p.root.find([]byte(field), 0)
-	if p.keep {
-		return at < 0
+// Keeps reports whether the projection leaves what is at a path as every document has it.
+func (p *Projection) Keeps(path string) bool {
+	for n, more := p.root, true; more; {
+		var name string
+		name, path, more = strings.Cut(path, ".")
+		at := n.find([]byte(name), 0)
+		if at < 0 {
+			return p.keep
+		}
+		switch e := &n.entries[at]; e.action {
+		case include:
+			return true
+		case descend:
+			n = e.child
+		default:
+			return false
+		}
 	}
-	return at >= 0 && p.root.entries[at].action == include
+	return false // something below the path changes
 }
 
 // Positional reports whether the projection has a path that ends in ".$", so that AppendAt needs a position.
