@@ -114,16 +114,10 @@ type distinctList struct {
 	seen map[string]bsonraw.Value // by their keys
 	size int
 	key  []byte
-	take func(v bsonraw.Value, _ int) bool
 }
 
 func newDistinctList(by *collation.Collation) *distinctList {
-	d := &distinctList{by: by, seen: map[string]bsonraw.Value{}}
-	d.take = func(v bsonraw.Value, _ int) bool {
-		d.add(v)
-		return true
-	}
-	return d
+	return &distinctList{by: by, seen: map[string]bsonraw.Value{}}
 }
 
 func (d *distinctList) collect(op *operation, walk *plan.Walk, path bsonraw.Path) (err error) {
@@ -144,11 +138,27 @@ func (d *distinctList) collect(op *operation, walk *plan.Walk, path bsonraw.Path
 
 // addFrom adds what a document has at the path.
 func (d *distinctList) addFrom(doc bsonraw.Doc, path bsonraw.Path) error {
-	path.Walk(doc, bsonraw.LeafWhole, d.take)
+	d.addAt(doc.Value(), path.Parts())
 	if d.size > bsonraw.MaxDocumentSize {
 		return mongoerr.New(17217, "distinct too big, 16mb cap")
 	}
 	return nil
+}
+
+// addAt adds what a value has at a path. In an array a number is a place and nothing else; another name is looked for in its documents.
+func (d *distinctList) addAt(v bsonraw.Value, path []bsonraw.PathPart) {
+	switch {
+	case len(path) == 0:
+		d.add(v)
+	case v.Type == bsonraw.TypeDocument || v.Type == bsonraw.TypeArray && path[0].Index >= 0:
+		d.addAt(v.Doc().Lookup(path[0].Name), path[1:])
+	case v.Type == bsonraw.TypeArray:
+		for it := v.Doc().Iter(); it.Next(); {
+			if it.Value().Type == bsonraw.TypeDocument {
+				d.addAt(it.Value(), path)
+			}
+		}
+	}
 }
 
 // add adds a value, or the elements of an array one by one.

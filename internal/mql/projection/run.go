@@ -48,22 +48,38 @@ func (r *run) document(dst []byte, n *node, doc bsonraw.Doc) ([]byte, error) {
 		} else if !r.keep {
 			continue // an inclusion appends what it computes behind what it takes over
 		}
-		done[i/64] |= 1 << (i % 64)
+		before := len(dst)
 		if dst, err = r.field(dst, e, it.Elem(), it.Value()); err != nil {
 			return dst, err
 		}
+		if len(dst) > before || r.keep {
+			done[i/64] |= 1 << (i % 64)
+		}
 	}
 	if n.adds {
-		for i := range n.entries {
-			if done[i/64]&(1<<(i%64)) != 0 || !n.entries[i].adds() {
-				continue
-			}
-			if dst, err = r.newField(dst, &n.entries[i], doc); err != nil {
-				return dst, err
-			}
+		if dst, err = r.newFields(dst, n, doc, done); err != nil {
+			return dst, err
 		}
 	}
 	return bsonraw.EndDoc(dst, at), nil
+}
+
+// newFields appends what the projection adds to the fields that were done. One that something is named
+// below has a place among them if the document lacks it, or has something there that is taken away.
+func (r *run) newFields(dst []byte, n *node, doc bsonraw.Doc, done []uint64) (_ []byte, err error) {
+	for i := range n.entries {
+		e := &n.entries[i]
+		switch {
+		case done[i/64]&(1<<(i%64)) != 0:
+		case e.adds():
+			if dst, err = r.newField(dst, e, doc); err != nil {
+				return dst, err
+			}
+		case e.action == descend && r.places:
+			dst = bsonraw.AppendVacant(dst, e.key)
+		}
+	}
+	return dst, nil
 }
 
 // field appends what the projection makes of a field that the document has.
