@@ -163,6 +163,10 @@ func readsOnly(spec bsonraw.Doc, keeps func(path string) bool) bool {
 		switch {
 		case key == "$and" || key == "$or" || key == "$nor":
 			for branch := it.Value().Doc().Iter(); branch.Next(); {
+				only := branch.Value().Doc().Iter()
+				if key == "$or" && only.Next() && isNothing(only.Value()) && !only.Next() {
+					continue // it leaves the others
+				}
 				if !readsOnly(branch.Value().Doc(), keeps) {
 					return false
 				}
@@ -175,12 +179,21 @@ func readsOnly(spec bsonraw.Doc, keeps func(path string) bool) bool {
 			return false
 		default:
 			data := it.Value().Data
-			if !keeps(beforeNumber(key)) || bytes.Contains(data, []byte("$elemMatch\x00")) || bytes.Contains(data, []byte("$size\x00")) {
+			if isNothing(it.Value()) || !keeps(beforeNumber(key)) || bytes.Contains(data, []byte("$elemMatch\x00")) || bytes.Contains(data, []byte("$size\x00")) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// isNothing reports whether a field is asked for {$all: []}, which nothing matches and MongoDB takes for a condition on no field.
+func isNothing(v bsonraw.Value) bool {
+	if v.Type != bsonraw.TypeDocument {
+		return false
+	}
+	all := v.Doc().Lookup("$all")
+	return all.Type == bsonraw.TypeArray && all.Doc().IsEmpty()
 }
 
 // beforeNumber is a filter's path up to a number, which may mean an item of an array: what changes within one may be at it. A number at the
