@@ -45,10 +45,12 @@ func (b backlog) write(ctx context.Context, p *peer) error {
 	if err := p.collection(backlogCollection).Drop(ctx); err != nil {
 		return err
 	}
-	var err error
-	if b.starts[p], err = p.operationTime(ctx); err != nil {
+	start, err := p.operationTime(ctx)
+	if err != nil {
 		return err
 	}
+	start.I++ // behind the drop, which would end the stream
+	b.starts[p] = start
 	return p.fillWith(ctx, backlogCollection, backlogEvents, func(id int64) bson.Raw {
 		doc := newDocument(id)
 		setV(doc, id%keptOneIn)
