@@ -127,9 +127,6 @@ func Swap(list bsonraw.Doc) bsonraw.Doc {
 // engine is for them.
 func TestPlantedFaultsAreFound(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it builds an engine and runs many histories")
-	}
 	right := engineAlone(t)
 	binary := buildFaulty(t, slices.Concat(streamFaults, languageFaults))
 	for _, of := range []struct {

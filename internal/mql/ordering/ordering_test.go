@@ -212,20 +212,6 @@ var (
 	everydaySorts = []string{`{"age": -1}`, `{"name.last": 1, "age": -1, "_id": 1}`, `{"tags": 1}`, `{"items.q": 1, "items.p": -1}`}
 )
 
-func TestAppendKeyAllocatesNothing(t *testing.T) { //nolint:paralleltest // allocations of other tests would be counted
-	if raceDetector {
-		t.Skip("the race detector makes pools drop what they hold")
-	}
-	doc := parse(t, everydayDoc)
-	dst := make([]byte, 0, 256)
-	for _, spec := range everydaySorts {
-		o := compile(t, spec)
-		if n := testing.AllocsPerRun(200, func() { dst, _ = o.AppendKey(dst[:0], doc) }); n != 0 {
-			t.Errorf("%s: %v allocations", spec, n)
-		}
-	}
-}
-
 func BenchmarkAppendKey(b *testing.B) {
 	doc := parse(b, everydayDoc)
 	dst := make([]byte, 0, 256)

@@ -1,5 +1,0 @@
-//go:build race
-
-package ordering_test
-
-const raceDetector = true
