@@ -70,6 +70,9 @@ func (g *generator) indexes() bson.D {
 		index := g.index(fmt.Sprintf("i%d", i))
 		list = append(list, index)
 		g.hint(index)
+		if !wildcard(index) {
+			g.hints = append(g.hints, index[1].Value)
+		}
 	}
 	return bson.D{{Key: "createIndexes", Value: collection}, {Key: "indexes", Value: list}}
 }
@@ -82,10 +85,13 @@ func (g *generator) hint(index bson.D) {
 			g.paths = append(g.paths, strings.TrimSuffix(e.Key, ".$**"))
 		}
 	}
-	if !strings.Contains(key[0].Key, "$") {
-		g.hints = append(g.hints, index[1].Value, key)
+	g.hashed = g.hashed || key[0].Value == "hashed"
+	if !wildcard(index) {
+		g.hints = append(g.hints, key)
 	}
 }
+
+func wildcard(index bson.D) bool { return strings.Contains(index[0].Value.(bson.D)[0].Key, "$") }
 
 // index draws one. Those that are wildcards or hashed are few things else.
 func (g *generator) index(name string) bson.D {
@@ -136,6 +142,9 @@ func (g *generator) change() bson.D {
 		return bson.D{{Key: "collMod", Value: collection}, {Key: "index", Value: bson.D{{Key: "name", Value: name}, {Key: "hidden", Value: g.chance(2)}}}}
 	default:
 		index := g.index(name.(string))
+		if wildcard(index) { // whose name no hint may say
+			index[1].Value = "w"
+		}
 		g.hint(index)
 		return bson.D{{Key: "createIndexes", Value: collection}, {Key: "indexes", Value: bson.A{index}}}
 	}

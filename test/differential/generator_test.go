@@ -27,6 +27,7 @@ type generator struct {
 	held         []held            // what documents were given
 	paths        []any             // of indexes
 	hints        []any             // what may be said of indexes
+	hashed       bool              // one of the indexes is hashed
 }
 
 // chance is true once in n.

@@ -115,7 +115,8 @@ func (w *watcher) other() {
 	switch w.random.IntN(6) {
 	case 0:
 		run(doc("drop", collection))
-	case 1:
+	case 1: // with something in it: that of a database which only an aborted transaction began is an event in mongod until it is restarted
+		run(doc("create", "d"))
 		run(doc("drop", "d"))
 		run(doc("drop", "e"))
 		run(doc("dropDatabase", 1))

@@ -37,7 +37,7 @@ func (w *watcher) schema() {
 		rename(ns(w.name()), true)
 	case 4:
 		if w.chance(2) { // of several collections mongod drops any first
-			for _, name := range []string{"d", "e", "f", "v"} {
+			for _, name := range []string{"d", "e", "f", "merged", "v"} {
 				w.run(doc("drop", name))
 			}
 			w.run(doc("dropDatabase", 1))

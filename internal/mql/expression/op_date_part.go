@@ -23,13 +23,7 @@ func partOperator(name string, part func(ctx *Context, t localTime) bsonraw.Valu
 		var err error
 		switch {
 		case argument.Type == bsonraw.TypeArray:
-			var args []node
-			if args, err = c.operands(argument.Doc()); err == nil && len(args) != 1 {
-				err = mongoerr.New(40536, "%s accepts exactly one argument if given an array, but was given %d", name, len(args))
-			}
-			if err == nil {
-				n.date = args[0]
-			}
+			n.date, err = c.onlyOperand(name, argument.Doc())
 		case argument.Type == bsonraw.TypeDocument && !isOperator(argument.Doc()):
 			unknown := func(key []byte) error {
 				return mongoerr.New(40535, "unrecognized option to %s: \"%s\"", name, key)
@@ -43,6 +37,18 @@ func partOperator(name string, part func(ctx *Context, t localTime) bsonraw.Valu
 		}
 		return n, err
 	}}
+}
+
+// onlyOperand reads an array of one. That there is one comes before what is wrong with it, as in MongoDB.
+func (c *compiler) onlyOperand(name string, list bsonraw.Doc) (node, error) {
+	if n := list.Len(); n != 1 {
+		return nil, mongoerr.New(40536, "%s accepts exactly one argument if given an array, but was given %d", name, n)
+	}
+	args, err := c.operands(list)
+	if err != nil {
+		return nil, err
+	}
+	return args[0], nil
 }
 
 func (n *datePart) eval(ctx *Context) (bsonraw.Value, error) {
