@@ -52,18 +52,40 @@ func asWritten(ctx context.Context, mongod server, s scenario, d difference) (bo
 func inOrder(command bson.D) bson.D {
 	command = slices.Clone(command)
 	for i, e := range command {
-		stages, ok := e.Value.(bson.A)
-		if e.Key != "pipeline" || !ok {
-			continue
+		if stages, ok := e.Value.(bson.A); ok && e.Key == "pipeline" {
+			command[i].Value = separate(stages, command[0].Value == view)
 		}
-		separate := bson.A{}
-		for n, stage := range stages {
-			if n > 0 || command[0].Value == view {
-				separate = append(separate, doc("$_internalInhibitOptimization", bson.D{}))
-			}
-			separate = append(separate, stage)
-		}
-		command[i].Value = separate
 	}
 	return command
+}
+
+// separate puts something between stages that mongod moves nothing past, in the pipelines within stages too.
+func separate(stages bson.A, begun bool) bson.A {
+	out := bson.A{}
+	for _, stage := range stages {
+		if begun {
+			out = append(out, doc("$_internalInhibitOptimization", bson.D{}))
+		}
+		begun = true
+		out = append(out, separateWithin(stage))
+	}
+	return out
+}
+
+func separateWithin(stage any) any {
+	d, ok := stage.(bson.D)
+	if !ok || len(d) == 0 {
+		return stage
+	}
+	fields, ok := d[0].Value.(bson.D)
+	if !ok || !slices.Contains([]string{"$unionWith", "$lookup", "$facet"}, d[0].Key) {
+		return stage
+	}
+	fields = slices.Clone(fields)
+	for i, e := range fields {
+		if stages, is := e.Value.(bson.A); is {
+			fields[i].Value = separate(stages, true)
+		}
+	}
+	return doc(d[0].Key, fields)
 }
