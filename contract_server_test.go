@@ -145,6 +145,29 @@ func TestHiddenInvalidate(t *testing.T) {
 	})
 }
 
+// TestPositionAfterAHiddenInvalidate: the driver does not show the token of the reply in which the cursor ends when that
+// reply brings no event. A stream that starts after the position of an ended one lives all the same.
+// contract: S11
+func TestPositionAfterAHiddenInvalidate(t *testing.T) {
+	t.Parallel()
+	inserts := mongo.Pipeline{{{Key: "$match", Value: bson.D{{Key: "operationType", Value: "insert"}}}}}
+	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
+		f := newFixture(t, server)
+		ended := watch(t, f.coll, inserts, nil)
+		f.insert(t, 1)
+		expectIDs(t, ended, 1) // so that the end comes in a reply of its own
+		if err := f.writer.Drop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.insert(t, 2)
+		if _, err := ended.Next(within(t)); !errors.Is(err, io.EOF) {
+			t.Fatalf("%v, want io.EOF", err)
+		}
+		after := watch(t, f.coll, inserts, &sluice.Options{StartAfter: ended.ResumeToken()})
+		expectIDs(t, after, 2)
+	})
+}
+
 // TestEventsTooLarge: an update of a large document with its images is more than a document may hold. Asked for, and where
 // the server can, its fragments become one event; else the stream ends with the token to go on from, without the fields.
 // contract: F1, F5, P19

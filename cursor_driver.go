@@ -18,6 +18,7 @@ import (
 //     errElsewhere, and the machine opens again from the right position;
 //   - a reply without a batch token leaves the token of an earlier reply in place: such a stale token is recognised;
 //   - the first call after opening does no I/O: open makes it;
+//   - the token of the reply in which the cursor ends is not shown if that reply is empty: see tokenOfEnd;
 //   - an ended context kills it, and then it forgets the server's cursor: close kills that by command;
 //   - the client's Timeout bounds the wait for events unless the context has a deadline: see patience.
 type driverCursor struct {
@@ -74,10 +75,10 @@ func (c *driverCursor) more(ctx context.Context) error {
 		c.token = Token{}
 		return nil
 	}
-	ctx, cancel := c.wait.bound(ctx)
+	call, cancel := c.wait.bound(ctx)
 	swapped := c.expectSwap()
-	c.current = c.stream.TryNext(mortalContext{ctx})
-	ended := ctx.Err()
+	c.current = c.stream.TryNext(mortalContext{call})
+	ended := call.Err()
 	cancel()
 
 	after := c.stream.ID()
@@ -100,7 +101,28 @@ func (c *driverCursor) more(ctx context.Context) error {
 	if !c.current {
 		c.settle()
 	}
+	if after == 0 && !c.current {
+		c.tokenOfEnd(ctx)
+	}
 	return nil
+}
+
+// tokenOfEnd finds out after which token a cursor ended without an event: after an invalidate, as a rule, that the
+// pipeline does not let through. Another cursor, opened at the position, ends at the same place in its first reply, whose
+// token the driver shows. Where that cannot be had the position stays, and who goes on from there meets the end again.
+func (c *driverCursor) tokenOfEnd(ctx context.Context) {
+	from := position{token: c.pos, startAfter: !c.pos.IsZero(), time: c.from.time}
+	if from.isZero() {
+		return
+	}
+	again, err := c.src.watch(ctx, from, cursorSettings{maxAwait: c.wait.await, batchSize: *c.batchSize})
+	if err != nil {
+		return
+	}
+	if !again.alive() && again.waiting() == 0 {
+		c.token = again.batchToken()
+	}
+	again.close(ctx)
 }
 
 // positionMark stands in the driver's options for the position that it would resume from, and is one.
