@@ -3,6 +3,7 @@ package sluice_test
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,37 @@ func (l selectionLog) Info(_ int, message string, _ ...any) {
 }
 
 func (selectionLog) Error(error, string, ...any) {}
+
+// noSuchHost is a network whose name server knows nothing.
+type noSuchHost struct{}
+
+func (noSuchHost) DialContext(_ context.Context, network, address string) (net.Conn, error) {
+	host, _, _ := net.SplitHostPort(address)
+	return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
+}
+
+// The URI of an engine that listens nowhere is no address: who uses it without the dialer is told so.
+// contract: E8
+func TestEngineWithoutItsDialer(t *testing.T) {
+	t.Parallel()
+	e, err := engine.Open(t.Context(), engine.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := mongo.Connect(options.Client().ApplyURI(e.URI()).SetDialer(noSuchHost{}).SetServerSelectionTimeout(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sluice.Watch[bson.Raw](t.Context(), client, nil, nil); err == nil || !strings.Contains(err.Error(), "SetDialer(engine)") {
+		t.Errorf("%v does not say what to do", err)
+	}
+	if err := client.Disconnect(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}
 
 // While no server can be found there is nothing to kill a cursor on: Close does not wait for one.
 // contract: C5

@@ -26,7 +26,8 @@
 // # Positions
 //
 // A [Token] is a position: [Stream.ResumeToken] after the last event handed out, [Event.Token] after that event. Stored
-// somewhere (as text, JSON or BSON), it lets another stream go on from there with [Options].ResumeAfter, or StartAfter.
+// somewhere (as text, JSON or BSON), it lets another stream go on from there with [Options].StartAfter, which takes every
+// token and, as the zero [Token], starts now. ResumeAfter takes all but those of invalidate events.
 //
 // # Failures
 //

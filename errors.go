@@ -23,11 +23,13 @@ var (
 	ErrHistoryLost = errors.New("sluice: history lost")
 
 	// ErrInvalidToken tells that a position cannot be used: unreadable, of another stream or pipeline, or of an
-	// invalidate event where only StartAfter would do (codes 260, 280 and those of malformed tokens).
+	// invalidate event where only StartAfter would do (codes 260, 280 and those of malformed tokens). It is also what
+	// a pipeline gets that removes or changes the events' _id, for that is their token.
 	ErrInvalidToken = errors.New("sluice: invalid resume token")
 
 	// ErrTooLarge tells that an event is larger than a document may be (code 10334). Error.Token is the position
-	// before it. See Options.SplitLargeEvents.
+	// before it. It may come from Watch, too, when the event is the first one: then Error.Token is the token that the
+	// stream was to start after, zero if there was none. See Options.SplitLargeEvents.
 	ErrTooLarge = errors.New("sluice: event too large")
 )
 

@@ -118,6 +118,9 @@ func sessionsUnsupported(err error) bool {
 	return strings.Contains(err.Error(), "current topology does not support sessions")
 }
 
+// engineNotDialled recognises the host of an engine without listeners, which no network finds.
+func engineNotDialled(err error) bool { return strings.Contains(err.Error(), "lookup sluice.invalid") }
+
 // diagnose finds what the caller can do about a failure, and the sentinel for it.
 func diagnose(err error, pos position) (hint string, sentinel error) {
 	if errors.Is(err, errNoToken) || errors.Is(err, mongo.ErrMissingResumeToken) {
@@ -128,6 +131,9 @@ func diagnose(err error, pos position) (hint string, sentinel error) {
 	}
 	if errors.Is(err, errNoPosition) {
 		return "see Options.OnHistoryLost", ErrHistoryLost
+	}
+	if engineNotDialled(err) {
+		return "this engine listens nowhere: connect with options.Client().SetDialer(engine), or let it Listen first", nil
 	}
 	if isSessionEnded(err) {
 		return "Options.Session must not be ended before the stream is closed", nil

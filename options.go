@@ -20,14 +20,15 @@ type Options struct {
 	// pre-images (changeStreamPreAndPostImages); MongoDB 6.0 and later.
 	FullDocumentBeforeChange FullDocumentBeforeChange
 
-	// ResumeAfter starts after the event or position that the token marks. A token of an invalidate event is refused
-	// by the server: that is what StartAfter is for. At most one of ResumeAfter, StartAfter and StartAtOperationTime
-	// may be given; without any the stream starts now.
-	ResumeAfter Token
-
-	// StartAfter starts after the token, which may be that of an invalidate event. The zero Token is none, so that a
-	// program's first run, which has no token yet, needs no other code.
+	// StartAfter starts after the event or position that the token marks, whatever that is: prefer it to ResumeAfter. At
+	// most one of ResumeAfter, StartAfter and StartAtOperationTime may be given; without any the stream starts now. The
+	// zero Token is none, here and in ResumeAfter, so that a program's first run, which has no token yet, needs no other
+	// code.
 	StartAfter Token
+
+	// ResumeAfter does the same, but the server refuses the token of an invalidate event (ErrInvalidToken). It is for
+	// programs that must not go on behind one unnoticed, and for servers before MongoDB 4.2, which have no StartAfter. Zero: none.
+	ResumeAfter Token
 
 	// StartAtOperationTime starts at a point of the oplog, inclusive. It may lie in the future. Zero: none.
 	StartAtOperationTime bson.Timestamp
@@ -60,7 +61,7 @@ type Options struct {
 	// SplitLargeEvents asks the server to split events that are larger than a BSON document may be, 16 MiB, and puts
 	// the fragments together again, so that the caller sees one event whatever its size. The stage that does so is
 	// appended to the pipeline. Servers that do not know it (before 6.0.9) are used without; there, and without this
-	// option, such an event ends the stream with ErrTooLarge, whose Error.Token is the position to go on from with a
+	// option, such an event ends the stream, or the attempt to open one right before it, with ErrTooLarge, whose Error.Token is the position to go on from with a
 	// pipeline that removes large fields. The token of an event that was split is good for streams with the same options.
 	SplitLargeEvents bool
 

@@ -30,7 +30,9 @@ func (s *Stream[T]) Next(ctx context.Context) (Event[T], error) {
 
 // TryNext returns the next event if one was received already. Otherwise it sends one getMore, which takes
 // Options.MaxAwaitTime at most when nothing happens, and returns the first event that brings, or false and nil if there
-// is nothing now. During an outage it waits for the next attempt to resume instead. Errors are those of Next.
+// is nothing now. During an outage it waits for the next attempt to resume instead, which may take the client's server
+// selection timeout (30 s by default) or, after several failures, Retry.MaxBackoff: a ctx with a deadline bounds it, and
+// costs nothing. Errors are those of Next.
 func (s *Stream[T]) TryNext(ctx context.Context) (Event[T], bool, error) {
 	event, err := s.m.receive(ctx, wantTry, nil)
 	return Event[T]{raw: event}, event != nil, err

@@ -80,7 +80,7 @@ func (t Token) MarshalText() ([]byte, error) {
 }
 
 // UnmarshalText reads what MarshalText wrote, and relaxed Extended JSON too. Empty text gives the zero Token, and what is
-// no document an error that is ErrInvalidToken.
+// no document an error that is ErrInvalidToken; the hexadecimal digits that logs show are none without {"_data": "..."}.
 func (t *Token) UnmarshalText(text []byte) error {
 	text = bytes.TrimSpace(text)
 	if len(text) == 0 {
@@ -92,7 +92,7 @@ func (t *Token) UnmarshalText(text []byte) error {
 	}
 	var raw bson.Raw
 	if err := bson.UnmarshalExtJSON(text, false, &raw); err != nil {
-		return fmt.Errorf("sluice: resume token from text: %w: %w", ErrInvalidToken, err)
+		return fmt.Errorf(`sluice: resume token from text: %w: want a document of Extended JSON like {"_data": "82..."}: %w`, ErrInvalidToken, err)
 	}
 	token, err := NewToken(raw)
 	if err != nil {

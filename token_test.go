@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -131,13 +132,16 @@ func TestBadTokens(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, token, err)
 		}
 	}
-	for _, text := range []string{"nonsense", "[]", "{}", `"x"`, `{"_data":`, "1"} {
+	for _, text := range []string{"nonsense", "[]", "{}", `"x"`, `{"_data":`, "1", "826B0B4CE9000000032B04"} {
 		token := someToken(t)
 		if err := token.UnmarshalText([]byte(text)); !errors.Is(err, sluice.ErrInvalidToken) {
 			t.Errorf("text %s: %v", text, err)
 		}
 		if err := token.UnmarshalJSON([]byte(text)); !errors.Is(err, sluice.ErrInvalidToken) {
 			t.Errorf("JSON %s: %v", text, err)
+		}
+		if err := token.UnmarshalText([]byte(text)); !strings.Contains(err.Error(), `{"_data": "82..."}`) && text != "{}" {
+			t.Errorf("text %s: %v does not say what is expected", text, err)
 		}
 		if token != someToken(t) {
 			t.Errorf("text %s: an error changed the token", text)

@@ -19,7 +19,8 @@ type Target interface {
 // Watch opens a stream. When it returns, the server has opened the cursor, so that the stream sees every later change.
 // ctx bounds the opening only, but the session in it, if there is one, is used like Options.Session.
 //
-// pipeline may be nil, a mongo.Pipeline, or any other slice of stage documents, and must leave the events' _id as it is.
+// pipeline may be nil, a mongo.Pipeline, or any other slice of stage documents, and must leave the events' _id as it is
+// (or else the first event is ErrInvalidToken).
 // opts may be nil, which means every default. A stream must be closed. On error the stream is nil and the error an
 // *Error: invalid arguments, all named at once and before the server is asked, or what kept the server from opening.
 func Watch[T any](ctx context.Context, target Target, pipeline any, opts *Options) (*Stream[T], error) {
