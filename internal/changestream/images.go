@@ -52,8 +52,11 @@ func (f *filling) addImages(c *change, event bsonraw.Doc) (bsonraw.Doc, error) {
 // insertImages puts fullDocument before ns, and fullDocumentBeforeChange at the end.
 func insertImages(dst []byte, event bsonraw.Doc, post, pre bsonraw.Value) []byte {
 	dst, at := bsonraw.BeginDoc(dst)
-	for it := event.Iter(); it.Next(); {
-		if string(it.Key()) == "ns" {
+	for it := event.Places(); it.Next(); {
+		switch {
+		case !post.IsMissing() && string(it.Key()) == "fullDocument":
+			continue // its place
+		case string(it.Key()) == "ns":
 			dst = bsonraw.AppendValue(dst, "fullDocument", post)
 		}
 		dst = append(dst, it.Elem()...)

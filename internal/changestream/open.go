@@ -30,6 +30,9 @@ func Open(spec *Spec, pipeline bsonraw.Doc, o OpenOptions) (*Stream, error) {
 	if s.stages, err = spec.compileStages(pipeline, o.Scope); err != nil {
 		return nil, err
 	}
+	if s.stages.places {
+		s.form |= formPlaces
+	}
 	if s.shares = !s.stages.empty() && !dependsOnCommand(pipeline); s.shares {
 		s.class = spec.class(pipeline, o.Let, o.Scope.Collation())
 	}

@@ -15,6 +15,7 @@ type form uint8
 const (
 	formExpanded  form = 1 << iota // showExpandedEvents
 	formRawUpdate                  // showRawUpdateDescription
+	formPlaces                     // for stages: fields that the event lacks have vacant places
 )
 
 // renderer encodes events and tokens. It is memory and nothing else, taken from a pool for one call of Fill.
@@ -74,31 +75,54 @@ func (r *renderer) appendEvent(dst []byte, c *change, f form) ([]byte, error) {
 	}
 	dst = bsonraw.AppendString(dst, "operationType", operationType)
 	dst = bsonraw.AppendTimestamp(dst, "clusterTime", uint64(c.ts))
-	if f&formExpanded != 0 && c.hasUUID && !c.hideUUID && !c.invalidate {
+	asked := f
+	if c.view || c.invalidate {
+		f &^= formPlaces
+	}
+	switch {
+	case f&formExpanded == 0 || c.hideUUID || c.invalidate:
+	case c.hasUUID:
 		dst = bsonraw.AppendBinary(dst, "collectionUUID", bsonraw.SubtypeUUID, c.uuid[:])
+	case f&formPlaces != 0:
+		dst = bsonraw.AppendVacant(dst, "collectionUUID")
 	}
 	dst = bsonraw.AppendDate(dst, "wallTime", c.wall)
 	if c.invalidate {
 		return bsonraw.EndDoc(dst, at), nil
 	}
-	if c.full != nil {
-		dst = bsonraw.AppendDoc(dst, "fullDocument", c.full)
-	}
+	dst = f.appendDoc(dst, "fullDocument", c.full)
 	dst = appendNamespaceParts(dst, "ns", c.db, c.coll)
-	if c.key != nil {
-		dst = bsonraw.AppendDoc(dst, "documentKey", c.key)
-	}
-	if f&formExpanded != 0 && c.description != nil {
-		dst = bsonraw.AppendDoc(dst, "operationDescription", c.description)
+	dst = f.appendDoc(dst, "documentKey", c.key)
+	if f&formExpanded != 0 {
+		dst = asked.appendDoc(dst, "operationDescription", c.description) // the one that events of views have a place for
 	}
 	var err error
 	if c.kind == kindUpdate {
 		dst, err = r.appendUpdate(dst, c, f)
+	} else {
+		dst = f.appendDoc(dst, f.updateField(), nil)
 	}
-	if c.before != nil {
-		dst = bsonraw.AppendDoc(dst, "stateBeforeChange", c.before)
-	}
+	dst = f.appendDoc(dst, "stateBeforeChange", c.before)
 	return bsonraw.EndDoc(dst, at), err
+}
+
+// appendDoc encodes a field; of one that the event lacks at most the place.
+func (f form) appendDoc(dst []byte, name string, doc bsonraw.Doc) []byte {
+	switch {
+	case doc != nil:
+		return bsonraw.AppendDoc(dst, name, doc)
+	case f&formPlaces != 0:
+		return bsonraw.AppendVacant(dst, name)
+	}
+	return dst
+}
+
+// updateField is the name of the field with what an update changed.
+func (f form) updateField() string {
+	if f&formRawUpdate != 0 {
+		return "rawUpdateDescription"
+	}
+	return "updateDescription"
 }
 
 func appendNamespace(dst []byte, name string, ns []byte) []byte {
@@ -118,12 +142,12 @@ func appendNamespaceParts(dst []byte, name string, db, coll []byte) []byte {
 // appendUpdate encodes what an update changed.
 func (r *renderer) appendUpdate(dst []byte, c *change, f form) ([]byte, error) {
 	if f&formRawUpdate != 0 {
-		return bsonraw.AppendDoc(dst, "rawUpdateDescription", c.update), nil
+		return bsonraw.AppendDoc(dst, f.updateField(), c.update), nil
 	}
 	if err := r.describe(c.diff); err != nil {
 		return dst, err
 	}
-	dst, at := bsonraw.BeginElem(dst, bsonraw.TypeDocument, "updateDescription")
+	dst, at := bsonraw.BeginElem(dst, bsonraw.TypeDocument, f.updateField())
 	dst = bsonraw.AppendDoc(dst, "updatedFields", bsonraw.Doc(r.updated))
 	dst = bsonraw.AppendArray(dst, "removedFields", bsonraw.Doc(r.removed))
 	dst = bsonraw.AppendArray(dst, "truncatedArrays", bsonraw.Doc(r.truncated))

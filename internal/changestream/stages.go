@@ -20,6 +20,7 @@ type stages struct {
 	front   *aggregation.Pipeline // what runs before the search for the event that the stream resumes from
 	rest    *aggregation.Pipeline // what runs after it: $redact and all behind it
 	split   bool                  // $changeStreamSplitLargeEvent
+	places  bool                  // a field that an event lacks may get a value: it matters where
 }
 
 func (p *stages) empty() bool {
@@ -51,7 +52,7 @@ func (s *Spec) compileStages(pipeline bsonraw.Doc, scope *expression.Scope) (p s
 		p.settled = settled[0]
 	}
 	if behind := parts[2]; behind != nil {
-		p.split = behind.SplitsLargeEvents()
+		p.split, p.places = behind.SplitsLargeEvents(), aggregation.FillsPlaces(behind)
 		p.front, p.rest = behind.Cut("$redact")
 	}
 	return p, nil

@@ -61,6 +61,9 @@ func (f *filling) run(c *change, event bsonraw.Doc, order int) (doc bsonraw.Doc,
 		return nil, err
 	}
 	if !s.stages.empty() {
+		if doc, err = aggregation.Settle(&f.r.expressions, doc); err != nil {
+			return nil, err
+		}
 		if err := checkID(event, doc); err != nil {
 			return nil, err
 		}

@@ -123,7 +123,8 @@ func (p *Pipeline) PerDocument() bool {
 }
 
 // Apply runs a pipeline on one document; it is for pipelines that are PerDocument and fails for others. Keep is false when the
-// pipeline drops the document. The result is valid until ctx.Reset, which is the caller's to call, and as long as doc.
+// pipeline drops the document. The result is valid until ctx.Reset, which is the caller's to call, and as long as doc. It may have vacant
+// places, for another part of the pipeline: [Settle] ends them.
 func (p *Pipeline) Apply(ctx *expression.Context, doc bsonraw.Doc) (out bsonraw.Doc, keep bool, err error) {
 	ctx.KeepPlaces()
 	for _, s := range p.stages {
@@ -135,13 +136,7 @@ func (p *Pipeline) Apply(ctx *expression.Context, doc bsonraw.Doc) (out bsonraw.
 			return nil, false, err
 		}
 	}
-	buf := ctx.Scratch()
-	if out = doc.Settled(buf); len(out) == len(doc) {
-		ctx.Discard(buf)
-		return doc, true, nil
-	}
-	out, err = ctx.Hold(out)
-	return out, true, err
+	return doc, true, nil
 }
 
 // Run returns the pipeline's output for the documents of src. Nothing is read before the first Next. A document larger than a

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/mql/expression"
 )
 
 // Documents keep the places of the fields that a stage takes away until they leave the pipeline, so that one that gets a value again
@@ -24,6 +25,30 @@ func dropLastPlaces(p *Pipeline) {
 			return
 		}
 	}
+}
+
+// FillsPlaces reports whether a stage may give a value to a field that documents lack: only then it matters where the field would be.
+func FillsPlaces(p *Pipeline) bool {
+	return slices.ContainsFunc(p.stages, func(s stage) bool {
+		switch s := s.(type) {
+		case *project:
+			return s.projection.Adds()
+		case *match, *redact, *splitStageMark:
+			return false
+		}
+		return true
+	})
+}
+
+// Settle ends the vacant places of what [Pipeline.Apply] gave. The result is valid as long as that is.
+func Settle(ctx *expression.Context, doc bsonraw.Doc) (bsonraw.Doc, error) {
+	buf := ctx.Scratch()
+	out := doc.Settled(buf)
+	if len(out) == len(doc) {
+		ctx.Discard(buf)
+		return doc, nil
+	}
+	return ctx.Hold(out)
 }
 
 // settled gives documents without the places of fields that were taken away.

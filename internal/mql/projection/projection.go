@@ -36,12 +36,15 @@ func (p *Projection) KeepPlaces() { p.places = true }
 // LeavesPlaces drops the places again, where nothing gives them a value behind a projection that only takes fields away. It reports
 // whether that is all that the projection does.
 func (p *Projection) LeavesPlaces() bool {
-	onlyTakes := p.keep && !p.root.adds
+	onlyTakes := p.keep && !p.Adds()
 	if onlyTakes {
 		p.places = false
 	}
 	return onlyTakes
 }
+
+// Adds reports whether the projection has fields that a document gets even when it lacks them.
+func (p *Projection) Adds() bool { return p.root.adds }
 
 // Compile reads a specification. Errors carry MongoDB's codes, without the prefix that stages add: 31249 and 31250 for paths
 // that collide, 31253 and 31254 for a mixture of inclusion and exclusion.

@@ -48,6 +48,9 @@ func (u *Update) transform(in Input) (Outcome, error) {
 	if !keep {
 		return Outcome{}, mongoerr.New(mongoerr.InternalError, "update by a pipeline: a stage dropped the document")
 	}
+	if doc, err = aggregation.Settle(&p.context, doc); err != nil {
+		return Outcome{}, err
+	}
 	old := in.Doc.Lookup(idField)
 	now := doc.Lookup(idField)
 	if !old.IsMissing() {
