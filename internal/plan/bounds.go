@@ -35,7 +35,7 @@ func NewBounds(x *store.Index, least, most bsonraw.Doc, by *collation.Collation)
 	if b.To, err = boundKey(x, most); err != nil {
 		return nil, err
 	}
-	if b.From != nil && b.To != nil && bytes.Compare(b.From, b.To) >= 0 {
+	if bytes.Compare(boundOr(b.From, x, bsonraw.TypeMinKey, bsonraw.TypeMaxKey), boundOr(b.To, x, bsonraw.TypeMaxKey, bsonraw.TypeMinKey)) >= 0 {
 		return nil, mongoerr.New(codeOutOfOrder, "error processing query: planner returned error :: caused by :: "+
 			"The value provided for min() does not come before the value provided for max() in the hinted index")
 	}
@@ -67,6 +67,21 @@ func boundKey(x *store.Index, bound bsonraw.Doc) ([]byte, error) {
 		return nil, errNotOfIndex
 	}
 	return x.AppendKey(nil, values), nil
+}
+
+// boundOr is a bound, or for none the key at an end of the index: of one type in its ascending fields, of the other in its descending ones.
+func boundOr(bound []byte, x *store.Index, ascending, descending bsonraw.Type) []byte {
+	if bound != nil {
+		return bound
+	}
+	values := make([]bsonraw.Value, len(x.Fields))
+	for i, f := range x.Fields {
+		values[i].Type = ascending
+		if f.Descending {
+			values[i].Type = descending
+		}
+	}
+	return x.AppendKey(nil, values)
 }
 
 var errNotOfIndex = mongoerr.New(codeNotOfIndex, "error processing query: planner returned error :: caused by :: The index chosen is not compatible with min/max")

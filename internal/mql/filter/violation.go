@@ -250,12 +250,13 @@ type considered struct {
 	types  map[string]bool
 }
 
-// consider gathers the values of a field: whole arrays, or their elements.
+// consider gathers the values of a field: whole arrays, or their elements. As MongoDB does, it looks no further than the first element of an
+// array on the way that lacks the field.
 func (x *explainer) consider(c *clause, w wording) considered {
 	seen := considered{types: map[string]bool{}}
 	c.path.Walk(x.doc, bsonraw.LeafWhole, func(v bsonraw.Value, _ int) bool {
 		seen.any = !v.IsMissing()
-		return !seen.any
+		return false
 	})
 	leaf := bsonraw.LeafElements
 	if w.whole {
@@ -263,7 +264,7 @@ func (x *explainer) consider(c *clause, w wording) considered {
 	}
 	c.path.Walk(x.doc, leaf, func(v bsonraw.Value, _ int) bool {
 		if v.IsMissing() {
-			return true
+			return false
 		}
 		seen.types[v.Type.Name()] = true
 		if seen.more = len(seen.values) == maxConsidered; !seen.more {
