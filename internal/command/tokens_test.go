@@ -15,10 +15,10 @@ import (
 	"github.com/sluicestream/sluice/internal/store"
 )
 
-// on opens a server on a folder, as its only user, with a limited oplog if oplogBytes is not 0. A small oplog has a smaller part in memory, where streams would find what is trimmed already.
+// on opens a server on a folder, as its only user, with a limited oplog if oplogBytes is not 0. What is trimmed would have room in memory.
 func on(t *testing.T, dir string, oplogBytes int64) *conversation {
 	t.Helper()
-	return openWith(t, store.Config{Dir: dir, OplogMaxBytes: oplogBytes, TailBytes: oplogBytes / 2})
+	return openWith(t, store.Config{Dir: dir, OplogMaxBytes: oplogBytes})
 }
 
 func openWith(t *testing.T, config store.Config) *conversation {
@@ -374,7 +374,7 @@ func TestTokensBehindATrim(t *testing.T) {
 func TestTokensOfAYoungOplog(t *testing.T) {
 	t.Parallel()
 	orders := scopes[0]
-	config := store.Config{Dir: filepath.Join(t.TempDir(), "data"), OplogMaxBytes: 64 << 10, TailBytes: 32 << 10, OplogMinAge: time.Hour}
+	config := store.Config{Dir: filepath.Join(t.TempDir(), "data"), OplogMaxBytes: 64 << 10, OplogMinAge: time.Hour}
 	c := openWith(t, config)
 	start := bson.E{Key: "resumeAfter", Value: c.ask(t, "shop", orders.command(bson.D{}, -1)).Lookup("cursor", "postBatchResumeToken")}
 	n := 0

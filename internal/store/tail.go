@@ -48,14 +48,28 @@ func (t *tail) append(records []record) error {
 		t.mu.n++
 	}
 	for t.bytes.Load() > t.limit && t.mu.n > 1 {
-		e := t.mu.ring[t.mu.first]
-		t.mu.ring[t.mu.first] = nil
-		t.mu.first = (t.mu.first + 1) & (len(t.mu.ring) - 1)
-		t.mu.n--
-		t.mu.since = e.TS
-		e.Evict()
+		t.evict()
 	}
 	return nil
+}
+
+// evict takes out the oldest entry.
+func (t *tail) evict() {
+	e := t.mu.ring[t.mu.first]
+	t.mu.ring[t.mu.first] = nil
+	t.mu.first = (t.mu.first + 1) & (len(t.mu.ring) - 1)
+	t.mu.n--
+	t.mu.since = e.TS
+	e.Evict()
+}
+
+// trim takes out what the oplog does not hold any more: who asks for it is told so, however much memory there is.
+func (t *tail) trim(ts oplog.Timestamp) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.mu.n > 0 && t.mu.ring[t.mu.first].TS <= ts {
+		t.evict()
+	}
 }
 
 func (t *tail) grow() {

@@ -138,7 +138,7 @@ func (t *trimmer) cut(kept *int) oplog.Timestamp {
 }
 
 // trim deletes the oplog up to and including ts, with the marks, the images and the retry records of that time, and moves the
-// floor, all in one batch.
+// floor, all in one batch, and takes it out of memory.
 func (t *trimmer) trim(ts oplog.Timestamp) error {
 	b := t.store.db.NewBatch()
 	defer b.Close()
@@ -159,5 +159,9 @@ func (t *trimmer) trim(ts oplog.Timestamp) error {
 	if err != nil {
 		return err
 	}
-	return t.store.db.Apply(b, pebble.NoSync)
+	if err := t.store.db.Apply(b, pebble.NoSync); err != nil {
+		return err
+	}
+	t.store.tail.trim(ts)
+	return nil
 }
