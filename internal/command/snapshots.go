@@ -84,6 +84,9 @@ func unchanged(ctx context.Context, st *store.Store, after, upTo oplog.Timestamp
 		same = e.TS > upTo
 		return false, nil
 	})
+	if mongoerr.Is(err, mongoerr.ChangeStreamHistoryLost) {
+		return false, nil // nobody can tell any more
+	}
 	return same, err
 }
 
