@@ -120,6 +120,11 @@ func (cfg Config) withDefaults() Config {
 const (
 	memTables    = 4
 	memTableSize = 16 << 20
+
+	// levelZeroLayers are twice the layers of overlapping tables that are let lie before they are merged. New keys mostly are
+	// greater than all before, but not in order, so a table overlaps the next one a little: with fewer layers all that is
+	// inserted would be written twice.
+	levelZeroLayers = 8
 )
 
 func (s *Store) openPebble(cfg Config) error {
@@ -130,15 +135,19 @@ func (s *Store) openPebble(cfg Config) error {
 	if err := makeFolder(cfg.FS, dir); err != nil {
 		return err
 	}
+	disk := cfg.FS
+	if cfg.Dir != "" {
+		disk = logFS{disk}
+	}
 	s.cache = pebble.NewCache(cfg.CacheBytes)
 	opts := &pebble.Options{
-		FS:                          cfg.FS,
+		FS:                          disk,
 		Cache:                       s.cache,
 		Logger:                      pebbleLogger{s.failed},
 		FormatMajorVersion:          pebble.FormatNewest,
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: memTables,
-		L0CompactionThreshold:       4,
+		L0CompactionThreshold:       levelZeroLayers,
 		L0StopWritesThreshold:       64,
 		MaxOpenFiles:                cfg.MaxOpenFiles,
 		EventListener:               &pebble.EventListener{BackgroundError: s.failed.set},
