@@ -3,6 +3,7 @@ package sluice
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -61,6 +62,89 @@ func TestContextEndsInEveryState(t *testing.T) {
 				nextIs(t, stream, 1, 2)
 			})
 		})
+	}
+}
+
+// mayfly is a context that ends when it is looked at once too often, wherever that is.
+type mayfly struct {
+	context.Context
+	end   context.CancelFunc
+	looks int // that it survives
+}
+
+func (m *mayfly) look() {
+	if m.looks--; m.looks < 0 {
+		m.end()
+	}
+}
+
+func (m *mayfly) Err() error { m.look(); return m.Context.Err() }
+
+func (m *mayfly) Done() <-chan struct{} { m.look(); return m.Context.Done() }
+
+// TestContextEndsInTheSameInstant: a context that ends while an event is handed out takes it away from nobody. It ends at
+// every point at which a call looks at it.
+// contract: C1
+func TestContextEndsInTheSameInstant(t *testing.T) {
+	t.Parallel()
+	calls := map[string]func(*Stream[bson.Raw], context.Context) ([]Event[bson.Raw], error){
+		"Next": func(s *Stream[bson.Raw], ctx context.Context) ([]Event[bson.Raw], error) {
+			event, err := s.Next(ctx)
+			return []Event[bson.Raw]{event}, err
+		},
+		"TryNext": func(s *Stream[bson.Raw], ctx context.Context) ([]Event[bson.Raw], error) {
+			event, ok, err := s.TryNext(ctx)
+			if !ok {
+				return nil, err
+			}
+			return []Event[bson.Raw]{event}, err
+		},
+		"NextBatch": func(s *Stream[bson.Raw], ctx context.Context) ([]Event[bson.Raw], error) { return s.NextBatch(ctx) },
+	}
+	for name, call := range calls {
+		for _, heard := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, with callbacks: %v", name, heard), func(t *testing.T) {
+				t.Parallel()
+				const batches = 20
+				s := &script{}
+				for i := range uint32(batches) {
+					s.mores = append(s.mores, step{events: evs(2*i+1, 2*i+2)})
+				}
+				var shown Token
+				opts := &Options{}
+				if heard {
+					opts.OnToken = func(token Token) { shown = token }
+				}
+				scenario(t, s, opts, func(t *testing.T, stream *Stream[bson.Raw]) {
+					want, given := uint32(1), 0
+					for looks := range batches {
+						ctx, cancel := context.WithCancel(t.Context())
+						events, err := call(stream, &mayfly{ctx, cancel, looks})
+						cancel()
+						if err != nil {
+							if !errors.Is(err, context.Canceled) {
+								t.Fatal(err)
+							}
+							events = nil
+						}
+						for _, event := range events {
+							if event.Token() != tok(want) {
+								t.Fatalf("after a context that ended at look %d: %v, want event %d", looks, event.Token(), want)
+							}
+							want++
+							given++
+						}
+						if heard && given > 0 && shown != tok(want-1) {
+							t.Fatalf("OnToken has shown %v, event %d was the last", shown, want-1)
+						}
+					}
+					if given == 0 {
+						t.Fatal("no call brought anything")
+					}
+					nextIs(t, stream, want)
+				})
+			})
+		}
 	}
 }
 
