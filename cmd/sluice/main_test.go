@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"flag"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -18,8 +16,6 @@ import (
 	"github.com/sluicestream/sluice/internal/testmongo"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write what is expected anew, from what is")
-
 // asProgram makes the test binary behave as the program, for tests of signals and pipes.
 const asProgram = "SLUICE_TEST_AS_PROGRAM"
 
@@ -29,36 +25,6 @@ func TestMain(m *testing.M) {
 	}
 	_ = os.Unsetenv("COLUMNS") // the width of help texts
 	goleak.VerifyTestMain(m)
-}
-
-// golden compares a text with what a file expects.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *rewrite {
-		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(string(want), "\n")
-	for i := range max(len(gotLines), len(wantLines)) {
-		if g, w := at(gotLines, i), at(wantLines, i); g != w {
-			t.Fatalf("%s differs first in line %d (-rewrite accepts it):\n got %q\nwant %q", name, i+1, g, w)
-		}
-	}
-}
-
-// at returns a line, empty behind the last.
-func at(lines []string, i int) string {
-	if i >= len(lines) {
-		return ""
-	}
-	return lines[i]
 }
 
 // within bounds what a test waits for.

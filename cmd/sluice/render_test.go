@@ -16,6 +16,7 @@ import (
 
 	"github.com/sluicestream/sluice"
 	"github.com/sluicestream/sluice/enginetest"
+	"github.com/sluicestream/sluice/internal/golden"
 )
 
 // renderCase is a block of testdata/render.txt: a title with options, an event in Extended JSON, and its line after "> ", in
@@ -39,7 +40,7 @@ func TestRendering(t *testing.T) {
 		c := cases[i]
 		fmt.Fprintf(&out, "%s\n%s\n> %s\n\n", c.title, c.source, strings.ReplaceAll(c.render(t, e), "\x1b", "␛"))
 	}
-	golden(t, "render.txt", strings.TrimSuffix(out.String(), "\n"))
+	golden.Compare(t, "testdata/render.txt", strings.TrimSuffix(out.String(), "\n"))
 }
 
 // eventsOf gives the cases' events the way that events come: a pipeline makes them of inserted documents.

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sluicestream/sluice/internal/golden"
 )
 
 func TestHelp(t *testing.T) {
@@ -18,7 +20,7 @@ func TestHelp(t *testing.T) {
 		}
 		fmt.Fprintf(&out, "$ sluice %s\n%s\n", strings.Join(args, " "), stdout)
 	}
-	golden(t, "help.txt", out.String())
+	golden.Compare(t, "testdata/help.txt", out.String())
 }
 
 // TestUsageErrors runs testdata/usage.txt: command lines after "$ sluice", with variables before the program's name, and
@@ -45,7 +47,7 @@ func TestUsageErrors(t *testing.T) {
 		}
 		fmt.Fprintf(&out, "%s\n%s\n", title, stderr)
 	}
-	golden(t, "usage.txt", strings.TrimSuffix(out.String(), "\n"))
+	golden.Compare(t, "testdata/usage.txt", strings.TrimSuffix(out.String(), "\n"))
 }
 
 // splitWords splits at spaces outside of single quotes.

@@ -2,23 +2,20 @@ package changestream_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"flag"
 	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/changestream"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/oplog"
-	"go.mongodb.org/mongo-driver/v2/bson"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files from what the code does now")
 
 // history is an oplog in memory.
 type history struct {
@@ -272,37 +269,6 @@ func wantCode(t testing.TB, err error, code mongoerr.Code) {
 	if err == nil || mongoerr.From(err).Code != code {
 		t.Fatalf("error %v, want code %d", err, code)
 	}
-}
-
-// golden compares what was made with a file, or writes it.
-func golden(t testing.TB, name string, got []byte) {
-	t.Helper()
-	if *rewrite {
-		if err := os.WriteFile(name, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if bytes.Equal(want, got) {
-		return
-	}
-	w, g := strings.Split(string(want), "\n"), strings.Split(string(got), "\n")
-	for i := range max(len(w), len(g)) {
-		if i >= len(w) || i >= len(g) || w[i] != g[i] {
-			t.Fatalf("%s line %d (of %d, want %d):\n got %s\nwant %s", name, i+1, len(g), len(w), line(g, i), line(w, i))
-		}
-	}
-}
-
-func line(lines []string, i int) string {
-	if i < len(lines) {
-		return lines[i]
-	}
-	return "nothing"
 }
 
 // captured is what a real server logged, and what its change streams made of it.

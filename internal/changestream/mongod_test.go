@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/changestream"
+	"github.com/sluicestream/sluice/internal/golden"
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
@@ -178,7 +179,7 @@ func TestEventsGolden(t *testing.T) {
 		}
 		fmt.Fprintf(&out, "token %s\n", text(s.Token()))
 	}
-	golden(t, "testdata/events.golden", out.Bytes())
+	golden.Compare(t, "testdata/events.golden", out.String())
 }
 
 // A database's stream that goes on after its invalidate event sees what happened to the name afterwards.

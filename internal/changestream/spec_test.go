@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sluicestream/sluice/internal/changestream"
+	"github.com/sluicestream/sluice/internal/golden"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
 
@@ -37,7 +38,7 @@ func TestOptionsGolden(t *testing.T) {
 		}
 		fmt.Fprintf(&out, "%s => %s\n", stage, answer)
 	}
-	golden(t, name, out.Bytes())
+	golden.Compare(t, name, out.String())
 }
 
 func TestNamespaceOfTheCursor(t *testing.T) {

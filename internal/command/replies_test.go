@@ -2,10 +2,7 @@ package command
 
 import (
 	"context"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,10 +11,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/golden"
 	"github.com/sluicestream/sluice/internal/oplog"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the replies that the server gives to testdata/replies")
 
 // TestReplies runs the conversations of testdata/replies, each against a server of its own. In a file
 //
@@ -28,29 +24,7 @@ var rewrite = flag.Bool("rewrite", false, "write the replies that the server giv
 //	> connect        makes a new connection
 func TestReplies(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/replies/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no conversations: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := newConversation(t).play(t, string(want))
-			if *rewrite {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if got != string(want) {
-				t.Errorf("%s differs:\n%s", file, firstDifference(string(want), got))
-			}
-		})
-	}
+	golden.Files(t, "testdata/replies/*.txt", func(t *testing.T, text string) string { return newConversation(t).play(t, text) })
 }
 
 // conversation is a client of a server of its own.
@@ -194,22 +168,6 @@ func render(t *testing.T, doc bsonraw.Doc, without ...string) string {
 		line = n.pattern.ReplaceAllString(line, n.with)
 	}
 	return line
-}
-
-func firstDifference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	for i := range max(len(w), len(g)) {
-		if i >= len(w) || i >= len(g) || w[i] != g[i] {
-			command := ""
-			for j := min(i, len(g)-1); j >= 0 && command == ""; j-- {
-				if strings.HasPrefix(g[j], ">") {
-					command = g[j]
-				}
-			}
-			return fmt.Sprintf("line %d, %s\nwant %s\ngot  %s", i+1, command, at(w, i), at(g, i))
-		}
-	}
-	return ""
 }
 
 func at(lines []string, i int) string {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sluicestream/sluice/internal/golden"
 )
 
 // contractFile says what the client promises, and which tests show it.
@@ -32,14 +34,8 @@ func TestContractNamesItsTests(t *testing.T) {
 	for _, problem := range problems {
 		t.Error(problem)
 	}
-	if *rewrite && len(problems) == 0 {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if want != string(text) {
-		t.Errorf("%s names other tests than there are; write them with go test ./internal/repocheck -run Contract -rewrite", contractFile)
+	if len(problems) == 0 {
+		golden.Compare(t, file, want)
 	}
 }
 

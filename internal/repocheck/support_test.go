@@ -2,7 +2,6 @@ package repocheck
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -14,14 +13,13 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/sluicestream/sluice/internal/command"
+	"github.com/sluicestream/sluice/internal/golden"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/aggregation"
 	"github.com/sluicestream/sluice/internal/mql/expression"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/mql/update"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write what the server says of itself to the README")
 
 // The lines of the README between which the tables stand.
 const (
@@ -39,20 +37,11 @@ func TestREADMETellsSupport(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, rest, begins := strings.Cut(string(text), supportBegins)
-	old, after, ends := strings.Cut(rest, supportEnds)
+	_, after, ends := strings.Cut(rest, supportEnds)
 	if !begins || !ends {
 		t.Fatalf("%s has no line %q before a line %q", file, supportBegins, supportEnds)
 	}
-	tables := newAsker(t).tables(t)
-	if *rewrite {
-		if err := os.WriteFile(file, []byte(before+supportBegins+tables+supportEnds+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if old != tables {
-		t.Errorf("the tables of the README are not what the code says; write them with go test ./internal/repocheck -run Support -rewrite, and read the difference")
-	}
+	golden.Compare(t, file, before+supportBegins+newAsker(t).tables(t)+supportEnds+after)
 }
 
 // asker asks a server for everything that there is a name for.

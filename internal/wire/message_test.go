@@ -5,11 +5,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"flag"
 	"fmt"
 	"hash/crc32"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,37 +15,25 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/golden"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write what is found to testdata instead of comparing")
-
-const goldenFile = "testdata/read.txt"
 
 // TestReadGolden reads every message of the golden file and compares with what stands beneath it.
 func TestReadGolden(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(goldenFile)
-	if err != nil {
-		t.Fatalf("read the golden file: %v", err)
-	}
-	blocks := strings.Split(string(text), "\n\n")
-	for i, block := range blocks {
-		if !strings.HasPrefix(block, "case ") {
-			continue
+	golden.Files(t, "testdata/read.txt", func(t *testing.T, text string) string {
+		t.Helper()
+		blocks := strings.Split(text, "\n\n")
+		for i, block := range blocks {
+			if !strings.HasPrefix(block, "case ") {
+				continue
+			}
+			input, _, _ := strings.Cut(block, "\n----")
+			_, parts, _ := strings.Cut(input, "\n")
+			blocks[i] = input + "\n----\n" + describeAll(assemble(t, parts))
 		}
-		input, want, _ := strings.Cut(block, "\n----")
-		name, parts, _ := strings.Cut(strings.TrimPrefix(input, "case "), "\n")
-		got := describeAll(assemble(t, parts))
-		blocks[i] = input + "\n----\n" + got
-		if !*rewrite && got != strings.TrimSpace(want) {
-			t.Errorf("%s:\n%s\nwant:\n%s", name, got, strings.TrimSpace(want))
-		}
-	}
-	if *rewrite {
-		if err := os.WriteFile(goldenFile, []byte(strings.Join(blocks, "\n\n")+"\n"), 0o644); err != nil {
-			t.Fatalf("write the golden file: %v", err)
-		}
-	}
+		return strings.TrimSpace(strings.Join(blocks, "\n\n")) + "\n"
+	})
 }
 
 // describeAll reads messages until there is nothing to go on with, and says what came.

@@ -1,15 +1,10 @@
 package aggregation
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,68 +12,40 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/golden"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/expression"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write what the pipelines give into the files of testdata")
 
 // TestGolden runs the files of testdata. "docs [..]" sets the collection, "other NAME [..]" another one, "view NAME ON [..]" a view on
 // one, "pipeline [..]" runs on the first, and the line behind is what
 // MongoDB gives: "= [..]", or "! stage code message", the stage being compile or run. All values are Extended JSON.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no files in testdata: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			runGolden(t, file)
-		})
-	}
-}
-
-func runGolden(t *testing.T, file string) {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out strings.Builder
-	var docs bsonraw.Doc
-	env := newTestEnvironment()
-	got := ""
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	for n := 1; lines.Scan(); n++ {
-		line := lines.Text()
-		switch kind, rest, _ := strings.Cut(line, " "); kind {
-		case "docs":
-			docs = array(t, rest)
-		case "other":
-			name, list, _ := strings.Cut(rest, " ")
-			env.collections[name] = array(t, list)
-		case "view":
-			name, rest, _ := strings.Cut(rest, " ")
-			on, pipeline, _ := strings.Cut(rest, " ")
-			env.views[name] = Beneath{Namespace: Namespace{"db", on}, View: true, Pipeline: array(t, pipeline)}
-		case "pipeline":
-			got = aggregated(t, env, array(t, rest), docs)
-		case "=", "!":
-			if *rewrite {
-				line = got
-			} else if line != got {
-				t.Errorf("%s:%d:\n got %s\nwant %s", file, n, got, line)
+	golden.Lines(t, func(t *testing.T) func(string) string {
+		t.Helper()
+		var docs bsonraw.Doc
+		env := newTestEnvironment()
+		got := ""
+		return func(line string) string {
+			switch kind, rest, _ := strings.Cut(line, " "); kind {
+			case "docs":
+				docs = array(t, rest)
+			case "other":
+				name, list, _ := strings.Cut(rest, " ")
+				env.collections[name] = array(t, list)
+			case "view":
+				name, rest, _ := strings.Cut(rest, " ")
+				on, pipeline, _ := strings.Cut(rest, " ")
+				env.views[name] = Beneath{Namespace: Namespace{"db", on}, View: true, Pipeline: array(t, pipeline)}
+			case "pipeline":
+				got = aggregated(t, env, array(t, rest), docs)
+			case "=", "!":
+				return got
 			}
+			return line
 		}
-		out.WriteString(line + "\n")
-	}
-	if *rewrite {
-		if err := os.WriteFile(file, []byte(out.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 }
 
 var testOptions = Options{Scope: expression.NewScope(time.UnixMilli(1), 1<<32)}

@@ -1,12 +1,7 @@
 package expression
 
 import (
-	"bufio"
-	"bytes"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,62 +9,33 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/golden"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write what the expressions give into the files of testdata")
 
 // TestGolden runs the files of testdata. A line "doc {..}" sets the document, "eval .." is an expression, and the line behind it
 // is what MongoDB gives: "= value", "= missing", or "! stage code message", the stage being the one that fails: compile,
 // optimize or run. Values are Extended JSON.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no files in testdata: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			runGolden(t, file)
-		})
-	}
-}
-
-func runGolden(t *testing.T, file string) {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out strings.Builder
-	var ctx Context
-	doc := bsonraw.Empty
-	got := ""
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	lines.Buffer(nil, 1<<20)
-	for n := 1; lines.Scan(); n++ {
-		line := lines.Text()
-		switch kind, rest, _ := strings.Cut(line, " "); kind {
-		case "doc":
-			doc = fromJSON(t, rest).Doc()
-		case "eval":
-			ctx.Reset()
-			got = evalText(&ctx, fromJSON(t, rest), doc)
-		case "=", "!":
-			if *rewrite {
-				line = got
-			} else if line != got {
-				t.Errorf("%s:%d:\n got %s\nwant %s", file, n, got, line)
+	golden.Lines(t, func(t *testing.T) func(string) string {
+		t.Helper()
+		var ctx Context
+		doc := bsonraw.Empty
+		got := ""
+		return func(line string) string {
+			switch kind, rest, _ := strings.Cut(line, " "); kind {
+			case "doc":
+				doc = fromJSON(t, rest).Doc()
+			case "eval":
+				ctx.Reset()
+				got = evalText(&ctx, fromJSON(t, rest), doc)
+			case "=", "!":
+				return got
 			}
+			return line
 		}
-		out.WriteString(line + "\n")
-	}
-	if *rewrite {
-		if err := os.WriteFile(file, []byte(out.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 }
 
 var testScope = NewScope(time.UnixMilli(1_600_000_000_000), 7<<32|1)

@@ -3,75 +3,39 @@ package filter_test
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/golden"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write what the filters give into testdata")
 
 // TestGolden runs the tables in testdata. A file begins with documents, one a line with its number; each line with an arrow is
 // a filter and what it gives: the numbers of the documents that it takes, each with the position in an array that it reports
 // ("3@1"), or the error. Every line was compared with mongod 6.0.5.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("find the tables: %d files, error %v", len(files), err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatalf("read the table: %v", err)
+	golden.Lines(t, func(t *testing.T) func(string) string {
+		t.Helper()
+		var docs []numbered
+		return func(line string) string {
+			number, doc, isDoc := strings.Cut(line, " ")
+			if isDoc && strings.Trim(number, "0123456789") == "" {
+				docs = append(docs, numbered{number, parse(t, doc)})
+				return line
 			}
-			got := runTable(t, string(text))
-			if *rewrite {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatalf("write the table: %v", err)
-				}
-				return
-			}
-			want := strings.Split(string(text), "\n")
-			for i, line := range strings.Split(got, "\n") {
-				if line != want[i] {
-					t.Errorf("%s:%d:\n got %s\nwant %s", file, i+1, line, want[i])
-				}
-			}
-		})
-	}
+			query, _, _ := strings.Cut(line, arrow)
+			return query + arrow + outcome(parse(t, query), docs)
+		}
+	})
 }
 
 const arrow = "  => "
-
-// runTable returns the table with the results that the filters give.
-func runTable(t *testing.T, text string) string {
-	t.Helper()
-	var docs []numbered
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		number, doc, isDoc := strings.Cut(line, " ")
-		switch {
-		case line == "" || line[0] == '#':
-		case isDoc && strings.Trim(number, "0123456789") == "":
-			docs = append(docs, numbered{number, parse(t, doc)})
-		default:
-			query, _, _ := strings.Cut(line, arrow)
-			lines[i] = query + arrow + outcome(parse(t, query), docs)
-		}
-	}
-	return strings.Join(lines, "\n")
-}
 
 type numbered struct {
 	number string

@@ -3,7 +3,6 @@ package ordering_test
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -14,47 +13,30 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/golden"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/ordering"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write what the orderings give into testdata")
-
-const (
-	table = "testdata/order.txt"
-	arrow = "  => "
-)
+const arrow = "  => "
 
 // TestGolden runs the table: documents, one a line with its number, and specifications with the order that they put the
 // documents into ("=" between those that are equal), or the error. Every line was compared with mongod 6.0.5.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(table)
-	if err != nil {
-		t.Fatalf("read the table: %v", err)
-	}
-	lines := strings.Split(string(text), "\n")
-	var docs []row
-	for i, line := range lines {
-		number, doc, isDoc := strings.Cut(line, " ")
-		switch {
-		case line == "" || line[0] == '#':
-		case isDoc && strings.Trim(number, "0123456789") == "":
-			docs = append(docs, row{number: number, doc: parse(t, doc)})
-		default:
-			spec, _, _ := strings.Cut(line, arrow)
-			got := spec + arrow + outcome(parse(t, spec), docs)
-			if got != line && !*rewrite {
-				t.Errorf("%s:%d:\n got %s\nwant %s", table, i+1, got, line)
+	golden.Lines(t, func(t *testing.T) func(string) string {
+		t.Helper()
+		var docs []row
+		return func(line string) string {
+			number, doc, isDoc := strings.Cut(line, " ")
+			if isDoc && strings.Trim(number, "0123456789") == "" {
+				docs = append(docs, row{number: number, doc: parse(t, doc)})
+				return line
 			}
-			lines[i] = got
+			spec, _, _ := strings.Cut(line, arrow)
+			return spec + arrow + outcome(parse(t, spec), docs)
 		}
-	}
-	if *rewrite {
-		if err := os.WriteFile(table, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
-			t.Fatalf("write the table: %v", err)
-		}
-	}
+	})
 }
 
 type row struct {
@@ -232,7 +214,7 @@ func BenchmarkAppendKey(b *testing.B) {
 // FuzzOrdering compiles any document as a specification and orders any other with it. Nothing may panic, and a key must not
 // depend on what the ordering has seen before.
 func FuzzOrdering(f *testing.F) {
-	text, err := os.ReadFile(table)
+	text, err := os.ReadFile("testdata/order.txt")
 	if err != nil {
 		f.Fatal(err)
 	}

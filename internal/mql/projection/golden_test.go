@@ -1,75 +1,43 @@
 package projection
 
 import (
-	"bufio"
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/golden"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/expression"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write what the projections give into the files of testdata")
 
 // TestGolden runs the files of testdata. "doc {..}" sets the document, "filter {..}" the query that finds positions; "find",
 // "project", "addFields" and "unset" are specifications, and the line behind one is what MongoDB makes of the document:
 // "= {..}" or "! code message". Documents are Extended JSON.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no files in testdata: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			runGolden(t, file)
-		})
-	}
-}
-
-func runGolden(t *testing.T, file string) {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out strings.Builder
-	var doc, query bsonraw.Doc
-	got := ""
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	for n := 1; lines.Scan(); n++ {
-		line := lines.Text()
-		switch kind, rest, _ := strings.Cut(line, " "); kind {
-		case "doc":
-			doc, query = fromJSON(t, rest).Doc(), bsonraw.Empty
-		case "filter":
-			query = fromJSON(t, rest).Doc()
-		case "find", "project", "addFields", "unset":
-			got = projected(t, kind, fromJSON(t, rest), query, doc)
-		case "=", "!":
-			if *rewrite {
-				line = got
-			} else if line != got {
-				t.Errorf("%s:%d:\n got %s\nwant %s", file, n, got, line)
+	golden.Lines(t, func(t *testing.T) func(string) string {
+		t.Helper()
+		var doc, query bsonraw.Doc
+		got := ""
+		return func(line string) string {
+			switch kind, rest, _ := strings.Cut(line, " "); kind {
+			case "doc":
+				doc, query = fromJSON(t, rest).Doc(), bsonraw.Empty
+			case "filter":
+				query = fromJSON(t, rest).Doc()
+			case "find", "project", "addFields", "unset":
+				got = projected(t, kind, fromJSON(t, rest), query, doc)
+			case "=", "!":
+				return got
 			}
+			return line
 		}
-		out.WriteString(line + "\n")
-	}
-	if *rewrite {
-		if err := os.WriteFile(file, []byte(out.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 }
 
 func projected(t *testing.T, kind string, spec bsonraw.Value, query, doc bsonraw.Doc) string {

@@ -3,22 +3,18 @@ package schema_test
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/golden"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/schema"
 	"github.com/sluicestream/sluice/internal/mql/violation"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write what the schemas give into testdata")
 
 const (
 	schemaMark = "schema "
@@ -29,51 +25,22 @@ const (
 // the lines behind it are documents and what is told of each.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("find the tables: %d files, error %v", len(files), err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := runTable(t, string(text))
-		if *rewrite {
-			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
+	golden.Lines(t, func(t *testing.T) func(string) string {
+		t.Helper()
+		var s *schema.Schema
+		return func(line string) string {
+			line, _, _ = strings.Cut(line, arrow)
+			if spec, isSchema := strings.CutPrefix(line, schemaMark); isSchema {
+				var err error
+				if s, err = compile(t, spec); err != nil {
+					line += arrow + errorText(err)
+				}
+			} else if s != nil {
+				line += arrow + verdict(s, parse(t, line))
 			}
-			continue
+			return line
 		}
-		want := strings.Split(string(text), "\n")
-		for i, line := range strings.Split(got, "\n") {
-			if line != want[i] {
-				t.Errorf("%s:%d:\n got %s\nwant %s", file, i+1, line, want[i])
-			}
-		}
-	}
-}
-
-func runTable(t *testing.T, text string) string {
-	t.Helper()
-	var s *schema.Schema
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		line, _, _ = strings.Cut(line, arrow)
-		if spec, isSchema := strings.CutPrefix(line, schemaMark); isSchema {
-			var err error
-			if s, err = compile(t, spec); err != nil {
-				line += arrow + errorText(err)
-			}
-		} else if s != nil {
-			line += arrow + verdict(s, parse(t, line))
-		}
-		lines[i] = line
-	}
-	return strings.Join(lines, "\n")
+	})
 }
 
 func verdict(s *schema.Schema, doc bsonraw.Doc) string {
