@@ -31,6 +31,9 @@ func CompileBehind(pipeline bsonraw.Doc, opts Options, barriers ...Barrier) (par
 	if err := p.optimize(); err != nil {
 		return nil, err
 	}
+	if err := askEarly(p); err != nil {
+		return nil, err
+	}
 	begin := 0
 	for i, s := range p.stages {
 		if _, ok := s.(barrier); ok {
@@ -39,6 +42,34 @@ func CompileBehind(pipeline bsonraw.Doc, opts Options, barriers ...Barrier) (par
 		}
 	}
 	return append(parts, p.some(p.stages[begin:])), nil
+}
+
+// askEarly asks before each barrier what must hold for the filters behind it, so that a document that they are going to drop is dropped before
+// as much as possible is done with it.
+func askEarly(p *Pipeline) error {
+	for i, s := range slices.Backward(p.stages) {
+		b, ok := s.(barrier)
+		if !ok {
+			continue
+		}
+		var needed []bsonraw.Doc
+		for _, s := range p.stages[i+1:] {
+			m, ok := s.(*match)
+			if !ok {
+				break
+			}
+			needed = append(needed, m.needed(b.passes)...)
+		}
+		if len(needed) == 0 {
+			continue
+		}
+		early, err := new(match).part(p, needed)
+		if err != nil {
+			return err
+		}
+		p.stages = slices.Insert(p.stages, i, stage(early))
+	}
+	return nil
 }
 
 // Cut returns what runs before the first stage of a name, and the rest; each is nil where nothing does.
