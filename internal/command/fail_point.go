@@ -14,6 +14,7 @@ const (
 	failCommand             = "failCommand"
 	failGetMoreCheckedOut   = "failGetMoreAfterCursorCheckout"
 	failTransactionalWrites = "onPrimaryTransactionalWrite"
+	failTimeLimits          = "maxTimeAlwaysTimeOut"
 )
 
 // configureFailPoint {configureFailPoint: <name>, mode: "off" | "alwaysOn" | {times} | {skip} | {activationProbability}, data}
@@ -47,7 +48,7 @@ func configureFailPoint(op *operation) error {
 type failPoints struct{ byName map[string]*failPoint }
 
 func (fp *failPoints) init() {
-	fp.byName = map[string]*failPoint{failCommand: {}, failGetMoreCheckedOut: {}, failTransactionalWrites: {}}
+	fp.byName = map[string]*failPoint{failCommand: {}, failGetMoreCheckedOut: {}, failTransactionalWrites: {}, failTimeLimits: {}}
 }
 
 // find returns the fault that the command runs into, or nil.

@@ -98,3 +98,29 @@ func TestFailBeforeARetryableWriteIsCommitted(t *testing.T) {
 		})
 	}
 }
+
+func TestTimeLimitsThatAreOver(t *testing.T) {
+	t.Parallel()
+	c := newConversation(t)
+	c.ask(t, "db", bson.D{{Key: "insert", Value: "c"}, {Key: "documents", Value: bson.A{bson.D{}, bson.D{}, bson.D{}}}})
+	limited := func(name string, value any, more ...bson.E) bson.D {
+		return append(bson.D{{Key: name, Value: value}, {Key: "maxTimeMS", Value: 600_000}}, more...)
+	}
+	find := limited("find", "c", bson.E{Key: "batchSize", Value: 1})
+	begun := c.ask(t, "db", find).Lookup("cursor", "id").Int64()
+	stream := c.ask(t, "db", bson.D{{Key: "aggregate", Value: "c"}, {Key: "pipeline", Value: bson.A{bson.D{{Key: "$changeStream", Value: bson.D{}}}}}, {Key: "cursor", Value: bson.D{}}})
+	c.ask(t, "admin", bson.D{{Key: "configureFailPoint", Value: "maxTimeAlwaysTimeOut"}, {Key: "mode", Value: "alwaysOn"}})
+	for name, command := range map[string]bson.D{
+		"a find":              find,
+		"a write":             limited("insert", "c", bson.E{Key: "documents", Value: bson.A{bson.D{}}}),
+		"a getMore of a find": {{Key: "getMore", Value: begun}, {Key: "collection", Value: "c"}},
+	} {
+		if reply := send(t, c.conn, "db", command); reply.Lookup("code").Int32() != int32(mongoerr.MaxTimeMSExpired) {
+			t.Errorf("%s: %v", name, reply)
+		}
+	}
+	c.ask(t, "db", bson.D{{Key: "find", Value: "c"}})
+	c.ask(t, "db", bson.D{{Key: "getMore", Value: stream.Lookup("cursor", "id")}, {Key: "collection", Value: "c"}, {Key: "maxTimeMS", Value: 1}})
+	c.ask(t, "admin", bson.D{{Key: "configureFailPoint", Value: "maxTimeAlwaysTimeOut"}, {Key: "mode", Value: "off"}})
+	c.ask(t, "db", find)
+}

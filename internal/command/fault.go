@@ -221,6 +221,14 @@ func appendInjectedConcern(op *operation) {
 	}
 }
 
+// failTimeLimit runs into maxTimeAlwaysTimeOut: an operation that has a time limit is over it.
+func failTimeLimit(op *operation) error {
+	if op.server.failPoints.byName[failTimeLimits].enter(func(*fault) bool { return true }) != nil {
+		return errTimeLimit
+	}
+	return nil
+}
+
 // failGetMore runs into failGetMoreAfterCursorCheckout. The caller ends the cursor when there is an error or op.hangUp is set.
 func failGetMore(op *operation) error {
 	f := op.server.failPoints.byName[failGetMoreCheckedOut].enter(func(*fault) bool { return true })

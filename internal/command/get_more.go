@@ -100,6 +100,12 @@ func nextBatch(op *operation, c *cursor, limit batchLimit) error {
 		op.server.cursors.finish(c)
 		return err
 	}
+	if c.left > 0 {
+		if err := failTimeLimit(op); err != nil {
+			op.server.cursors.finish(c)
+			return err
+		}
+	}
 	op.conn.running.use(c)
 	leave := c.enter(op)
 	op.durable = c.durable

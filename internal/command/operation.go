@@ -106,6 +106,9 @@ func (op *operation) execute() error {
 // begin applies the generic arguments: the time limit, the session, the transaction number.
 func (op *operation) begin() error {
 	if op.maxTime > 0 && !op.cmd.awaits {
+		if err := failTimeLimit(op); err != nil {
+			return err
+		}
 		ctx, cancel := context.WithTimeout(op.ctx, op.maxTime)
 		op.ctx = ctx
 		op.atEnd(cancel)

@@ -48,7 +48,7 @@ var (
 	finding  = flags{counted: true, inTxn: true, snapshots: true, reads: true}
 	piping   = flags{inTxn: true, snapshots: true, reads: true, concerns: true}
 	counting = flags{reads: true}
-	awaiting = flags{awaits: true, counted: true, inTxn: true, reads: true} // its read concern is that of its cursor
+	awaiting = flags{awaits: true, counted: true, inTxn: true, snapshots: true, reads: true} // its read concern is that of its cursor
 	writing  = flags{retries: true, counted: true, inTxn: true, concerns: true}
 	creating = flags{inTxn: true, concerns: true}
 	changing = flags{concerns: true}
@@ -189,6 +189,7 @@ func serverCommands() []command {
 		{"setFeatureCompatibilityVersion", operate, onAdmin, setFeatureCompatibilityVersion, "sets the only version that there is"},
 		{"setParameter", operate, onAdmin, setParameter, "changes parameters of the server"},
 		{"top", monitor, onAdmin, top, "how much collections were used"},
+		{"usersInfo", monitor, plain, usersInfo, "lists users, of whom there are none"},
 		{"whatsmyuri", public, plain, whatsMyURI, "the client's own address"},
 	}
 }

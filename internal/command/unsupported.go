@@ -42,7 +42,6 @@ var unsupported = map[string]string{
 	"shutdown":                 "end the program that runs the server",
 	"updateRole":               noUsers,
 	"updateUser":               noUsers,
-	"usersInfo":                noUsers,
 }
 
 const (

@@ -22,6 +22,7 @@ type generator struct {
 	ids          func(n int32) any // makes the nth _id, in their order; nil makes numbers
 	capped       bool              // the collection is capped, so that transactions may not write to it
 	collating    bool              // there are collations
+	weighing     bool              // there may be collections that have one
 	validating   bool              // the collection has a validator
 	viewed       bool              // there is a view of the collection
 	held         []held            // what documents were given
@@ -100,7 +101,7 @@ func (g *generator) scalar() any {
 			bson.ObjectID{1, 2, 3}, bson.ObjectID{1, 2, 4}, bson.Binary{Data: []byte{1, 2}}, bson.Binary{Subtype: 5, Data: []byte{1}}, bson.Binary{},
 			bson.Regex{Pattern: "a", Options: "i"}, bson.Regex{Pattern: "^b"}, bson.MinKey{}, bson.MaxKey{}, bson.JavaScript("f"), bson.Symbol("a"), bson.Undefined{},
 			bson.CodeWithScope{Code: "f", Scope: bson.D{}}, bson.DBPointer{DB: "d", Pointer: bson.ObjectID{1}})
-		if _, is := v.(bson.Symbol); is && g.collating { // which mongod has in no key under a collation
+		if _, is := v.(bson.Symbol); is && (g.collating || g.weighing) { // which mongod has in no key under a collation
 			return "a"
 		}
 		return v

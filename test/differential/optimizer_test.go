@@ -35,6 +35,8 @@ func asWritten(ctx context.Context, mongod server, s scenario, d difference) (bo
 		at.command = append(slices.Clone(at.command), bson.E{Key: "hint", Value: doc("$natural", 1)})
 	case fails > 0 && at.command[0].Key == "aggregate":
 		at.command = inOrder(at.command)
+	case fails > 0 && at.command[0].Key == "find" && at.command[0].Value == view:
+		at.command = inOrder(asPipeline(at.command))
 	default:
 		return false, nil
 	}
@@ -57,6 +59,25 @@ func inOrder(command bson.D) bson.D {
 		}
 	}
 	return command
+}
+
+// asPipeline is a find as the pipeline that it is for a view.
+func asPipeline(find bson.D) bson.D {
+	stages, rest := bson.A{}, bson.D{}
+	for _, one := range []struct{ argument, stage string }{
+		{"filter", "$match"}, {"sort", "$sort"}, {"skip", "$skip"}, {"limit", "$limit"}, {"projection", "$project"},
+	} {
+		if v := field(find, one.argument); v != nil && v != 0 {
+			stages = append(stages, doc(one.stage, v))
+		}
+	}
+	for _, name := range []string{"collation", "let"} {
+		if v := field(find, name); v != nil {
+			rest = append(rest, bson.E{Key: name, Value: v})
+		}
+	}
+	command := bson.D{{Key: "aggregate", Value: find[0].Value}, {Key: "pipeline", Value: stages}, {Key: "cursor", Value: bson.D{}}}
+	return append(command, rest...)
 }
 
 // separate puts something between stages that mongod moves nothing past, in the pipelines within stages too.

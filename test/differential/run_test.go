@@ -332,6 +332,9 @@ func (r *runner) events(ctx context.Context, s *stream) (string, error) {
 	if err := r.read(ctx, s); err != nil {
 		return "", err
 	}
+	if s.failed != "" && s.step.batchSize != 1 {
+		s.batch = nil // it is chance which events come in the batch that the error takes the place of
+	}
 	text := s.state() + r.normal.events(s.batch) + s.broken
 	s.shown = append(s.shown, s.batch...)
 	shown, err := bson.Marshal(bson.D{{Key: "events", Value: s.batch}})

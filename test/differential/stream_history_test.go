@@ -29,7 +29,7 @@ type watcher struct {
 // drawStreamHistory makes the history of a seed.
 func drawStreamHistory(seed uint64) scenario {
 	g := &generator{random: rand.New(rand.NewPCG(seed, 1)), nextID: 1}
-	g.indexed = g.chance(2)
+	g.indexed, g.weighing = g.chance(2), g.chance(2)
 	if g.chance(3) {
 		g.ids = g.oneOf(idAsText, idAsDocument, idAsObjectID).(func(int32) any)
 	}

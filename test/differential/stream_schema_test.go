@@ -10,7 +10,10 @@ func (w *watcher) create(name string) bson.D {
 	switch w.random.IntN(12) {
 	case 0:
 		command = append(command, bson.E{Key: "validator", Value: doc("a", doc("$ne", 7))})
-	case 1:
+	case 1, 2:
+		if !w.weighing {
+			break
+		}
 		command = append(command, bson.E{Key: "collation", Value: bson.D{{Key: "locale", Value: "en"}, {Key: "strength", Value: 2}}})
 	}
 	return command

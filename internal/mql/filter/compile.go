@@ -19,6 +19,7 @@ type parser struct {
 	inner      bool // inside $elemMatch: the document at hand is an element, not the whole
 	validator  bool
 	upsert     bool
+	schemaless bool // $jsonSchema is not allowed
 	usesExpr   bool
 	usesSchema bool
 }

@@ -33,12 +33,10 @@ func (e *ElemFilter) MatchValue(v bsonraw.Value) (bool, error) {
 // ({$gt: 5}), anything else of the element as a document ({qty: 5}).
 func CompileElemMatch(v bsonraw.Value, opts Options) (*ElemFilter, error) {
 	p := newParser(opts)
+	p.schemaless = true
 	c, err := parseElemMatch(p, condition{path: elementPath, name: "$elemMatch", arg: v})
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case p.usesSchema:
-		return nil, errSchemaNotAllowed
 	}
 	inner := simplify(c.children[0])
 	if c.op == opElemMatchObject {

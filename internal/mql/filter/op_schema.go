@@ -8,6 +8,9 @@ import (
 
 // parseSchema reads $jsonSchema, which takes the documents that satisfy a schema.
 func parseSchema(p *parser, c condition) (*clause, error) {
+	if p.schemaless {
+		return nil, errSchemaNotAllowed
+	}
 	p.usesSchema = true
 	s, err := schema.Compile(c.arg)
 	if err != nil {
