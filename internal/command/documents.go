@@ -90,9 +90,15 @@ func storableAs(d bsonraw.Doc, stamp bool) (bsonraw.Doc, error) {
 	return out, checkSize(out)
 }
 
+// nestingBytes is the least that a level of nesting takes: a type, an empty name, a length and an end.
+const nestingBytes = 1 + 1 + 4 + 1
+
 func checkSize(d bsonraw.Doc) error {
 	if len(d) > bsonraw.MaxDocumentSize {
 		return mongoerr.New(mongoerr.BadValue, "object to insert too large. size in bytes: %d, max size: %d", len(d), bsonraw.MaxDocumentSize)
+	}
+	if len(d) < bsonraw.MaxStoredDepth*nestingBytes {
+		return nil
 	}
 	if err := bsonraw.Validate(d, bsonraw.MaxStoredDepth); errors.Is(err, bsonraw.ErrTooDeep) {
 		return mongoerr.New(mongoerr.Overflow, "cannot insert document because it exceeds %d levels of nesting", bsonraw.MaxStoredDepth)

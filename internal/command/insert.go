@@ -1,6 +1,8 @@
 package command
 
 import (
+	"hash/maphash"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/oplog"
@@ -109,9 +111,13 @@ type insertGroup struct {
 	docs   []store.Indexed
 	index  []int
 	idKeys [][]byte
-	stop   bool // an error ended an ordered command
+	keys   []byte // the memory of those
+	stop   bool   // an error ended an ordered command
 	before writer
 }
+
+// keyBytes is more than the key of most documents takes.
+const keyBytes = 24
 
 // prepare takes documents until the group is full, or one of them might collide with another of the group. One that cannot be stored ends the
 // group too: its error comes after those of the documents before it.
@@ -122,7 +128,10 @@ func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
 		// collection each may push out others.
 		limit = 1
 	}
-	seen := make(map[string]struct{}, min(len(docs), limit))
+	limit = min(len(docs), limit)
+	g.docs, g.idKeys, g.index = make([]store.Indexed, 0, limit), make([][]byte, 0, limit), make([]int, 0, limit)
+	g.keys = make([]byte, 0, limit*keyBytes)
+	seen := newKeySet(limit)
 	size := 0
 	for i, d := range docs {
 		if len(g.docs) == limit || size > groupBytes {
@@ -146,16 +155,38 @@ func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
 			continue
 		}
 		key := g.newKey(d)
-		if _, twice := seen[string(key)]; twice {
+		if !seen.add(key) {
 			break
 		}
-		seen[string(key)] = struct{}{}
 		indexed := g.c.Indexed(d)
 		size += len(d) + indexed.KeyBytes()
 		g.taken++
 		g.docs, g.idKeys, g.index = append(g.docs, indexed), append(g.idKeys, key), append(g.index, g.first+i)
 	}
 	return nil
+}
+
+// keySet is a set of keys by their hashes: two keys of one hash are taken for one.
+type keySet struct {
+	seed   maphash.Seed
+	hashes map[uint64]struct{} // nil where there is only one key
+}
+
+func newKeySet(size int) keySet {
+	if size < 2 {
+		return keySet{}
+	}
+	return keySet{maphash.MakeSeed(), make(map[uint64]struct{}, size)}
+}
+
+// add adds a key and reports whether it is new.
+func (s keySet) add(key []byte) bool {
+	if s.hashes == nil {
+		return true
+	}
+	n := len(s.hashes)
+	s.hashes[maphash.Bytes(s.seed, key)] = struct{}{}
+	return len(s.hashes) > n
 }
 
 // storable brings a document into the form in which it is stored, and refuses one that the collection cannot have.
@@ -172,10 +203,13 @@ func (g *insertGroup) storable(d bsonraw.Doc) (bsonraw.Doc, error) {
 
 // newKey is the key by which a new document is stored.
 func (g *insertGroup) newKey(d bsonraw.Doc) []byte {
+	at := len(g.keys)
 	if g.c.Series != nil {
-		return store.AppendNewKey(make([]byte, 0, 24), g.op.server.store, g.c, d)
+		g.keys = store.AppendNewKey(g.keys, g.op.server.store, g.c, d)
+	} else {
+		g.keys = g.c.AppendIDKey(g.keys, d.Lookup("_id"))
 	}
-	return g.c.AppendIDKey(make([]byte, 0, 24), d.Lookup("_id"))
+	return g.keys[at:len(g.keys):len(g.keys)]
 }
 
 func (g *insertGroup) skipExecuted(i int) bool {

@@ -28,6 +28,8 @@ type writer struct {
 	upserted []upserted
 	lsid     bsonraw.Doc // as the oplog has it
 	key      []byte      // scratch for document keys
+	ns       []byte      // of the collection
+	logged   *oplog.Entry
 }
 
 type writeError struct {
@@ -107,12 +109,17 @@ func (w *writer) fail(index int, err error) (goOn bool, fatal error) {
 	return !w.ordered && !inTxn, nil
 }
 
-// entry begins an oplog entry for a document of the collection.
+// entry begins an oplog entry for a document of the collection. It is valid until the next one is begun.
 func (w *writer) entry(kind oplog.Op, c *store.Collection, o bsonraw.Doc, id bsonraw.Value, stmt int32) *oplog.Entry {
 	var at int
 	w.key, at = bsonraw.BeginDoc(w.key[:0])
 	w.key = bsonraw.EndDoc(bsonraw.AppendValue(w.key, "_id", id), at)
-	e := &oplog.Entry{Op: kind, NS: []byte(c.NS()), UUID: c.UUID, HasUUID: true, O: o, O2: w.key}
+	w.ns = append(append(append(w.ns[:0], c.DB...), '.'), c.Name...)
+	if w.logged == nil {
+		w.logged = new(oplog.Entry)
+	}
+	e := w.logged
+	*e = oplog.Entry{Op: kind, NS: w.ns, UUID: c.UUID, HasUUID: true, O: o, O2: w.key}
 	if kind == oplog.Delete {
 		e.O, e.O2 = w.key, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
@@ -79,7 +80,7 @@ func (l *latches) acquire(ctx context.Context, keys []Latch) (Held, error) {
 	return Held{l, keys}, nil
 }
 
-// take waits for one latch. A transaction that meets another one's latch does not wait: it gets WriteConflict.
+// take waits for one latch, a transaction only for a moment. One that meets another one's latch does not wait. Both get WriteConflict.
 func (l *latches) take(ctx context.Context, k Latch, byTxn bool) error {
 	s := &l.shards[k%uint64(len(l.shards))]
 	s.mu.Lock()
@@ -103,10 +104,8 @@ func (l *latches) take(ctx context.Context, k Latch, byTxn bool) error {
 	turn := make(chan struct{}, 1)
 	q.waiters = append(q.waiters, latchWaiter{turn, byTxn})
 	s.mu.Unlock()
-	select {
-	case <-turn:
+	if await(ctx, turn, byTxn) {
 		return nil
-	case <-ctx.Done():
 	}
 	s.mu.Lock()
 	i := slices.IndexFunc(q.waiters, func(w latchWaiter) bool { return w.turn == turn })
@@ -117,7 +116,27 @@ func (l *latches) take(ctx context.Context, k Latch, byTxn bool) error {
 	if i < 0 { // it became ours meanwhile
 		Held{l, []Latch{k}}.Release()
 	}
+	if ctx.Err() == nil {
+		return errWriteConflict
+	}
 	return contextError(ctx)
+}
+
+// await reports whether a turn came before the end of the patience.
+func await(ctx context.Context, turn <-chan struct{}, byTxn bool) bool {
+	var impatient <-chan time.Time
+	if byTxn {
+		timer := time.NewTimer(txnLockWait)
+		defer timer.Stop()
+		impatient = timer.C
+	}
+	select {
+	case <-turn:
+		return true
+	case <-impatient:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // Release gives the latches to those who wait for them. The zero Held releases nothing.

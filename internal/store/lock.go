@@ -20,15 +20,29 @@ type lockWaiter struct {
 	turn  chan struct{} // closed when the lock is handed over
 }
 
+// TryRLock takes the lock shared if nobody has to be waited for.
+func (l *Lock) TryRLock() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.shareLocked()
+}
+
 // RLock takes the lock shared, or returns the error of ctx.
 func (l *Lock) RLock(ctx context.Context) error {
 	l.mu.Lock()
-	if !l.alone && len(l.waiting) == 0 {
-		l.sharers++
+	if l.shareLocked() {
 		l.mu.Unlock()
 		return nil
 	}
 	return l.wait(ctx, false)
+}
+
+func (l *Lock) shareLocked() bool {
+	if l.alone || len(l.waiting) > 0 {
+		return false
+	}
+	l.sharers++
+	return true
 }
 
 // Lock takes the lock exclusively, or returns the error of ctx.

@@ -129,6 +129,9 @@ func (t *Txn) lacksIndexes(c *Collection) bool {
 }
 
 func (t *Txn) lock(ctx context.Context, c *Collection) error {
+	if c.Lock.TryRLock() {
+		return nil
+	}
 	wait, cancel := context.WithTimeout(ctx, txnLockWait)
 	defer cancel()
 	err := c.Lock.RLock(wait)
@@ -184,13 +187,8 @@ func (t *Txn) latch(ctx context.Context, k Latch) (fresh bool, err error) {
 	if _, ok := t.held[k]; ok {
 		return false, nil
 	}
-	wait, cancel := context.WithTimeout(ctx, txnLockWait)
-	defer cancel()
-	if err := t.store.latches.take(wait, k, true); err != nil {
-		if ctx.Err() != nil {
-			return false, contextError(ctx)
-		}
-		return false, errWriteConflict
+	if err := t.store.latches.take(ctx, k, true); err != nil {
+		return false, err
 	}
 	t.held[k] = struct{}{}
 	return true, nil

@@ -24,6 +24,8 @@ type Write struct {
 	apply   func(oplog.Timestamp) // runs under the commit lock once the batch is in
 	stmt    int                   // the record of the last statement of a retryable write, from 1; 0: there is none
 	scratch []byte
+	encoded []byte // the entry that is logged
+	kept    []byte // where the latest records are
 }
 
 // record is an encoded oplog entry that waits for its timestamp.
@@ -64,7 +66,12 @@ func (w *Write) Discard() {
 
 func (w *Write) recycle() {
 	clear(w.records)
-	*w = Write{store: w.store, records: w.records[:0], patches: w.patches[:0], counts: w.counts[:0], scratch: w.scratch[:0]}
+	*w = Write{
+		store: w.store, records: w.records[:0], patches: w.patches[:0], counts: w.counts[:0], scratch: w.scratch[:0], encoded: w.encoded[:0],
+	}
+	if cap(w.encoded) > keptScratch {
+		w.encoded = nil
+	}
 	w.store.writes.Put(w)
 }
 
@@ -83,7 +90,9 @@ func (w *Write) Log(e *oplog.Entry) {
 		}
 		w.stmt = len(w.records) + 1
 	}
-	raw, places := e.Append(make([]byte, 0, 160+len(e.NS)+len(e.O)+len(e.O2)+len(e.LSID)))
+	encoded, places := e.Append(w.encoded[:0])
+	w.encoded = encoded
+	raw := w.keep(encoded)
 	op := w.batch.SetDeferred(9, len(raw))
 	op.Key[0] = kindOplog
 	copy(op.Value, raw)
@@ -96,6 +105,24 @@ func (w *Write) Log(e *oplog.Entry) {
 	if places.Prev != 0 {
 		w.patches = append(w.patches, patch{valueAt + places.Prev, len(w.records) - 1 - places.Back, true})
 	}
+}
+
+const (
+	// keptScratch is how much memory a write that is over leaves to the next one.
+	keptScratch = 64 << 10
+	// recordSlab is how much memory the records of a write get at a time. While the tail has one of them it has all.
+	recordSlab = 32 << 10
+)
+
+// keep copies an encoded entry to where it stays while it is in the tail, in no more memory than it needs. Those of a large
+// write lie together: the first alone, then ever more.
+func (w *Write) keep(encoded []byte) []byte {
+	if cap(w.kept)-len(w.kept) < len(encoded) {
+		w.kept = make([]byte, 0, max(len(encoded), min(len(encoded)*len(w.records), recordSlab)))
+	}
+	at := len(w.kept)
+	w.kept = append(w.kept, encoded...)
+	return w.kept[at:len(w.kept):len(w.kept)]
 }
 
 // finish completes an operation of the batch. It fails only for batches that can be read, which these are not.
