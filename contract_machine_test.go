@@ -224,6 +224,27 @@ func TestCursorEndsBetweenFragments(t *testing.T) {
 	})
 }
 
+// TestCursorsThatAlwaysEndBetweenFragments: what is never whole ends the stream when Retry says so, after the events before it.
+// contract: F4
+func TestCursorsThatAlwaysEndBetweenFragments(t *testing.T) {
+	t.Parallel()
+	s := &script{opens: []step{{token: tok(1)}}, mores: []step{{events: append(evs(10), fragment(11, 1, 2)), end: true}}}
+	for range 1000 { // many more than there is time for
+		s.opens = append(s.opens, step{events: []bson.Raw{fragment(11, 1, 2)}, end: true})
+	}
+	scenario(t, s, &Options{SplitLargeEvents: true, Retry: Retry{MaxElapsed: time.Minute}}, func(t *testing.T, stream *Stream[bson.Raw]) {
+		nextIs(t, stream, 10)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if _, err := stream.Next(ctx); !errors.Is(err, errCutShort) {
+			t.Errorf("%v, want the end", err)
+		}
+		if opened, _, _ := s.counts(); stream.Alive() || opened > 50 {
+			t.Errorf("alive: %v; %d cursors opened within a minute", stream.Alive(), opened)
+		}
+	})
+}
+
 // TestSwapsElsewhereAreSlowedDown: a driver that resumes from another position each time is not let run in circles.
 // contract: B5
 func TestSwapsElsewhereAreSlowedDown(t *testing.T) {

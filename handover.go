@@ -1,6 +1,7 @@
 package sluice
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -16,6 +17,7 @@ type handover struct {
 	onToken  func(Token)
 	onGap    func(Gap)
 	turn     chan struct{} // held while a caller takes an event and calls back; nil without callbacks
+	closed   chan struct{} // closed by Close
 	wake     chan struct{} // tells the machine that something is wanted
 	maxAhead int           // bytes of a batch after which nothing is fetched ahead; negative: never fetch ahead
 
@@ -42,7 +44,7 @@ type handover struct {
 		start bson.Timestamp // the operation time at which the stream was started: the position while there is no token
 		heard bson.Timestamp // the server's newest operation time
 
-		end      error         // what callers get once the queue is empty: io.EOF or a final error
+		end      error         // what callers get once the queue is empty: io.EOF or a final error; never taken back
 		closed   bool          // Close was called
 		changed  chan struct{} // closed when any of the above changes in a way that somebody may wait for
 		settings cursorSettings
@@ -51,7 +53,7 @@ type handover struct {
 }
 
 func newHandover(opts *Options) *handover {
-	h := &handover{onToken: opts.OnToken, onGap: opts.OnGap, wake: make(chan struct{}, 1), maxAhead: opts.ReadAhead.MaxBytes}
+	h := &handover{onToken: opts.OnToken, onGap: opts.OnGap, closed: make(chan struct{}), wake: make(chan struct{}, 1), maxAhead: opts.ReadAhead.MaxBytes}
 	if opts.ReadAhead.Off {
 		h.maxAhead = -1
 	}
@@ -98,6 +100,8 @@ func (h *handover) take(ctx context.Context, what want, into func([]bson.Raw)) (
 		select {
 		case h.turn <- struct{}{}:
 			defer func() { <-h.turn }()
+		case <-h.closed:
+			return nil, true, ErrClosed
 		case <-ctx.Done():
 			return nil, true, ctx.Err()
 		}
@@ -295,7 +299,7 @@ func (h *handover) put(b batch) {
 		h.mu.bytes += len(event)
 	}
 	h.mu.queue = append(h.mu.queue, b.events...)
-	h.mu.whole, h.mu.end = b.whole, b.end
+	h.mu.whole, h.mu.end = b.whole, cmp.Or(h.mu.end, b.end)
 	if b.whole {
 		h.mu.tail = b.tail
 		h.roundLocked()
@@ -309,7 +313,7 @@ func (h *handover) idle(token Token, end error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.moveLocked(token)
-	h.mu.end = end
+	h.mu.end = cmp.Or(h.mu.end, end)
 	h.roundLocked()
 }
 
@@ -333,7 +337,11 @@ func (h *handover) finish(err error) {
 func (h *handover) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.mu.closed {
+		return
+	}
 	h.mu.closed = true
+	close(h.closed)
 	h.mu.queue, h.mu.head, h.mu.held, h.mu.gaps = nil, 0, 0, nil
 	h.broadcastLocked()
 }

@@ -281,6 +281,71 @@ func TestCloseInsideACallback(t *testing.T) {
 	})
 }
 
+// TestCloseDuringACallback: who waits behind a slow callback of another reader does not wait for it any more.
+func TestCloseDuringACallback(t *testing.T) {
+	t.Parallel()
+	var busy, done chan struct{}
+	var once sync.Once
+	opts := &Options{OnToken: func(Token) {
+		once.Do(func() { close(busy) })
+		<-done
+	}}
+	s := &script{mores: []step{{events: evs(1, 2)}}}
+	scenario(t, s, opts, func(t *testing.T, stream *Stream[bson.Raw]) {
+		busy, done = make(chan struct{}), make(chan struct{})
+		failures := make(chan error)
+		go func() { _, err := stream.Next(t.Context()); failures <- err }()
+		<-busy
+		go func() { _, err := stream.Next(t.Context()); failures <- err }()
+		synctest.Wait()
+		if err := stream.Close(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		select {
+		case err := <-failures:
+			if !errors.Is(err, ErrClosed) {
+				t.Errorf("%v, want ErrClosed", err)
+			}
+		default:
+			t.Error("a reader waits for the callback of another one")
+			close(done)
+			_, _ = <-failures, <-failures
+			return
+		}
+		close(done)
+		if err := <-failures; err != nil {
+			t.Errorf("the event in the callback: %v", err)
+		}
+	})
+}
+
+// TestCallbackThatPanics: the panic goes to the reader whose callback it is, and leaves a stream that others can read.
+func TestCallbackThatPanics(t *testing.T) {
+	t.Parallel()
+	first := true
+	opts := &Options{OnToken: func(Token) {
+		if first {
+			first = false
+			panic("the caller's own")
+		}
+	}}
+	scenario(t, &script{mores: []step{{events: evs(1, 2, 3)}}}, opts, func(t *testing.T, stream *Stream[bson.Raw]) {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			_, _ = stream.Next(t.Context())
+		}()
+		if stream.ResumeToken() != tok(1) {
+			t.Errorf("the position is %v, not behind the event that was handed out", stream.ResumeToken())
+		}
+		nextIs(t, stream, 2, 3)
+	})
+}
+
 // contract: H1, H2
 func TestGapComesBeforeTheNextEvent(t *testing.T) {
 	t.Parallel()

@@ -84,7 +84,8 @@ type Options struct {
 
 	// OnGap is called when events were missed for certain or possibly, before the first event after the gap is handed
 	// out. Like OnToken it runs on the goroutine that reads, one call at a time, inside of its Next, TryNext,
-	// NextBatch or All; it must not read from the stream itself, all else is allowed.
+	// NextBatch or All; it must not read from the stream itself, all else is allowed. A panic in it goes to that reader,
+	// whose event counts as handed out.
 	OnGap func(Gap)
 
 	// OnToken is called when the position moved: after an event was taken and before it is returned, so the token is
