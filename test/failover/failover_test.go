@@ -23,6 +23,7 @@ import (
 	"github.com/sluicestream/sluice/test/internal/environment"
 	"github.com/sluicestream/sluice/test/internal/ledger"
 	"github.com/sluicestream/sluice/test/internal/mongods"
+	"github.com/sluicestream/sluice/test/internal/workload"
 )
 
 const (
@@ -157,18 +158,7 @@ func (f *failover) connect(t *testing.T, more ...*options.ClientOptions) *mongo.
 	n := badnet.New(&net.Dialer{}, 0, badnet.Rates{}, nil)
 	f.nets = append(f.nets, n)
 	opts := options.Client().ApplyURI(f.uri).SetDialer(n).SetHeartbeatInterval(500 * time.Millisecond).SetConnectTimeout(2 * time.Second)
-	client, err := mongo.Connect(options.MergeClientOptions(append([]*options.ClientOptions{opts}, more...)...))
-	if err != nil {
-		t.Fatalf("connect: %v", err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
-		defer cancel()
-		if err := client.Disconnect(ctx); err != nil {
-			t.Errorf("disconnect: %v", err)
-		}
-	})
-	return client
+	return workload.Connect(t, append([]*options.ClientOptions{opts}, more...)...)
 }
 
 func endOf(collection string) string { return "end/" + collection }

@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/sluicestream/sluice/test/internal/ledger"
+	"github.com/sluicestream/sluice/test/internal/workload"
 )
 
 const (
@@ -41,35 +42,29 @@ func newWriter(id string, client *mongo.Client, random *rand.Rand) *writer {
 
 // work writes until stop is closed.
 func (w *writer) work(ctx context.Context, stop <-chan struct{}) error {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-stop:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-timer.C:
-		}
-		changes, perform := w.next()
-		timeout := opTimeout
-		if w.random.IntN(2) == 0 {
-			timeout = impatience
-		}
-		attempt, cancel := context.WithTimeout(ctx, timeout)
-		err := perform(attempt)
-		cancel()
-		switch {
-		case err == nil:
-			w.happened(changes)
-			w.pulse.tick()
-		case refused(err):
-			return fmt.Errorf("%v: %w", changes, err)
-		default:
-			w.unknown = append(w.unknown, changes...)
-		}
-		timer.Reset(writePause)
+	return workload.Repeat(ctx, stop, func() time.Duration { return writePause }, w.write)
+}
+
+// write does one thing, which happens, or may have happened.
+func (w *writer) write(ctx context.Context) error {
+	changes, perform := w.next()
+	timeout := opTimeout
+	if w.random.IntN(2) == 0 {
+		timeout = impatience
 	}
+	attempt, cancel := context.WithTimeout(ctx, timeout)
+	err := perform(attempt)
+	cancel()
+	switch {
+	case err == nil:
+		w.happened(changes)
+		w.pulse.tick()
+	case refused(err):
+		return fmt.Errorf("%v: %w", changes, err)
+	default:
+		w.unknown = append(w.unknown, changes...)
+	}
+	return nil
 }
 
 // refused reports whether the server has answered that a write cannot be done, for which there is no reason.

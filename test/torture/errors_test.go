@@ -8,6 +8,8 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/event"
+
+	"github.com/sluicestream/sluice/test/internal/workload"
 )
 
 // resumable are the codes that servers label so that streams resume; after those of stateChange drivers look for the server anew.
@@ -25,31 +27,16 @@ func (to *torture) injectErrors(ctx context.Context, stop <-chan struct{}) error
 	set := func(name string, mode any, data bson.D) error {
 		return admin.RunCommand(ctx, bson.D{{Key: "configureFailPoint", Value: name}, {Key: "mode", Value: mode}, {Key: "data", Value: data}}).Err()
 	}
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	const command, checkout = "failCommand", "failGetMoreAfterCursorCheckout"
-	for {
-		select {
-		case <-stop:
-			if err := set(command, "off", bson.D{}); err != nil {
-				return err
-			}
-			return set(checkout, "off", bson.D{})
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-timer.C:
-		}
-		timer.Reset(time.Duration(random.Int64N(int64(2 * errorPause))))
+	pause := func() time.Duration { return time.Duration(random.Int64N(int64(2 * errorPause))) }
+	err := workload.Repeat(ctx, stop, pause, func(context.Context) error {
 		mode := bson.D{{Key: "times", Value: 1 + random.IntN(3)}}
 		code := resumable[random.IntN(len(resumable))]
 		if random.IntN(3) == 0 {
 			code = stateChange[random.IntN(len(stateChange))]
 		}
 		if random.IntN(3) == 0 {
-			if err := set(checkout, mode, bson.D{{Key: "errorCode", Value: code}}); err != nil {
-				return err
-			}
-			continue
+			return set(checkout, mode, bson.D{{Key: "errorCode", Value: code}})
 		}
 		data := bson.D{
 			{Key: "failCommands", Value: bson.A{"aggregate", "getMore", "killCursors"}},
@@ -63,10 +50,15 @@ func (to *torture) injectErrors(ctx context.Context, stop <-chan struct{}) error
 		default:
 			data = append(data, bson.E{Key: "errorCode", Value: code}, bson.E{Key: "errorLabels", Value: bson.A{"ResumableChangeStreamError"}})
 		}
-		if err := set(command, mode, data); err != nil {
-			return err
-		}
+		return set(command, mode, data)
+	})
+	if err != nil {
+		return err
 	}
+	if err := set(command, "off", bson.D{}); err != nil {
+		return err
+	}
+	return set(checkout, "off", bson.D{})
 }
 
 // sawFailures counts the commands of a client that a fail point has failed.

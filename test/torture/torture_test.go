@@ -26,6 +26,7 @@ import (
 	"github.com/sluicestream/sluice/test/internal/environment"
 	"github.com/sluicestream/sluice/test/internal/ledger"
 	"github.com/sluicestream/sluice/test/internal/mongods"
+	"github.com/sluicestream/sluice/test/internal/workload"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -192,21 +193,10 @@ func run(t *testing.T, s server, seed, faults uint64) {
 	to.verify(ctx, t)
 }
 
-// connect connects a client, and disconnects it at the end.
+// connect connects a client to the server.
 func (to *torture) connect(t *testing.T, opts *options.ClientOptions) *mongo.Client {
 	t.Helper()
-	client, err := mongo.Connect(options.MergeClientOptions(options.Client().ApplyURI(to.server.uri), opts))
-	if err != nil {
-		t.Fatalf("connect: %v", err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Second)
-		defer cancel()
-		if err := client.Disconnect(ctx); err != nil {
-			t.Errorf("disconnect: %v", err)
-		}
-	})
-	return client
+	return workload.Connect(t, options.Client().ApplyURI(to.server.uri), opts)
 }
 
 // String says what has happened so far.

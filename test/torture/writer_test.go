@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/sluicestream/sluice/test/internal/ledger"
+	"github.com/sluicestream/sluice/test/internal/workload"
 )
 
 const (
@@ -62,22 +63,11 @@ func (w *writer) coll(id string) *mongo.Collection { return collection(w.to.calm
 
 // work writes until stop is closed.
 func (w *writer) work(ctx context.Context, stop <-chan struct{}) error {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-stop:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-timer.C:
-		}
-		if err := w.write(ctx); err != nil {
-			return err
-		}
-		w.done.Store(int64(len(w.changes)))
-		timer.Reset(time.Duration(w.random.Int64N(int64(2 * writePause))))
-	}
+	pause := func() time.Duration { return time.Duration(w.random.Int64N(int64(2 * writePause))) }
+	return workload.Repeat(ctx, stop, pause, func(ctx context.Context) error {
+		defer func() { w.done.Store(int64(len(w.changes))) }()
+		return w.write(ctx)
+	})
 }
 
 func (w *writer) write(ctx context.Context) error {
