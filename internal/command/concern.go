@@ -22,6 +22,7 @@ type writeConcern struct {
 	journal  bool        // its value
 	wtimeout int32
 	source   string // provenance, where it is given
+	due      bool   // the command has come to where it would write: from there on a failure does not hide what is unmet
 }
 
 func (g *generic) parseWriteConcern(v bsonraw.Value) error {
@@ -154,6 +155,16 @@ func (op *operation) acknowledge(c store.Commit) error {
 		op.appendConcernError(e)
 	}
 	return nil
+}
+
+// appendUnmet appends, before the error of a command that failed on its way to write, what its write concern asks for in vain.
+func appendUnmet(op *operation) {
+	if !op.writeConcern.due || op.transaction != nil {
+		return
+	}
+	if e := op.writeConcern.unmet(); e != nil {
+		op.appendConcernError(e)
+	}
 }
 
 // seen is what a write that changed nothing may have seen.

@@ -129,6 +129,7 @@ func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
 		lock = lockedInTransaction
 	}
 	coll, unlock, err := lock(op, c.coll)
+	op.writeConcern.due = false // MongoDB looks first whether there is anything to do
 	if err != nil {
 		return false, err
 	}
@@ -149,6 +150,7 @@ func (c *createIndexesArgs) run(op *operation) (done bool, err error) {
 	if err := checkIndexable(op, coll); err != nil {
 		return false, err
 	}
+	op.writeConcern.due = true
 	documents, err := op.target.Count(op.ctx, coll)
 	if err != nil {
 		return false, err

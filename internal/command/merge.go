@@ -93,6 +93,7 @@ func valueAt(doc bsonraw.Doc, path string) bsonraw.Value {
 
 // flush writes the batch.
 func (m *merging) flush() error {
+	m.env.op.writeConcern.due = true
 	unmatched := false
 	for _, doc := range m.pending {
 		matched, err := m.write(doc)

@@ -135,6 +135,7 @@ func (op *operation) finish(err error) []byte {
 			op.server.cfg.Logger.Error("command failed", "command", op.name(), "error", err)
 		}
 		op.out = op.out[:op.start+4]
+		appendUnmet(op)
 		appendInjectedConcern(op)
 		op.out = bsonraw.AppendDouble(op.out, "ok", 0)
 		op.out = bsonraw.AppendString(op.out, "errmsg", e.Msg)

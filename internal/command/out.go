@@ -37,6 +37,7 @@ func (e *environment) Replace(ctx context.Context, ns aggregation.Namespace, src
 	if err := r.begin(); err != nil {
 		return err
 	}
+	e.op.writeConcern.due = true
 	err := r.fill(ctx, src)
 	if err == nil {
 		err = r.end()

@@ -25,6 +25,7 @@ func renameCollection(op *operation) error {
 	if r.db != r.toDB {
 		run = r.runAcross
 	}
+	op.writeConcern.due = true
 	for {
 		commit, done, err := run(op)
 		if err != nil {

@@ -37,6 +37,7 @@ func unlockAlone(list []*store.Collection) {
 
 // lockedAlone looks a collection up and takes its lock exclusively; unlock gives it back. It is nil when there is none.
 func lockedAlone(op *operation, name string) (c *store.Collection, unlock func(), err error) {
+	op.writeConcern.due = true
 	for {
 		c = op.server.store.Catalog().Collection(op.db, name)
 		if c == nil {

@@ -13,6 +13,7 @@ func modifyView(op *operation) error {
 	if err := op.arguments(apart(args.parseChange, new(viewArgs).parseChange)); err != nil {
 		return err
 	}
+	op.writeConcern.due = true
 	if args.refused != nil {
 		return args.refused
 	}

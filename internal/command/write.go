@@ -228,6 +228,7 @@ func (op *operation) locked(name string) (c *store.Collection, unlock func(), er
 		}
 		return c, func() {}, err
 	}
+	op.writeConcern.due = true
 	for {
 		c = op.server.store.Catalog().Collection(op.db, name)
 		if c == nil {
