@@ -124,3 +124,22 @@ func TestTimeLimitsThatAreOver(t *testing.T) {
 	c.ask(t, "admin", bson.D{{Key: "configureFailPoint", Value: "maxTimeAlwaysTimeOut"}, {Key: "mode", Value: "off"}})
 	c.ask(t, "db", find)
 }
+
+func TestFailPointOfAnApplicationMeetsItsFirstHello(t *testing.T) {
+	t.Parallel()
+	c := newConversation(t)
+	c.ask(t, "admin", bson.D{{Key: "configureFailPoint", Value: "failCommand"}, {Key: "mode", Value: "alwaysOn"}, {Key: "data", Value: bson.D{
+		{Key: "failCommands", Value: bson.A{"hello", "isMaster"}}, {Key: "errorCode", Value: 1234}, {Key: "appName", Value: "failing"},
+	}}})
+	hello := func(name string) bson.Raw {
+		conn := c.server.NewConn(ConnInfo{})
+		t.Cleanup(conn.Close)
+		return send(t, conn, "admin", bson.D{{Key: "hello", Value: 1}, {Key: "client", Value: bson.D{{Key: "application", Value: bson.D{{Key: "name", Value: name}}}}}})
+	}
+	if reply := hello("failing"); reply.Lookup("code").Int32() != 1234 {
+		t.Errorf("hello of the application that is to fail: %v", reply)
+	}
+	if reply := hello("other"); reply.Lookup("ok").Double() != 1 {
+		t.Errorf("hello of another application: %v", reply)
+	}
+}

@@ -108,12 +108,30 @@ func (f *fault) matches(op *operation) bool {
 		return false
 	case !f.all && !f.commands[op.cmd.name]:
 		return false
-	case f.appName != "" && f.appName != op.conn.appName:
+	case f.appName != "" && f.appName != applicationOf(op):
 		return false
 	case f.namespace != "" && f.namespace != op.namespace():
 		return false
 	}
 	return f.block || f.closes || f.code != 0 || f.concern != nil && op.cmd.concerns
+}
+
+// applicationOf returns the name of the client's application, in the very command too that tells it.
+func applicationOf(op *operation) string {
+	if op.conn.appName != "" || !op.cmd.greets {
+		return op.conn.appName
+	}
+	v := op.body.Value()
+	for _, name := range []string{"client", "application", "name"} {
+		if v.Type != bsonraw.TypeDocument {
+			return ""
+		}
+		v = v.Doc().Lookup(name)
+	}
+	if v.Type != bsonraw.TypeString {
+		return ""
+	}
+	return v.Str()
 }
 
 // namespace returns the namespace that the command names by its first argument, or a getMore by its collection.
