@@ -731,3 +731,53 @@ func TestRetriesArePaced(t *testing.T) {
 		t.Errorf("%d aggregates", n)
 	}
 }
+
+// TestCloseWhileACursorIsOpened: nobody knows the id of the cursor that the server opens all the same, so the stream's session is
+// killed, which nothing else runs in.
+// contract: C5
+func TestCloseWhileACursorIsOpened(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string]bson.D{"by the stream": nil, "by the driver": failure(43)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			opening := make(chan struct{})
+			var once sync.Once
+			s := &wireServer{}
+			s.answer = func(n int, name string, body bson.Raw) bson.D {
+				switch {
+				case name == "killCursors":
+					return killed(body)
+				case name == "killSessions":
+					return bson.D{{Key: "ok", Value: 1}}
+				case name == "aggregate" && n == 0:
+					return cursorReply(1, 10, "t0")
+				case name == "aggregate":
+					once.Do(func() { close(opening) })
+					return hang
+				default:
+					return more
+				}
+			}
+			stream := watch(t, orders(t, s), nil, nil)
+			if more == nil {
+				stream.SetMaxAwaitTime(time.Minute)
+			}
+			failed := make(chan error, 1)
+			go func() { _, err := stream.Next(t.Context()); failed <- err }()
+			<-opening
+			if err := stream.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := <-failed; !errors.Is(err, sluice.ErrClosed) {
+				t.Errorf("Next: %v", err)
+			}
+			kills := s.named("killSessions")
+			if len(kills) == 0 {
+				t.Fatal("the session was not killed")
+			}
+			if a, b := s.named("aggregate")[0].body.Lookup("lsid"), kills[0].body.Lookup("killSessions", "0"); !a.Equal(b) {
+				t.Errorf("killed %v, want %v", b, a)
+			}
+		})
+	}
+}

@@ -85,9 +85,10 @@ func (c *driverCursor) more(ctx context.Context) error {
 	if err := c.stream.Err(); err != nil {
 		// The driver's own attempt to kill the cursor may have had a dead context. Where it went on to look for a server,
 		// and found none, the attempt was made and another would only wait for a server.
-		if after == 0 && (ended != nil || mongo.IsTimeout(err)) && !noServerFound(err) {
+		if after == 0 && (abandoned(ended, err) || mongo.IsTimeout(err) && !noServerFound(err)) {
 			c.orphan = before
 		}
+		c.src.unsure = c.src.unsure || swapped() && abandoned(ended, err)
 		c.wait.failed(err, ended)
 		return &cursorError{err: err, opening: after == 0 && !errors.Is(err, mongo.ErrMissingResumeToken)}
 	}
@@ -239,6 +240,7 @@ type driverSource struct {
 	owned    bool           // session is the stream's own
 	split    bool           // the split stage is in use
 	patience patience       // what earlier cursors learned
+	unsure   bool           // an opening was abandoned, which the server may have finished
 }
 
 func (s *driverSource) open(ctx context.Context, from position, with cursorSettings) (cursor, error) {
@@ -279,6 +281,7 @@ func (s *driverSource) watch(ctx context.Context, from position, with cursorSett
 		return nil
 	}))
 	if err != nil {
+		s.unsure = s.unsure || abandoned(ctx.Err(), err)
 		return nil, err
 	}
 	c.stream = stream
@@ -375,9 +378,25 @@ func (s *driverSource) kill(ctx context.Context, id int64) {
 	}
 }
 
+// abandoned reports whether a failed call was given up after it was sent; ended is the state of its context.
+func abandoned(ended, err error) bool { return ended != nil && !noServerFound(err) }
+
+// killSession ends whatever the server does in the stream's own session: a cursor whose id never arrived, for one.
+func (s *driverSource) killSession() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	command := bson.D{{Key: "killSessions", Value: bson.A{s.session.ID()}}}
+	for _, preference := range []*readpref.ReadPref{readpref.PrimaryPreferred(), readpref.SecondaryPreferred()} {
+		_ = s.client.Database("admin").RunCommand(ctx, command, options.RunCmd().SetReadPreference(preference)).Err()
+	}
+}
+
 // close gives the stream's own session back to the pool.
 func (s *driverSource) close() {
 	if s.owned {
+		if s.unsure {
+			s.killSession()
+		}
 		s.session.EndSession(context.Background()) // no I/O outside of transactions
 		s.session, s.owned = nil, false
 	}

@@ -58,6 +58,7 @@ func watch(ctx context.Context, target Target, pipeline any, opts *Options) (*ma
 	}
 	m, err := newMachine(ctx, src, &o, ns)
 	if err != nil {
+		src.unsure = false // nobody waits any longer
 		src.close()
 		return nil, err
 	}
