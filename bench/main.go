@@ -48,6 +48,7 @@ type settings struct {
 	clients         []string // what client libraries read from when those are compared; nil: compare servers
 	growth          string   // the folder for plots when those are wanted; "": compare servers
 	json            bool
+	markdown        bool
 	list            bool
 	launcher        launcher
 }
@@ -118,7 +119,10 @@ func (s settings) measure(ctx context.Context, chosen []workload, stdout, stderr
 }
 
 func (s settings) print(result *report, stdout io.Writer) error {
-	if !s.json {
+	switch {
+	case s.markdown:
+		return result.markdown(stdout)
+	case !s.json:
 		return result.table(stdout)
 	}
 	encoder := json.NewEncoder(stdout)
@@ -146,6 +150,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.IntVar(&s.rounds, "rounds", 3, "samples of each peer for each workload")
 	flags.Uint64Var(&s.seed, "seed", rand.Uint64(), "seed of all random choices; printed")
 	flags.BoolVar(&s.json, "json", false, "print JSON in place of the table")
+	flags.BoolVar(&s.markdown, "markdown", false, "print a table for documents: what there are goals for")
 	flags.BoolVar(&s.list, "list", false, "list the workloads")
 	flags.StringVar(&s.launcher.dir, "dir", "", "folder for sluice's data (default: in the user's cache folder, where mongod's data is)")
 	flags.StringVar(&s.launcher.repository, "repository", "..", "folder of the module whose cmd/sluice is built")

@@ -136,6 +136,37 @@ func (r *report) table(out io.Writer) error {
 	return w.Flush()
 }
 
+// markdown prints the metrics that have goals, as a table for documents.
+func (r *report) markdown(out io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s.\n\n| Workload | Metric |", r.heading())
+	columns := 3 // those two and the goal
+	for i, name := range r.Peers {
+		fmt.Fprintf(&b, " %s |", name)
+		if columns++; i > 0 {
+			fmt.Fprint(&b, " Ratio |")
+			columns++
+		}
+	}
+	fmt.Fprintf(&b, " Goal |\n|%s\n", strings.Repeat(" --- |", columns))
+	for _, row := range r.Rows {
+		if row.Met == nil {
+			continue
+		}
+		fmt.Fprintf(&b, "| `%s`: %s | %s, %s |", row.Workload, row.About, row.Metric, row.Unit)
+		for i, name := range r.Peers {
+			fmt.Fprintf(&b, " %s |", figure(float64(row.Median[name])))
+			if i > 0 {
+				fmt.Fprintf(&b, " %s |", ratio(float64(row.Ratio[name])))
+			}
+		}
+		verdict := map[bool]string{true: "met", false: "**missed**"}[*row.Met]
+		fmt.Fprintf(&b, " %s %s |\n", row.Goal, verdict)
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
 // figure prints three significant digits, and whole numbers in full.
 func figure(v float64) string {
 	switch {

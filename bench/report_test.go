@@ -42,6 +42,15 @@ func TestReportComparesMediansWithTheFirstPeer(t *testing.T) {
 			t.Errorf("the table lacks %q:\n%s", want, table.String())
 		}
 	}
+	var markdown strings.Builder
+	if err := r.markdown(&markdown); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| base | ours | Ratio | Goal |", "| rate, ops/s | 100 | 420 | 4.20x | 4x met |"} {
+		if !strings.Contains(markdown.String(), want) {
+			t.Errorf("the document lacks %q:\n%s", want, markdown.String())
+		}
+	}
 }
 
 func TestGoals(t *testing.T) {
