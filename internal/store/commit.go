@@ -23,7 +23,6 @@ type Commit struct {
 	Stmt        oplog.Timestamp // of the last that is of a retryable write's statement; 0: there is none
 
 	store   *Store
-	batch   *pebble.Batch
 	records []record
 }
 
@@ -38,14 +37,13 @@ func (w *Write) Commit() (Commit, error) {
 		w.Discard()
 		return Commit{}, nil
 	}
-	c := Commit{store: w.store, batch: w.batch, records: append([]record(nil), w.records...)}
+	c := Commit{store: w.store, records: append([]record(nil), w.records...)}
 	if err := w.enter(&c); err != nil {
 		w.batch = nil // it may still be in Pebble's hands
 		w.recycle()
 		return Commit{}, err
 	}
-	w.batch = nil
-	w.recycle()
+	w.Discard() // what is in Pebble needs the batch no more
 	return c, nil
 }
 
@@ -63,7 +61,7 @@ func (w *Write) enter(c *Commit) (err error) {
 		c.Stmt = c.First + oplog.Timestamp(w.stmt) - 1
 	}
 	w.stamp(c.First)
-	if err := s.db.ApplyNoSyncWait(w.batch, pebble.Sync); err != nil {
+	if err := s.db.Apply(w.batch, pebble.NoSync); err != nil {
 		s.failed.set(err)
 		return s.failed.get()
 	}

@@ -3,15 +3,18 @@ package store
 import (
 	"container/heap"
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
-// durability waits for the syncs of commits, in the order of their timestamps, and then shows them: to the tail, and to those
-// who wait until something is durable. Its one goroutine ends when the queue is closed. The queue is bounded by Pebble, which
-// lets no more than some thousand commits wait for their sync.
+// durability syncs the log behind commits, as many at once as there are, and then shows them in the order of their timestamps: to
+// the tail, and to those who wait until something is durable. Its one goroutine ends when the queue is closed. The queue is bounded
+// by Pebble, which stops writes while it cannot bring to disk what it has in memory.
 type durability struct {
 	newest atomic.Uint64 // everything up to this timestamp is durable
 
@@ -50,41 +53,62 @@ func (d *durability) close() {
 // run is the durability goroutine.
 func (d *durability) run(s *Store) {
 	defer close(d.done)
-	var queue []Commit
+	var commits []Commit
 	for {
-		d.mu.Lock()
-		for len(d.mu.queue) == 0 && !d.mu.closed {
-			d.filled.Wait()
+		d.await()
+		if len(commits) > 1 {
+			// There are several writers, and those that the last sync has set free are about to write again. Who writes before
+			// this goroutine's next turn shares its sync.
+			runtime.Gosched()
 		}
-		queue, d.mu.queue = d.mu.queue, queue[:0]
+		clear(commits)
+		d.mu.Lock()
+		commits, d.mu.queue = d.mu.queue, commits[:0]
 		d.mu.Unlock()
-		if len(queue) == 0 {
+		if len(commits) == 0 {
 			return
 		}
-		for i, c := range queue {
-			d.settle(s, c)
-			queue[i] = Commit{}
-		}
+		d.settle(s, commits)
 	}
 }
 
-// settle waits for one commit's sync and hands it to the tail. After a failure nothing is ever shown again.
-func (d *durability) settle(s *Store, c Commit) {
-	if err := c.batch.SyncWait(); err != nil {
-		s.failed.set(err)
+// await returns when something is queued, or nothing will be any more.
+func (d *durability) await() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for len(d.mu.queue) == 0 && !d.mu.closed {
+		d.filled.Wait()
 	}
-	if s.failed.get() != nil {
+}
+
+// settle makes commits durable and hands them to the tail. After a failure nothing is ever shown again.
+func (d *durability) settle(s *Store, commits []Commit) {
+	if d.sync(s) != nil {
 		return
 	}
-	_ = c.batch.Close() // the batch goes back to Pebble's pool; nothing is left in it that could fail
-	if err := s.tail.append(c.records); err != nil {
-		s.failed.set(err)
-		return
+	for _, c := range commits {
+		if err := s.tail.append(c.records); err != nil {
+			s.failed.set(err)
+			return
+		}
+		s.trimmer.added(c)
 	}
-	d.newest.Store(uint64(c.Last))
-	d.wake(c.Last)
+	last := commits[len(commits)-1].Last
+	d.newest.Store(uint64(last))
+	d.wake(last)
 	s.waves.announce()
-	s.trimmer.added(c)
+}
+
+// sync makes everything durable that was applied before: it writes a record without content to Pebble's log, behind all else.
+func (*durability) sync(s *Store) (err error) {
+	if err := s.failed.get(); err != nil {
+		return err
+	}
+	defer s.failed.guard(&err)
+	if err := s.db.LogData(nil, pebble.Sync); err != nil {
+		s.failed.set(err)
+	}
+	return s.failed.get()
 }
 
 // wake ends the waits for timestamps up to ts.
