@@ -161,31 +161,31 @@ func (m *collectionChange) run(op *operation) (store.Commit, error) {
 	}
 	o, at := bsonraw.BeginDoc(nil)
 	o = bsonraw.AppendString(o, "collMod", c.Name)
-	next := *c
-	o = m.changeCap(o, &next)
-	o = m.changeExpiry(o, &next)
-	if m.validation.given() {
-		o = m.validation.append(o)
-		next.SetOptions(m.validation.changed(next.Options))
-	}
-	if m.images != nil {
-		o = appendImages(o, *m.images)
-		next.SetOptions(withImages(next.Options, *m.images))
-	}
 	o2, outer := bsonraw.BeginDoc(nil)
 	o2, old := bsonraw.BeginElem(o2, bsonraw.TypeDocument, "collectionOptions_old")
 	o2 = bsonraw.AppendBinary(o2, "uuid", bsonraw.SubtypeUUID, c.UUID[:])
 	o2 = append(o2, elements(c.Options)...)
 	o2 = bsonraw.EndDoc(o2, old)
 	ch := op.server.store.Change()
-	if c.Series != nil && slices.Contains(m.misplaced, "timeseries") {
-		if o, err = m.changeSeries(op, ch, &next, o); err != nil {
+	next := *c
+	if m.index.given {
+		if o, o2, err = m.index.apply(op, ch, &next, o, o2); err != nil {
 			ch.Discard()
 			return store.Commit{}, err
 		}
 	}
-	if m.index.given {
-		if o, o2, err = m.index.apply(op, ch, &next, o, o2); err != nil {
+	o = m.changeCap(o, &next)
+	if m.validation.given() {
+		o = m.validation.append(o)
+		next.SetOptions(m.validation.changed(next.Options))
+	}
+	o = m.changeExpiry(o, &next)
+	if m.images != nil {
+		o = appendImages(o, *m.images)
+		next.SetOptions(withImages(next.Options, *m.images))
+	}
+	if c.Series != nil && slices.Contains(m.misplaced, "timeseries") {
+		if o, err = m.changeSeries(op, ch, &next, o); err != nil {
 			ch.Discard()
 			return store.Commit{}, err
 		}

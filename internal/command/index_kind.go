@@ -132,22 +132,38 @@ func (s *indexSpec) completeText() error {
 	if err != nil {
 		return err
 	}
+	complete, at := bsonraw.BeginDoc(nil)
+	complete = bsonraw.AppendDoc(complete, "key", key)
+	complete = bsonraw.AppendDoc(complete, "weights", weights)
+	complete = bsonraw.AppendString(complete, "default_language", language)
+	complete = bsonraw.AppendString(complete, "language_override", override)
+	s.given, s.key = updated(s.given, bsonraw.EndDoc(complete, at)), key
 	out, at := bsonraw.BeginDoc(nil)
 	for it := s.given.Iter(); it.Next(); {
-		switch string(it.Key()) {
-		case "key":
-			out = bsonraw.AppendDoc(out, "key", key)
-		case "weights", "default_language", "language_override", "textIndexVersion":
-		default:
+		if string(it.Key()) != "textIndexVersion" {
 			out = append(out, it.Elem()...)
 		}
 	}
-	out = bsonraw.AppendDoc(out, "weights", weights)
-	out = bsonraw.AppendString(out, "default_language", language)
-	out = bsonraw.AppendString(out, "language_override", override)
-	out = bsonraw.AppendInt32(out, "textIndexVersion", version)
-	s.given, s.key = bsonraw.EndDoc(out, at), key
+	s.given = bsonraw.EndDoc(bsonraw.AppendInt32(out, "textIndexVersion", version), at)
 	return nil
+}
+
+// updated is a document with other values: in the places of those that it has, then those that it lacks.
+func updated(doc, values bsonraw.Doc) bsonraw.Doc {
+	out, at := bsonraw.BeginDoc(nil)
+	for it := doc.Iter(); it.Next(); {
+		if v := values.Lookup(string(it.Key())); !v.IsMissing() {
+			out = bsonraw.AppendValue(out, it.Key(), v)
+		} else {
+			out = append(out, it.Elem()...)
+		}
+	}
+	for it := values.Iter(); it.Next(); {
+		if doc.Lookup(string(it.Key())).IsMissing() {
+			out = append(out, it.Elem()...)
+		}
+	}
+	return bsonraw.EndDoc(out, at)
 }
 
 func (s *indexSpec) cannotText(what string) error {

@@ -312,8 +312,8 @@ func (s *indexSpec) versioned() bsonraw.Doc {
 	return bsonraw.EndDoc(bsonraw.AppendInt32(out, "v", s.version), at)
 }
 
-// doc is the specification as it is kept and logged: version, unique, hidden, key and name, then the rest in the order in which
-// it was given, and the whole collation.
+// doc is the specification as it is kept and logged: version, unique, hidden, prepareUnique, key and name, then the rest in the order in
+// which it was given, and the whole collation.
 func (s *indexSpec) doc() bsonraw.Doc {
 	out, at := bsonraw.BeginDoc(nil)
 	out = bsonraw.AppendInt32(out, "v", s.version)
@@ -323,11 +323,14 @@ func (s *indexSpec) doc() bsonraw.Doc {
 	if s.hidden {
 		out = bsonraw.AppendBool(out, "hidden", true)
 	}
+	if s.prepared {
+		out = bsonraw.AppendBool(out, "prepareUnique", true)
+	}
 	out = bsonraw.AppendDoc(out, "key", s.key)
 	out = bsonraw.AppendString(out, "name", s.name)
 	for it := s.given.Iter(); it.Next(); {
 		switch string(it.Key()) {
-		case "unique", "hidden", "collation", "clustered":
+		case "unique", "hidden", "prepareUnique", "collation", "clustered":
 		default:
 			if isIndexOption(string(it.Key())) {
 				out = append(out, it.Elem()...)

@@ -27,7 +27,7 @@ type difference struct {
 
 // compare runs a scenario on both servers at once and returns the steps that differ.
 func compare(ctx context.Context, on servers, s scenario) ([]difference, error) {
-	database := fmt.Sprintf("differential_%d_%d_%d", started, os.Getpid(), serial.Add(1))
+	database := newDatabase()
 	var outcomes [2][]string
 	var failures [2]error
 	var running sync.WaitGroup
@@ -38,13 +38,22 @@ func compare(ctx context.Context, on servers, s scenario) ([]difference, error) 
 	if err := errors.Join(failures[:]...); err != nil {
 		return nil, err
 	}
-	var differences []difference
-	for i := range s.steps {
-		if outcomes[0][i] != outcomes[1][i] {
-			differences = append(differences, difference{i, [2]string{outcomes[0][i], outcomes[1][i]}})
+	return differ(outcomes), nil
+}
+
+// newDatabase names a database that nobody has.
+func newDatabase() string {
+	return fmt.Sprintf("differential_%d_%d_%d", started, os.Getpid(), serial.Add(1))
+}
+
+// differ returns the steps whose outcomes differ.
+func differ(outcomes [2][]string) (differences []difference) {
+	for i, first := range outcomes[0] {
+		if second := outcomes[1][i]; first != second {
+			differences = append(differences, difference{i, [2]string{first, second}})
 		}
 	}
-	return differences, nil
+	return differences
 }
 
 // describe renders a difference for people: the step and both outcomes, from shortly before they part if they are long.

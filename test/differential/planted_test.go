@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -123,16 +124,66 @@ func Swap(list bsonraw.Doc) bsonraw.Doc {
 }
 `
 
+// known is a history and what the engine as it is gives for it: one for all faults.
+type known struct {
+	scenario
+	text     string
+	database string
+
+	once     sync.Once
+	outcomes []string
+	err      error
+}
+
+// answer runs the history, the first time that it is asked.
+func (k *known) answer(ctx context.Context, right server) ([]string, error) {
+	k.once.Do(func() { k.outcomes, k.err = perform(ctx, right, k.database, k.scenario) })
+	return k.outcomes, k.err
+}
+
+// histories are drawn once for all faults, one after the other.
+type histories struct {
+	right server
+	draw  func(seed uint64) scenario
+
+	mu    sync.Mutex
+	drawn []*known
+}
+
+func (h *histories) at(seed int) *known {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for len(h.drawn) <= seed {
+		s := h.draw(uint64(len(h.drawn)))
+		h.drawn = append(h.drawn, &known{scenario: s, text: s.text(), database: newDatabase()})
+	}
+	return h.drawn[seed]
+}
+
+// differences compares a server with the engine as it is.
+func (h *histories) differences(ctx context.Context, on server, k *known) ([]difference, error) {
+	want, err := k.answer(ctx, h.right)
+	if err != nil {
+		return nil, err
+	}
+	got, err := perform(ctx, on, k.database, k.scenario)
+	if err != nil {
+		return nil, err
+	}
+	return differ([2][]string{got, want}), nil
+}
+
 // TestPlantedFaultsAreFound plants faults in the engine, one at a time, and compares it with the engine as it is: what mongod is for the engine, the
 // engine is for them.
 func TestPlantedFaultsAreFound(t *testing.T) {
 	t.Parallel()
-	right := engineAlone(t)
+	right := server{"engine", engineAlone(t)}
 	binary := buildFaulty(t, slices.Concat(streamFaults, languageFaults))
 	for _, of := range []struct {
 		faults []fault
 		draw   func(seed uint64) scenario
 	}{{streamFaults, drawStreamHistory}, {languageFaults, drawHistory}} {
+		h := &histories{right: right, draw: of.draw}
 		for i, f := range append([]fault{{}}, of.faults...) {
 			t.Run(f.name, func(t *testing.T) {
 				t.Parallel()
@@ -141,7 +192,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer func() { _ = stop() }()
-				findFault(t, servers{{"faulty engine", address}, {"engine", right}}, f, i > 0, of.draw)
+				findFault(t, h, server{"faulty engine", address}, f, i > 0)
 			})
 		}
 	}
@@ -149,19 +200,19 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 
 // findFault draws histories until one finds the fault of an engine that has one. Without a fault none may find anything: else the differences
 // are not due to the faults alone.
-func findFault(t *testing.T, on servers, f fault, faulty bool, draw func(seed uint64) scenario) {
+func findFault(t *testing.T, h *histories, on server, f fault, faulty bool) {
 	t.Helper()
-	histories := uint64(plantedHistories)
+	histories := plantedHistories
 	if !faulty {
 		histories /= 4
 	}
-	for seed, run := uint64(0), uint64(0); run < histories; seed++ {
-		s := draw(seed)
-		if !strings.Contains(s.text(), f.about) {
+	for seed, run := 0, 0; run < histories; seed++ {
+		s := h.at(seed)
+		if !strings.Contains(s.text, f.about) {
 			continue
 		}
 		run++
-		differences, err := compare(t.Context(), on, s)
+		differences, err := h.differences(t.Context(), on, s)
 		if err == nil && len(differences) == 0 {
 			continue
 		}
@@ -169,11 +220,11 @@ func findFault(t *testing.T, on servers, f fault, faulty bool, draw func(seed ui
 		case !faulty && err != nil:
 			t.Errorf("history %d, without a fault: %v", seed, err)
 		case !faulty:
-			t.Errorf("history %d, without a fault: %s", seed, differences[0].describe(s))
+			t.Errorf("history %d, without a fault: %s", seed, differences[0].describe(s.scenario))
 		case err != nil:
 			t.Logf("found by history %d: %v", seed, err)
 		default:
-			t.Logf("found by history %d: %s", seed, differences[0].class(s))
+			t.Logf("found by history %d: %s", seed, differences[0].class(s.scenario))
 		}
 		return
 	}
