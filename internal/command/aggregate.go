@@ -52,7 +52,7 @@ func aggregate(op *operation) error {
 	}
 	ns := op.db + "." + args.coll
 	if args.coll == "" {
-		ns = op.db + ".$cmd.aggregate"
+		ns = op.db + "." + noCollectionName
 	}
 	feed, err := openAggregate(op, &args)
 	if err != nil {
@@ -66,6 +66,9 @@ func aggregate(op *operation) error {
 	}
 	return op.acknowledge(feed.env.last)
 }
+
+// noCollectionName is what cursors of no collection are called by.
+const noCollectionName = "$cmd.aggregate"
 
 // checkPlace refuses what depends on where the pipeline runs.
 func (f *aggregateArgs) checkPlace(op *operation, first string) error {
@@ -119,6 +122,9 @@ func (f *aggregateArgs) parse(name string, a argument) error {
 		}
 		if a.Type != bsonraw.TypeString {
 			return mongoerr.New(mongoerr.TypeMismatch, "BSON field 'aggregate' is the wrong type '%s', expected a collection's name or 1", a.Type.Name())
+		}
+		if a.Str() == noCollectionName {
+			return mongoerr.New(mongoerr.InvalidNamespace, "Invalid collection name specified '%s.%s'", a.op.db, a.Str())
 		}
 		return formedName(a, &f.coll)
 	case "pipeline":

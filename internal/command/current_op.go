@@ -161,7 +161,7 @@ func (r *running) namespace() string {
 		return ns
 	}
 	if r.cmd.name == "aggregate" {
-		return r.db + ".$cmd.aggregate"
+		return r.db + "." + noCollectionName
 	}
 	return r.db + ".$cmd"
 }

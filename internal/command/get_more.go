@@ -28,8 +28,10 @@ func getMore(op *operation) error {
 			return a.str(&coll)
 		case "batchSize":
 			return a.count(&size)
-		case "term", "lastKnownCommittedOpTime":
-			return nil
+		case "term":
+			return a.long()
+		case "lastKnownCommittedOpTime":
+			return a.opTime()
 		}
 		return a.unknown()
 	})
@@ -53,6 +55,31 @@ func getMore(op *operation) error {
 	}
 	op.stream = c.stream != nil
 	return nextBatch(op, c, nextLimit(size))
+}
+
+// long checks the type of an argument that is not used.
+func (a argument) long() error {
+	if a.Type != bsonraw.TypeInt64 && a.Type != bsonraw.TypeNull {
+		return a.op.wrongType(a.name, a.Value, "long")
+	}
+	return nil
+}
+
+// opTime checks the form of an argument that is not used: a time of the oplog and its term.
+func (a argument) opTime() error {
+	if a.Type == bsonraw.TypeNull {
+		return nil
+	}
+	if a.Type != bsonraw.TypeDocument {
+		return a.op.wrongType(a.name, a.Value, "object")
+	}
+	switch ts := a.Doc().Lookup("ts"); {
+	case ts.IsMissing():
+		return mongoerr.New(mongoerr.IDLFailedToParse, "BSON field 'getMore.lastKnownCommittedOpTime.ts' is missing but a required field")
+	case ts.Type != bsonraw.TypeTimestamp:
+		return a.op.wrongType("lastKnownCommittedOpTime.ts", ts, "timestamp")
+	}
+	return nil
 }
 
 // checkCursor refuses a getMore that does not come from where the cursor was opened.

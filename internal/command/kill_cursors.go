@@ -6,14 +6,13 @@ import (
 )
 
 // killCursors {killCursors: <collection>, cursors: [ids]} ends cursors. A getMore that waits on one ends with code 237. The
-// collection says nothing, as in MongoDB: ids are unique, and what a client may do with a cursor depends on the cursor.
+// collection says nothing beside its form, as in MongoDB: ids are unique, and what a client may do with a cursor depends on the cursor.
 func killCursors(op *operation) error {
 	var ids bsonraw.Doc
-	var coll string // not used
 	err := op.arguments(func(name string, a argument) error {
 		switch name {
 		case "killCursors":
-			return a.str(&coll)
+			return formedName(a, new(string))
 		case "cursors":
 			return a.array(&ids)
 		}

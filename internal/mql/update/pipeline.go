@@ -24,7 +24,7 @@ func compilePipeline(stages bsonraw.Doc, opts Options) (*Update, error) {
 		return nil, mongoerr.New(mongoerr.FailedToParse, "arrayFilters may not be specified for pipeline-style updates")
 	}
 	compiled, err := aggregation.Compile(stages, aggregation.Options{Scope: opts.Scope, Unfolded: true})
-	if err != nil {
+	if err != nil && !mongoerr.Is(err, mongoerr.CommandNotSupported) { // what is not supported is not allowed here either
 		return nil, err
 	}
 	// The names are read from the stages as given: compiling may leave out what has no effect.
@@ -32,6 +32,9 @@ func compilePipeline(stages bsonraw.Doc, opts Options) (*Update, error) {
 		if stage := it.Value().Doc().Iter(); stage.Next() && !pipelineStages[string(stage.Key())] {
 			return nil, mongoerr.New(mongoerr.InvalidOptions, "%s is not allowed to be used within an update", stage.Key())
 		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	return &Update{pipeline: &pipeline{stages: compiled}}, nil
 }
