@@ -29,9 +29,9 @@ func getMore(op *operation) error {
 		case "batchSize":
 			return a.count(&size)
 		case "term":
-			return a.long()
+			return checkTerm(a)
 		case "lastKnownCommittedOpTime":
-			return a.opTime()
+			return checkOpTime(a)
 		}
 		return a.unknown()
 	})
@@ -57,16 +57,16 @@ func getMore(op *operation) error {
 	return nextBatch(op, c, nextLimit(size))
 }
 
-// long checks the type of an argument that is not used.
-func (a argument) long() error {
+// checkTerm checks the type of an argument that is not used.
+func checkTerm(a argument) error {
 	if a.Type != bsonraw.TypeInt64 && a.Type != bsonraw.TypeNull {
 		return a.op.wrongType(a.name, a.Value, "long")
 	}
 	return nil
 }
 
-// opTime checks the form of an argument that is not used: a time of the oplog and its term.
-func (a argument) opTime() error {
+// checkOpTime checks the form of an argument that is not used: a time of the oplog and its term.
+func checkOpTime(a argument) error {
 	if a.Type == bsonraw.TypeNull {
 		return nil
 	}
