@@ -109,6 +109,9 @@ next:
 				continue next
 			}
 		}
+		if reordered(s, d) {
+			continue
+		}
 		if explained, err := asWritten(ctx, on[1], s, d); err != nil {
 			return nil, err
 		} else if explained {
