@@ -34,7 +34,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 type commands struct{ server *command.Server }
 
 func (b *commands) connect(info connInfo) session {
-	return &commandSession{b.server, b.server.NewConn(command.ConnInfo{
+	return &commandSession{server: b.server, conn: b.server.NewConn(command.ConnInfo{
 		ID: info.id, Remote: info.remote, Advertised: info.advertised, WatchDisconnect: info.watchDisconnect,
 	})}
 }
@@ -46,35 +46,41 @@ func (b *commands) close() error            { return b.server.Close() }
 
 // commandSession answers the commands of one connection.
 type commandSession struct {
-	server *command.Server
-	conn   *command.Conn
+	server  *command.Server
+	conn    *command.Conn
+	request command.Request // used again for each
 }
 
 // run hands the request's bytes over as they are. Commands run under the server's context, which tells why it ended.
 func (s *commandSession) run(_ context.Context, m *wire.Message, reply *wire.Reply) then {
-	req := command.Request{Body: m.Body, Legacy: m.OpCode == wire.OpQuery, Exhaust: m.Flags&wire.ExhaustAllowed != 0 && m.WantsReply()}
+	req := &s.request
+	*req = command.Request{
+		Body: m.Body, Legacy: m.OpCode == wire.OpQuery, Exhaust: m.Flags&wire.ExhaustAllowed != 0 && m.WantsReply(),
+		Sequences: req.Sequences[:0], Room: reply,
+	}
 	for _, seq := range m.Sequences {
 		req.Sequences = append(req.Sequences, command.Sequence{Name: seq.Name, Docs: seq.Docs.Bytes()})
 	}
-	return answer(reply)(s.conn.Run(s.server.Context(), &req, reply.Body()))
+	body, after := s.conn.Run(s.server.Context(), req, reply.Body())
+	clear(req.Sequences) // the message's bytes are gone then
+	return answer(reply, body, after)
 }
 
 func (s *commandSession) more(_ context.Context, reply *wire.Reply) then {
-	return answer(reply)(s.conn.More(s.server.Context(), reply.Body()))
+	body, after := s.conn.More(s.server.Context(), reply.Body(), reply)
+	return answer(reply, body, after)
 }
 
 // answer puts a command's reply into the message.
-func answer(reply *wire.Reply) func(body []byte, after command.Then) then {
-	return func(body []byte, after command.Then) then {
-		if after == command.ThenHangUp {
-			return thenHangUp
-		}
-		reply.SetBody(body)
-		if after == command.ThenMore {
-			return thenMore
-		}
-		return thenWait
+func answer(reply *wire.Reply, body []byte, after command.Then) then {
+	if after == command.ThenHangUp {
+		return thenHangUp
 	}
+	reply.SetBody(body)
+	if after == command.ThenMore {
+		return thenMore
+	}
+	return thenWait
 }
 
 func (s *commandSession) close() { s.conn.Close() }

@@ -165,9 +165,16 @@ var trueData, falseData = []byte{1}, []byte{0}
 
 // ArrayBuilder appends an array element by element, numbering them.
 type ArrayBuilder struct {
-	buf []byte
-	at  int
-	n   int
+	buf  []byte
+	at   int
+	n    int
+	room Grower
+}
+
+// Grower gives buffers that are used again.
+type Grower interface {
+	// Grow returns b with room for n more bytes. What held b may then be used for something else.
+	Grow(b []byte, n int) []byte
 }
 
 // BeginArray begins an array in dst.
@@ -175,6 +182,19 @@ func BeginArray(dst []byte) ArrayBuilder {
 	out, at := BeginDoc(dst)
 	return ArrayBuilder{buf: out, at: at}
 }
+
+// Growing has the builder ask for room where appending would allocate. A nil room is none.
+func (a *ArrayBuilder) Growing(room Grower) { a.room = room }
+
+// reserve makes room for the next element, whose value has n bytes.
+func (a *ArrayBuilder) reserve(n int) {
+	if n += elementHeader; a.room != nil && cap(a.buf)-len(a.buf) < n {
+		a.buf = a.room.Grow(a.buf, n)
+	}
+}
+
+// elementHeader is the most that an element has beside its value, and the array's end.
+const elementHeader = 1 + 20 + 1 + 1
 
 // Append adds a value; a missing value is added as null, so that positions stay what they were.
 func (a *ArrayBuilder) Append(v Value) {
@@ -187,6 +207,7 @@ func (a *ArrayBuilder) Append(v Value) {
 
 // AppendDoc adds a document.
 func (a *ArrayBuilder) AppendDoc(d Doc) {
+	a.reserve(len(d))
 	a.header(TypeDocument)
 	a.buf = append(a.buf, d...)
 }
@@ -197,8 +218,36 @@ func (a *ArrayBuilder) Begin(t Type) (dst []byte, at int) {
 	return BeginDoc(a.buf)
 }
 
-// Resume takes back the buffer after a nested document was appended to what Begin returned.
+// BeginWhole adds a document of about that size, which is then appended to dst whole, with its length and its end.
+func (a *ArrayBuilder) BeginWhole(size int) (dst []byte) {
+	a.reserve(size)
+	a.header(TypeDocument)
+	return a.buf
+}
+
+// Resume takes back the buffer after a nested document was appended to what Begin or BeginWhole returned.
 func (a *ArrayBuilder) Resume(dst []byte) { a.buf = dst }
+
+// Mark is how far an array has come.
+type Mark struct{ size, n int }
+
+// Mark notes how far the array has come.
+func (a *ArrayBuilder) Mark() Mark { return Mark{len(a.buf), a.n} }
+
+// Undo takes away what was added since the mark.
+func (a *ArrayBuilder) Undo(m Mark) { a.buf, a.n = a.buf[:m.size], m.n }
+
+// From returns what stands at a place of the buffer and behind it, valid until the next element is added.
+func (a *ArrayBuilder) From(at int) []byte { return a.buf[at:] }
+
+// Elements returns all elements, valid until the next one is added.
+func (a *ArrayBuilder) Elements() []byte { return a.buf[a.at+4:] }
+
+// AppendElements adds to an empty array the n elements that another one has.
+func (a *ArrayBuilder) AppendElements(elements []byte, n int) {
+	a.reserve(len(elements))
+	a.buf, a.n = append(a.buf, elements...), n
+}
 
 // Len returns how many values were added.
 func (a *ArrayBuilder) Len() int { return a.n }

@@ -14,18 +14,16 @@ type filling struct {
 	lookup Lookup
 	batch  *Batch
 	r      *renderer
-	back   bool        // the stream has gone back to the first part of a transaction
-	full   bool        // nothing more fits; the stream's position is where to go on
-	last   bsonraw.Doc // the event given last, where its bytes stay what they are: its token is taken when the batch is done
+	back   bool // the stream has gone back to the first part of a transaction
+	full   bool // nothing more fits; the stream's position is where to go on
+	lastAt int  // where in the batch the event given last begins, whose token is taken when the batch is done; 0: it was taken
 }
 
 // source is where an event comes from.
 type source struct {
 	entry  *oplog.Entry
-	number int         // among the events of the entry, so that a stream can go on within one
-	last   bool        // of the entry
-	kept   bool        // the entry keeps the event's bytes
-	doc    bsonraw.Doc // the event, where it was encoded together with others; else nil
+	number int  // among the events of the entry, so that a stream can go on within one
+	last   bool // of the entry
 }
 
 // entry passes the events of one oplog entry to the batch.
@@ -113,8 +111,10 @@ func (f *filling) event(from source, c *change) error {
 		}
 	}
 	invalidate := c != nil && c.invalidate
-	from.kept = from.entry.Shared() && !invalidate
-	doc, err := f.render(from, c)
+	if s.stages.empty() && !s.stages.split && s.resume == nil && !invalidate && !f.looksUp(from) {
+		return f.encodeInto(from, c)
+	}
+	doc, err := f.encode(from.entry, c)
 	if err != nil || len(doc) == 0 {
 		return err
 	}
@@ -141,7 +141,7 @@ func (f *filling) swallow(from source, c *change) error {
 	if s.fullDocument != imageRequired && s.beforeChange != imageRequired || from.entry.Op == oplog.Insert || c.invalidate {
 		return nil
 	}
-	doc, err := f.render(from, c)
+	doc, err := f.encode(from.entry, c)
 	if err != nil || len(doc) == 0 {
 		return err
 	}
@@ -153,21 +153,7 @@ func (f *filling) swallow(from source, c *change) error {
 	return err
 }
 
-// render encodes an event, or takes it from what the entry keeps. The result is valid until the renderer is used again. It is
-// empty when the entry is no event after all.
-func (f *filling) render(from source, c *change) (bsonraw.Doc, error) {
-	switch {
-	case from.doc != nil:
-		return from.doc, nil
-	case from.kept:
-		return from.entry.Memo(f.stream.form, func() ([]byte, error) {
-			doc, err := f.encode(from.entry, c)
-			return append([]byte(nil), doc...), err
-		})
-	}
-	return f.encode(from.entry, c)
-}
-
+// encode encodes an event. The result is valid until the renderer is used again. It is empty when the entry is no event after all.
 func (f *filling) encode(e *oplog.Entry, c *change) (out []byte, err error) {
 	if c == nil {
 		var ok bool
@@ -178,6 +164,40 @@ func (f *filling) encode(e *oplog.Entry, c *change) (out []byte, err error) {
 	f.r.out, err = f.r.appendEvent(f.r.out[:0], c, f.stream.form)
 	return f.r.out, err
 }
+
+// encodeInto encodes an event to which nothing else is done straight into the batch.
+func (f *filling) encodeInto(from source, c *change) (err error) {
+	if c == nil {
+		var ok bool
+		if c, ok = f.r.read(from.entry); !ok {
+			return nil
+		}
+	}
+	s, docs := f.stream, f.batch.Docs
+	before, had, size := docs.Mark(), docs.Len(), docs.Size()
+	dst := docs.BeginWhole(len(from.entry.Raw) + eventOverhead)
+	at := len(dst)
+	dst, err = f.r.appendEvent(dst, c, s.form)
+	docs.Resume(dst)
+	if err == nil {
+		err = s.checkSize(dst[at:])
+	}
+	switch {
+	case err != nil:
+		docs.Undo(before)
+		return err
+	case had > 0 && size+len(dst)-at+elementOverhead > f.batch.limit(had):
+		docs.Undo(before)
+		s.passed, f.full = from.number, true
+		return nil
+	}
+	f.lastAt, s.tokenTS = at, from.entry.Time()
+	f.advance(from)
+	return nil
+}
+
+// eventOverhead is about what an event has beside what its entry has.
+const eventOverhead = 512
 
 // deliver appends an event to the batch. ok is false when it did not fit: the stream then stands before it.
 func (f *filling) deliver(from source, doc, out bsonraw.Doc) (ok bool, err error) {
@@ -199,11 +219,7 @@ func (f *filling) deliver(from source, doc, out bsonraw.Doc) (ok bool, err error
 		return false, nil
 	}
 	f.batch.Docs.AppendDoc(out)
-	if from.kept {
-		f.last, s.tokenTS = doc, from.entry.Time()
-	} else {
-		f.setToken(eventID(doc), from.entry.Time())
-	}
+	f.setToken(eventID(doc), from.entry.Time())
 	f.advance(from)
 	return true, nil
 }
@@ -213,7 +229,19 @@ const elementOverhead = 12
 
 // fits reports whether an event may go into the batch: every one may as the first.
 func (f *filling) fits(doc bsonraw.Doc) bool {
-	return f.batch.Docs.Len() == 0 || f.batch.Docs.Size()+len(doc)+elementOverhead <= f.batch.MaxBytes
+	n := f.batch.Docs.Len()
+	return n == 0 || f.batch.Docs.Size()+len(doc)+elementOverhead <= f.batch.limit(n)
+}
+
+// manyEvents is how many events may be in a batch before Enough bounds it: events that are large come in batches as in MongoDB.
+const manyEvents = 101
+
+// limit is the size that a batch with n events may have with one more.
+func (b *Batch) limit(n int) int {
+	if n >= manyEvents && b.Enough > 0 {
+		return min(b.MaxBytes, b.Enough)
+	}
+	return b.MaxBytes
 }
 
 // advance moves the position behind an event when the batch has all that it may have.
@@ -231,13 +259,13 @@ func (f *filling) advance(from source) {
 
 func (f *filling) setToken(id bsonraw.Doc, ts oplog.Timestamp) {
 	s := f.stream
-	s.token, s.tokenTS, f.last = append(s.token[:0], id...), ts, nil
+	s.token, s.tokenTS, f.lastAt = append(s.token[:0], id...), ts, 0
 }
 
 // settle takes the token of the event given last.
 func (f *filling) settle() {
-	if f.last != nil {
-		f.setToken(eventID(f.last), f.stream.tokenTS)
+	if f.lastAt > 0 {
+		f.setToken(eventID(f.batch.Docs.From(f.lastAt)), f.stream.tokenTS)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -42,14 +41,7 @@ func (h *history) Scan(ctx context.Context, from oplog.Timestamp, fn func(*oplog
 	return max(h.end, from-1), nil
 }
 
-// share makes all entries shared ones, so that streams keep what they make of them.
-func (h *history) share() *history {
-	var total atomic.Int64
-	for _, e := range h.entries {
-		e.Share(&total)
-	}
-	return h
-}
+func (h *history) Newest() oplog.Timestamp { return h.end }
 
 // add appends an entry with the next timestamp.
 func (h *history) add(t testing.TB, e *oplog.Entry) *oplog.Entry {

@@ -39,38 +39,30 @@ func withoutVersion(event bsonraw.Doc) bsonraw.Doc {
 	return bsonraw.EndDoc(dst, at)
 }
 
-func (c *captured) lookup(shared bool) changestream.Lookup {
-	if shared {
-		c.history.share()
-	}
-	return imaged{c.history}
-}
+func (c *captured) lookup() changestream.Lookup { return imaged{c.history} }
 
 // What MongoDB 6.0.5 made of its own oplog is what the streams make of it, but for the tokens.
 func TestEventsAreThoseOfMongoDB(t *testing.T) {
 	t.Parallel()
-	for _, shared := range []bool{false, true} {
-		c := readCaptured(t)
-		lookup := c.lookup(shared)
-		for _, batch := range []int{0, 1, 2, 7} {
-			for i, want := range c.streams {
-				t.Run(fmt.Sprintf("shared %v, batch %d, stream %d %s", shared, batch, i, want.target.Namespace()), func(t *testing.T) {
-					t.Parallel()
-					s := open(t, c.history, want.target, with(want.stage, "startAtOperationTime", bsonraw.TimestampValue(uint64(c.start))))
-					var got []bsonraw.Doc
-					for {
-						docs := fill(t, s, c.history, lookup, batch)
-						got = append(got, docs...)
-						if len(docs) == 0 || s.Done() {
-							break
-						}
+	c := readCaptured(t)
+	for _, batch := range []int{0, 1, 2, 7} {
+		for i, want := range c.streams {
+			t.Run(fmt.Sprintf("batch %d, stream %d %s", batch, i, want.target.Namespace()), func(t *testing.T) {
+				t.Parallel()
+				s := open(t, c.history, want.target, with(want.stage, "startAtOperationTime", bsonraw.TimestampValue(uint64(c.start))))
+				var got []bsonraw.Doc
+				for {
+					docs := fill(t, s, c.history, c.lookup(), batch)
+					got = append(got, docs...)
+					if len(docs) == 0 || s.Done() {
+						break
 					}
-					compareEvents(t, got, want.events)
-					if s.Done() != want.closed {
-						t.Errorf("ended: %v, want %v", s.Done(), want.closed)
-					}
-				})
-			}
+				}
+				compareEvents(t, got, want.events)
+				if s.Done() != want.closed {
+					t.Errorf("ended: %v, want %v", s.Done(), want.closed)
+				}
+			})
 		}
 	}
 }
@@ -91,7 +83,7 @@ func compareEvents(t *testing.T, got, want []bsonraw.Doc) {
 func TestResumeFromTokensOfMongoDB(t *testing.T) {
 	t.Parallel()
 	c := readCaptured(t)
-	lookup := c.lookup(true)
+	lookup := c.lookup()
 	for i, stream := range c.streams {
 		t.Run(fmt.Sprintf("stream %d %s", i, stream.target.Namespace()), func(t *testing.T) {
 			t.Parallel()
@@ -115,7 +107,7 @@ func TestResumeFromTokensOfMongoDB(t *testing.T) {
 func TestResumeFromEveryEvent(t *testing.T) {
 	t.Parallel()
 	c := readCaptured(t)
-	lookup := c.lookup(true)
+	lookup := c.lookup()
 	for i, stream := range c.streams {
 		t.Run(fmt.Sprintf("stream %d %s", i, stream.target.Namespace()), func(t *testing.T) {
 			t.Parallel()

@@ -2,12 +2,9 @@ package changestream
 
 import (
 	"bytes"
-	"strconv"
-	"unique"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
-	"github.com/sluicestream/sluice/internal/mql/collation"
 	"github.com/sluicestream/sluice/internal/mql/expression"
 	"github.com/sluicestream/sluice/internal/oplog"
 )
@@ -20,10 +17,12 @@ type OpenOptions struct {
 	Scope *expression.Scope
 	// Let is the command's let argument, of which Scope was made; nil without.
 	Let bsonraw.Doc
+	// Classes are those of all streams on the oplog; nil: the stream shares nothing with others.
+	Classes *Classes
 }
 
 // Open makes a stream of a stage and the pipeline that it begins. Pipeline is the whole array of stages, $changeStream included;
-// the stream keeps references into it. Nothing is read: that a start is no longer in the oplog shows at the first Fill.
+// the stream keeps references into it. Close ends its use. Nothing is read: that a start is no longer in the oplog shows at the first Fill.
 func Open(spec *Spec, pipeline bsonraw.Doc, o OpenOptions) (*Stream, error) {
 	s := &Stream{scope: spec.scope, form: spec.form, fullDocument: spec.fullDocument, beforeChange: spec.beforeChange}
 	var err error
@@ -33,9 +32,6 @@ func Open(spec *Spec, pipeline bsonraw.Doc, o OpenOptions) (*Stream, error) {
 	if s.stages.places {
 		s.form |= formPlaces
 	}
-	if s.shares = !s.stages.empty() && !dependsOnCommand(pipeline); s.shares {
-		s.class = spec.class(pipeline, o.Let, o.Scope.Collation())
-	}
 	switch {
 	case spec.start != nil:
 		err = s.startAtToken(spec)
@@ -44,7 +40,15 @@ func Open(spec *Spec, pipeline bsonraw.Doc, o OpenOptions) (*Stream, error) {
 	default:
 		s.startAt(o.Now + 1)
 	}
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	if o.Classes != nil {
+		if key, ok := spec.classKey(pipeline, o.Let, o.Scope.Collation()); ok {
+			s.classes, s.class = o.Classes, o.Classes.join(key)
+		}
+	}
+	return s, nil
 }
 
 func (s *Stream) startAt(ts oplog.Timestamp) {
@@ -63,22 +67,6 @@ func (s *Stream) startAtToken(spec *Spec) error {
 		s.resume = newResumePoint(t)
 	}
 	return nil
-}
-
-// class names all streams that make the same of an event: equal options, equal stages, equal collation.
-func (s *Spec) class(pipeline, let bsonraw.Doc, by *collation.Collation) unique.Handle[string] {
-	key := []byte{byte(s.form), byte(s.fullDocument), byte(s.beforeChange)}
-	it := pipeline.Iter()
-	it.Next() // the stage itself says where the stream begins; what matters of it is in the options
-	for it.Next() {
-		v := it.Value()
-		key = append(strconv.AppendInt(key, int64(len(v.Data)), 10), ' ')
-		key = append(key, v.Data...)
-	}
-	if by != nil {
-		key = append(key, by.Doc()...)
-	}
-	return unique.Make(string(append(key, let...)))
 }
 
 // dependsOnCommand reports whether expressions may give other results for another stream with the same stages.

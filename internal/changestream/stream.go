@@ -2,7 +2,6 @@ package changestream
 
 import (
 	"context"
-	"unique"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/oplog"
@@ -12,8 +11,10 @@ import (
 type Source interface {
 	// Scan calls fn for the durable entries with a timestamp of from or later, in their order, until fn wants no more. It
 	// returns the timestamp up to which all entries were passed to fn; where fn ended it, that of the last entry. When the
-	// oplog does not reach back to from, the error has code 286. An entry that is not shared is valid during fn only.
+	// oplog does not reach back to from, the error has code 286. An entry is valid during fn only.
 	Scan(ctx context.Context, from oplog.Timestamp, fn func(*oplog.Entry) (more bool, err error)) (end oplog.Timestamp, err error)
+	// Newest returns the timestamp up to which Scan would pass entries now, or go further.
+	Newest() oplog.Timestamp
 }
 
 // Lookup finds the documents of fullDocument: "updateLookup".
@@ -39,8 +40,8 @@ type Stream struct {
 	fullDocument image
 	beforeChange image
 	stages       stages
-	class        unique.Handle[string] // of all streams whose stages make the same of an event
-	shares       bool                  // what the stages make of an event is kept with a shared entry
+	classes      *Classes
+	class        *class // nil: its batches are its own
 
 	begun     bool            // an entry was seen
 	next      oplog.Timestamp // the entry to go on with
@@ -59,6 +60,7 @@ type Batch struct {
 	Docs     *bsonraw.ArrayBuilder
 	MaxDocs  int // events that the batch may have; 0: any number
 	MaxBytes int // the size that it should not pass; a single event may
+	Enough   int // the size that a batch of many events should not pass; 0: as MaxBytes
 }
 
 // Fill appends the events that are there now, as far as they fit. It does not wait: an empty batch of a stream that is not
@@ -69,6 +71,33 @@ func (s *Stream) Fill(ctx context.Context, src Source, lookup Lookup, batch *Bat
 		s.ended = true
 		return nil
 	}
+	end := src.Newest()
+	if end < s.next && end <= s.tokenTS && s.passed == 0 && s.fragments == 0 {
+		return nil // there is nothing new
+	}
+	if !s.mayShare(batch, end) {
+		_, err := s.fill(ctx, src, lookup, batch)
+		return err
+	}
+	c := s.class
+	if c.give(s, batch, end) {
+		return nil
+	}
+	c.making.Lock()
+	defer c.making.Unlock()
+	if c.give(s, batch, end) {
+		return nil
+	}
+	from := s.next
+	whole, err := s.fill(ctx, src, lookup, batch)
+	if whole {
+		c.keep(s, batch, from)
+	}
+	return err
+}
+
+// fill is Fill without what streams share. whole is true when the end of the oplog was reached.
+func (s *Stream) fill(ctx context.Context, src Source, lookup Lookup, batch *Batch) (whole bool, err error) {
 	f := filling{stream: s, ctx: ctx, lookup: lookup, batch: batch, r: renderers.Get().(*renderer)}
 	defer f.r.release()
 	end, err := src.Scan(ctx, s.next, f.entry)
@@ -78,12 +107,12 @@ func (s *Stream) Fill(ctx context.Context, src Source, lookup Lookup, batch *Bat
 	f.settle()
 	if err != nil {
 		if ctx.Err() != nil && batch.Docs.Len() > 0 {
-			return nil
+			return false, nil
 		}
-		return err
+		return false, err
 	}
 	if f.full || s.invalidated {
-		return nil
+		return false, nil
 	}
 	if end >= s.next {
 		s.next, s.passed, s.fragments = end+1, 0, 0
@@ -94,7 +123,15 @@ func (s *Stream) Fill(ctx context.Context, src Source, lookup Lookup, batch *Bat
 		f.r.token.begin(&mark)
 		s.token, s.tokenTS = f.r.token.appendDoc(s.token[:0]), end
 	}
-	return nil
+	return true, nil
+}
+
+// Close ends the use of the stream.
+func (s *Stream) Close() {
+	if s.class != nil {
+		s.classes.leave(s.class)
+		s.class = nil
+	}
 }
 
 // Token returns the postBatchResumeToken: where another stream would go on after the last batch. It is valid until the next

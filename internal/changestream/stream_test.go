@@ -367,7 +367,6 @@ func TestUpdateLookup(t *testing.T) {
 	h.insert(t, "shop.orders", `{"_id":2,"n":1}`)
 	h.update(t, "shop.orders", 2, `{"u":{"n":5}}`)
 	h.remove(t, "shop.orders", 2)
-	h.share()
 	want := []string{"1", "3", "3", "1", "null", ""}
 	for i, event := range fill(t, s, h, h, 0) {
 		full := event.Lookup("fullDocument")
@@ -475,7 +474,7 @@ func TestCancelledScanLosesNothing(t *testing.T) {
 	}
 	s := open(t, h, collection, at(start), `{"$match":{"documentKey._id":{"$gte":3}}}`)
 	ctx, cancel := context.WithCancel(context.Background())
-	stopping := scanFunc(func(ctx context.Context, from oplog.Timestamp, fn func(*oplog.Entry) (bool, error)) (oplog.Timestamp, error) {
+	stopping := scanFunc{h, func(ctx context.Context, from oplog.Timestamp, fn func(*oplog.Entry) (bool, error)) (oplog.Timestamp, error) {
 		n := 0
 		return h.Scan(ctx, from, func(e *oplog.Entry) (bool, error) {
 			if n++; n == 5 {
@@ -483,7 +482,7 @@ func TestCancelledScanLosesNothing(t *testing.T) {
 			}
 			return fn(e)
 		})
-	})
+	}}
 	list := bsonraw.BeginArray(nil)
 	if err := s.Fill(ctx, stopping, h, &changestream.Batch{Docs: &list, MaxBytes: 16 << 20}); err != nil {
 		t.Fatal(err)
@@ -500,8 +499,11 @@ func TestCancelledScanLosesNothing(t *testing.T) {
 	}
 }
 
-type scanFunc func(ctx context.Context, from oplog.Timestamp, fn func(*oplog.Entry) (bool, error)) (oplog.Timestamp, error)
+type scanFunc struct {
+	*history
+	scan func(ctx context.Context, from oplog.Timestamp, fn func(*oplog.Entry) (bool, error)) (oplog.Timestamp, error)
+}
 
 func (f scanFunc) Scan(ctx context.Context, from oplog.Timestamp, fn func(*oplog.Entry) (bool, error)) (oplog.Timestamp, error) {
-	return f(ctx, from, fn)
+	return f.scan(ctx, from, fn)
 }

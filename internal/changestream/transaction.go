@@ -1,17 +1,9 @@
 package changestream
 
 import (
-	"encoding/binary"
-
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/oplog"
 )
-
-// transactionForm is the key under which an entry keeps all events of its transaction, one behind the other.
-type transactionForm form
-
-// noEvent stands among them for an operation that has none.
-var noEvent = [4]byte{}
 
 // transactionOps returns the operations of a transaction's entry.
 func transactionOps(e *oplog.Entry) (bsonraw.Doc, bool) {
@@ -25,32 +17,14 @@ func transactionOps(e *oplog.Entry) (bsonraw.Doc, bool) {
 // transaction passes the events of a transaction. Their index counts all its operations, seen or not.
 func (f *filling) transaction(e *oplog.Entry, ops bsonraw.Doc) error {
 	s := f.stream
-	var encoded []byte
-	if e.Shared() {
-		var err error
-		if encoded, err = e.Memo(transactionForm(s.form), func() ([]byte, error) { return f.encodeTransaction(e, ops) }); err != nil {
-			return err
-		}
-	}
 	it := ops.Iter()
 	for index, more := int32(0), it.Next(); more; index++ {
 		op := it.Value().Doc()
 		more = it.Next()
 		from := source{entry: e, number: int(index), last: !more}
 		c, ok := f.r.readOperation(e, op, index)
-		if encoded != nil {
-			n := max(int(binary.LittleEndian.Uint32(encoded)), len(noEvent))
-			from.doc, encoded = encoded[:n], encoded[n:]
-		}
 		if !ok || !s.showsOperation(c) {
 			continue
-		}
-		if from.doc == nil {
-			var err error
-			if f.r.out, err = f.r.appendEvent(f.r.out[:0], c, s.form); err != nil {
-				return err
-			}
-			from.doc = f.r.out
 		}
 		if err := f.event(from, c); err != nil || f.full {
 			return err
@@ -64,21 +38,6 @@ func (s *Stream) showsOperation(c *change) bool {
 		return s.scope.seesPair(c.db, c.coll)
 	}
 	return s.shows(c)
-}
-
-func (f *filling) encodeTransaction(e *oplog.Entry, ops bsonraw.Doc) (out []byte, err error) {
-	index := int32(0)
-	for it := ops.Iter(); it.Next(); index++ {
-		c, ok := f.r.readOperation(e, it.Value().Doc(), index)
-		if !ok || c.kind.expanded() && f.stream.form&formExpanded == 0 {
-			out = append(out, noEvent[:]...)
-			continue
-		}
-		if out, err = f.r.appendEvent(out, c, f.stream.form); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
 }
 
 // readOperation makes the change of one operation of a transaction, valid until the renderer reads again.

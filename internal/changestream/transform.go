@@ -14,27 +14,25 @@ const maxEvent = bsonraw.MaxDocumentSize + 16<<10
 // in their places. order says how the event compares with that one. The result is empty when the event is not to be shown.
 func (f *filling) transform(from source, c *change, doc bsonraw.Doc, order int) (bsonraw.Doc, error) {
 	s := f.stream
-	looksUp := s.images() && from.entry.Op != oplog.Insert
-	switch {
+	switch looksUp := f.looksUp(from); {
 	case s.stages.empty() && !looksUp && s.resume == nil:
 		return doc, s.checkSize(doc)
-	case looksUp && c == nil:
-		c, _ = f.r.read(from.entry)
-	case s.shares && !looksUp && s.resume == nil && from.doc == nil && from.kept:
-		return from.entry.Memo(s.class, func() ([]byte, error) {
-			out, err := f.run(nil, doc, order)
-			return append([]byte(nil), out...), err
-		})
-	}
-	if !looksUp {
+	case !looksUp:
 		c = nil
+	case c == nil:
+		c, _ = f.r.read(from.entry)
 	}
 	return f.run(c, doc, order)
 }
 
+// looksUp reports whether the event may show documents that its entry does not have.
+func (f *filling) looksUp(from source) bool {
+	return f.stream.images() && from.entry.Op != oplog.Insert
+}
+
 func (s *Stream) images() bool { return s.fullDocument != imageOff || s.beforeChange != imageOff }
 
-// run is transform without what is kept. c is nil when no image belongs to the event.
+// run runs the stages. c is nil when no image belongs to the event.
 func (f *filling) run(c *change, event bsonraw.Doc, order int) (doc bsonraw.Doc, err error) {
 	s := f.stream
 	f.r.expressions.Reset()

@@ -68,7 +68,7 @@ func (cs *cursors) describeIdle(host string) []bsonraw.Doc {
 	defer cs.mu.Unlock()
 	var docs []bsonraw.Doc
 	for _, id := range slices.Sorted(maps.Keys(cs.byID)) {
-		if c := cs.byID[id]; !c.inUse {
+		if c := cs.byID[id]; c.user == nil {
 			docs = append(docs, c.describe(host))
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
+	"github.com/sluicestream/sluice/internal/store"
 )
 
 // await waits until an empty batch gets something, for as long as the getMore allows. Writes that have nothing for this cursor
@@ -16,19 +17,24 @@ func await(op *operation, c *cursor, batch *bsonraw.ArrayBuilder, limit batchLim
 	}
 	st := op.server.store
 	unwatched := min(wait, watchAfter)
-	timer := time.NewTimer(unwatched)
+	timer := op.conn.timer(unwatched)
 	defer timer.Stop()
 	stopWatching := func() {}
 	defer func() { stopWatching() }()
-	moved := st.Waves().Moved(c.waits.position())
-	defer func() { st.Waves().Leave(moved) }()
+	waves := st.Waves()
+	if c.wait == nil {
+		c.wait = store.NewWait()
+	}
+	waves.Enter(c.wait, c.waits.position())
+	defer waves.Leave(c.wait)
 	for {
 		select {
-		case <-moved:
+		case <-c.wait.Turn():
 			if done, err = c.feed.fill(op, batch, limit); err != nil || done || batch.Len() > 0 {
 				return done, err
 			}
-			moved = st.Waves().Moved(c.waits.position())
+			waves.Leave(c.wait)
+			waves.Enter(c.wait, c.waits.position())
 		case <-timer.C:
 			if wait -= unwatched; wait <= 0 {
 				return false, nil
@@ -42,6 +48,16 @@ func await(op *operation, c *cursor, batch *bsonraw.ArrayBuilder, limit batchLim
 			return false, st.Err()
 		}
 	}
+}
+
+// timer returns the connection's timer, set: a connection waits for one thing at a time.
+func (c *Conn) timer(d time.Duration) *time.Timer {
+	if c.wakes == nil {
+		c.wakes = time.NewTimer(d)
+	} else {
+		c.wakes.Reset(d)
+	}
+	return c.wakes
 }
 
 // watchDisconnect ends the operation's context when its client goes away, until stop is called.

@@ -51,7 +51,7 @@ func openStream(op *operation, args *aggregateArgs, argument bsonraw.Value) erro
 		return err
 	}
 	st := op.server.store
-	stream, err := changestream.Open(spec, args.pipeline, changestream.OpenOptions{Now: st.Applied(), Scope: scope, Let: args.let})
+	stream, err := changestream.Open(spec, args.pipeline, changestream.OpenOptions{Now: st.Applied(), Scope: scope, Let: args.let, Classes: &op.server.classes})
 	if err != nil {
 		return err
 	}
@@ -81,12 +81,20 @@ func opensStream(op *operation) bool {
 	return first.Next() && string(first.Key()) == "$changeStream"
 }
 
+// enoughBytes is how much of a backlog a reply brings to a client that does not say how many events it wants. It is made, sent and read
+// while it is in the processor's cache, fits a pooled buffer, and costs the request little; the reader asks for the next batch while
+// it works on this one.
+const enoughBytes = 1<<20 - 16<<10
+
 // fill appends the events that are there.
 func (f *streamFeed) fill(op *operation, batch *bsonraw.ArrayBuilder, limit batchLimit) (bool, error) {
 	if limit.docs == 0 {
 		return false, nil
 	}
 	b := changestream.Batch{Docs: batch, MaxDocs: max(limit.docs, 0), MaxBytes: limit.bytes}
+	if limit.docs < 0 {
+		b.Enough = enoughBytes
+	}
 	// What an aggregate finds must be all there is; a getMore waits for the wave that brings it.
 	var source changestream.Source = f.store
 	if op.cmd.awaits {
@@ -115,6 +123,7 @@ func (f *streamFeed) appendState(dst []byte) []byte {
 func (f *streamFeed) close() {
 	if !f.closed {
 		f.closed = true
+		f.stream.Close()
 		f.server.counters.streamsOpen.Add(-1)
 	}
 }

@@ -22,6 +22,7 @@ type Conn struct {
 	info    ConnInfo
 	running running
 	again   bsonraw.Doc // the request whose replies go on, after ThenMore
+	wakes   *time.Timer // of what the command waits for; nil until one does
 
 	// What hello said. It is changed under running.mu.
 	appName string
@@ -60,6 +61,8 @@ type Request struct {
 	Sequences []Sequence
 	Legacy    bool // by OP_QUERY, which only greets
 	Exhaust   bool // the client takes many replies
+	// Room is where the dst of Run is from, and where a larger one can be had; nil: it grows by appending.
+	Room bsonraw.Grower
 }
 
 // Sequence is a document sequence of a message: documents one behind the other.
@@ -104,7 +107,7 @@ func (c *Conn) Run(ctx context.Context, req *Request, dst []byte) (reply []byte,
 	return reply, ThenMore
 }
 
-// More appends the next reply to the last request, after ThenMore.
-func (c *Conn) More(ctx context.Context, dst []byte) (reply []byte, then Then) {
-	return c.Run(ctx, &Request{Body: c.again, Exhaust: true}, dst)
+// More appends the next reply to the last request, after ThenMore. For room see Request.
+func (c *Conn) More(ctx context.Context, dst []byte, room bsonraw.Grower) (reply []byte, then Then) {
+	return c.Run(ctx, &Request{Body: c.again, Exhaust: true, Room: room}, dst)
 }

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/oplog"
+	"github.com/sluicestream/sluice/internal/store"
 )
 
 // cursorTimeout is how long a cursor without a session lives after its last use, unless cursorTimeoutMillis was set.
@@ -53,11 +53,10 @@ type cursor struct {
 	docs     atomic.Int64 // in these
 	api      api          // as the command that opened it declared
 	feed     feed
-	killed   context.Context // ends when the cursor is killed
-	kill     context.CancelCauseFunc
 	noIdle   bool          // noCursorTimeout
 	left     time.Duration // of the maxTimeMS of the command that opened it, for all its batches; 0: no limit
 	waits    waitingFeed   // tailable and awaitData: getMore waits for documents; nil for other cursors
+	wait     *store.Wait   // for them
 	stream   *streamFeed
 	durable  bool            // what it reads has to be durable
 	txn      *transaction    // that it was opened in; nil for none
@@ -65,8 +64,8 @@ type cursor struct {
 	at       oplog.Timestamp // of that snapshot
 
 	// Guarded by cursors.mu.
-	inUse bool
-	used  time.Time
+	user *running // the getMore that has it in use
+	used time.Time
 }
 
 // close ends what the cursor reads.
@@ -102,7 +101,6 @@ var errCursorKilled = mongoerr.New(mongoerr.CursorKilled, "the cursor was killed
 
 // add registers a cursor, in use or idle, and gives it an id.
 func (cs *cursors) add(c *cursor) error {
-	c.killed, c.kill = context.WithCancelCause(context.Background())
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if len(cs.byID) >= cs.limit {
@@ -118,25 +116,27 @@ func (cs *cursors) add(c *cursor) error {
 	return nil
 }
 
-// take hands a cursor to a getMore, until give or remove.
-func (cs *cursors) take(id int64) (*cursor, error) {
+// take hands a cursor to a getMore, until give or finish. The getMore is interrupted when the cursor is killed.
+func (cs *cursors) take(id int64, user *running) (*cursor, error) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	c := cs.byID[id]
 	if c == nil {
 		return nil, mongoerr.New(mongoerr.CursorNotFound, "cursor id %d not found", id)
 	}
-	if c.inUse {
+	if c.user != nil {
 		return nil, mongoerr.New(mongoerr.CursorInUse, "cursor id %d is already in use", id)
 	}
-	c.inUse = true
+	c.user = user
+	user.use(c)
 	return c, nil
 }
 
 // give takes a cursor back. One that was killed meanwhile ends here.
 func (cs *cursors) give(c *cursor) {
+	c.user.use(nil)
 	cs.mu.Lock()
-	c.inUse = false
+	c.user = nil
 	c.used = time.Now()
 	gone := cs.byID[c.id] != c
 	cs.mu.Unlock()
@@ -147,14 +147,14 @@ func (cs *cursors) give(c *cursor) {
 
 // finish ends a cursor that its caller has in use.
 func (cs *cursors) finish(c *cursor) {
+	c.user.use(nil)
 	cs.mu.Lock()
 	delete(cs.byID, c.id)
 	cs.mu.Unlock()
-	c.kill(errCursorKilled)
 	c.close()
 }
 
-// remove kills a cursor. A getMore that has it in use is woken and ends it.
+// remove kills a cursor. A getMore that has it in use is interrupted and ends it.
 func (cs *cursors) remove(id int64, allowed func(*cursor) bool) bool {
 	cs.mu.Lock()
 	c := cs.byID[id]
@@ -163,11 +163,12 @@ func (cs *cursors) remove(id int64, allowed func(*cursor) bool) bool {
 		return false
 	}
 	delete(cs.byID, id)
-	idle := !c.inUse
+	user := c.user
 	cs.mu.Unlock()
-	c.kill(errCursorKilled)
-	if idle {
+	if user == nil {
 		c.close()
+	} else {
+		user.interruptIf(func(r *running) bool { return r.cursor == c }, errCursorKilled)
 	}
 	return true
 }
@@ -190,7 +191,7 @@ func (cs *cursors) removeWhere(which func(*cursor) bool) int {
 // expire kills the cursors that nobody used for long. Those of a session live as long as it.
 func (cs *cursors) expire(now time.Time) int {
 	return cs.removeWhere(func(c *cursor) bool {
-		return c.session == "" && !c.noIdle && !c.inUse && now.Sub(c.used) > time.Duration(cs.timeout.Load())
+		return c.session == "" && !c.noIdle && c.user == nil && now.Sub(c.used) > time.Duration(cs.timeout.Load())
 	})
 }
 

@@ -21,7 +21,7 @@ func TestTheTimeLimitOfACursorIsForAllItsBatches(t *testing.T) {
 	id := first.Lookup("cursor", "id").Int64()
 	more := bson.D{{Key: "getMore", Value: id}, {Key: "collection", Value: "c"}, {Key: "batchSize", Value: 1000}}
 	c.ask(t, "db", append(more[:2:2], bson.E{Key: "batchSize", Value: 1}))
-	cursor, err := c.server.cursors.take(id)
+	cursor, err := c.server.cursors.take(id, &running{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestIdleCursorsEnd(t *testing.T) {
 			Lookup("cursor", "id").Int64(),
 		"in use": openStreamOn(t, c),
 	}
-	if _, err := c.server.cursors.take(kept["in use"]); err != nil {
+	if _, err := c.server.cursors.take(kept["in use"], &running{}); err != nil {
 		t.Fatal(err)
 	}
 	c.ask(t, "admin", bson.D{{Key: "setParameter", Value: 1}, {Key: "cursorTimeoutMillis", Value: 60_000}})
@@ -121,11 +121,11 @@ func TestIdleCursorsEnd(t *testing.T) {
 	if n := c.server.cursors.expire(now.Add(70 * time.Second)); n != 1 {
 		t.Errorf("%d cursors ended, want 1", n)
 	}
-	if _, err := c.server.cursors.take(idle); !mongoerr.Is(err, mongoerr.CursorNotFound) {
+	if _, err := c.server.cursors.take(idle, &running{}); !mongoerr.Is(err, mongoerr.CursorNotFound) {
 		t.Errorf("the idle cursor: %v", err)
 	}
 	for which, id := range kept {
-		if _, err := c.server.cursors.take(id); mongoerr.Is(err, mongoerr.CursorNotFound) {
+		if _, err := c.server.cursors.take(id, &running{}); mongoerr.Is(err, mongoerr.CursorNotFound) {
 			t.Errorf("the cursor that is %s has ended", which)
 		}
 	}

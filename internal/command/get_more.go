@@ -45,7 +45,7 @@ func getMore(op *operation) error {
 		return mongoerr.New(mongoerr.InvalidNamespace, "Collection names cannot be empty")
 	}
 	op.server.counters.getMore.Add(1)
-	c, err := op.server.cursors.take(id)
+	c, err := op.server.cursors.take(id, &op.conn.running)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,6 @@ func nextBatch(op *operation, c *cursor, limit batchLimit) error {
 			return err
 		}
 	}
-	op.conn.running.use(c)
 	leave := c.enter(op)
 	op.durable = c.durable
 	at, batch := op.beginCursor("nextBatch")
@@ -142,7 +141,6 @@ func nextBatch(op *operation, c *cursor, limit batchLimit) error {
 		done, err = await(op, c, &batch, limit)
 	}
 	leave()
-	op.conn.running.use(nil)
 	c.gave(batch.Len())
 	if err != nil || done {
 		op.server.cursors.finish(c)
@@ -158,22 +156,17 @@ func nextBatch(op *operation, c *cursor, limit batchLimit) error {
 	return nil
 }
 
-// enter makes the operation end when the cursor is killed or its time is over, until leave is called.
+// enter makes the operation end when the cursor's time is over, until leave is called.
 func (c *cursor) enter(op *operation) (leave func()) {
-	ctx, cancel := context.WithCancelCause(op.ctx)
-	stop := context.AfterFunc(c.killed, func() { cancel(context.Cause(c.killed)) })
-	op.ctx = ctx
-	begun, endLimit := time.Now(), func() {}
-	if c.left > 0 {
-		op.ctx, endLimit = context.WithTimeout(ctx, c.left)
+	if c.left <= 0 {
+		return func() {}
 	}
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(op.ctx, c.left)
+	op.ctx = ctx
 	return func() {
-		endLimit()
-		stop()
-		cancel(nil)
-		if c.left > 0 {
-			c.left = max(c.left-time.Since(begun), 1)
-		}
+		cancel()
+		c.left = max(c.left-time.Since(begun), 1)
 	}
 }
 

@@ -114,7 +114,7 @@ func parseSessionPattern(op *operation, pattern bsonraw.Doc) (fits func(key stri
 			wanted := id.key()
 			fits = func(key string) bool { return key == wanted }
 		case "uid":
-			uid, err := digestOf(field+".uid", v)
+			uid, err := digestOf(field, "uid", v)
 			if err != nil {
 				return nil, err
 			}

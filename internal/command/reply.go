@@ -21,10 +21,20 @@ func (r *reply) appendList(name string, values []bsonraw.Value) {
 }
 
 // beginCursor begins the cursor document of a reply with its batch.
-func (r *reply) beginCursor(batch string) (at int, list bsonraw.ArrayBuilder) {
-	r.out, at = bsonraw.BeginElem(r.out, bsonraw.TypeDocument, "cursor")
-	r.out = bsonraw.AppendHeader(r.out, bsonraw.TypeArray, batch)
-	return at, bsonraw.BeginArray(r.out)
+func (op *operation) beginCursor(batch string) (at int, list bsonraw.ArrayBuilder) {
+	op.out, at = bsonraw.BeginElem(op.out, bsonraw.TypeDocument, "cursor")
+	op.out = bsonraw.AppendHeader(op.out, bsonraw.TypeArray, batch)
+	list = bsonraw.BeginArray(op.out)
+	if op.req.Room != nil {
+		list.Growing(op)
+	}
+	return at, list
+}
+
+// Grow gives the reply more room. What the reply was in before is gone then.
+func (op *operation) Grow(b []byte, n int) []byte {
+	op.out = op.req.Room.Grow(b, n)
+	return op.out
 }
 
 // endCursor ends it; id is 0 when nothing is left.

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sluicestream/sluice/internal/changestream"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/pattern"
 	"github.com/sluicestream/sluice/internal/plan"
@@ -32,6 +33,7 @@ type Server struct {
 	sessions      sessions
 	transactions  transactions
 	snapshots     snapshots
+	classes       changestream.Classes
 	failPoints    failPoints
 	ttl           ttl
 	counters      counters

@@ -64,11 +64,11 @@ func parseSessionID(field string, lsid bsonraw.Doc) (s sessionID, err error) {
 		}
 		switch key := string(it.Key()); key {
 		case "id":
-			s.id, err = uuidOf(field+".id", v)
+			s.id, err = uuidOf(field, "id", v)
 		case "uid":
-			s.uid, err = digestOf(field+".uid", v)
+			s.uid, err = digestOf(field, "uid", v)
 		case "txnUUID":
-			_, err = uuidOf(field+".txnUUID", v)
+			_, err = uuidOf(field, "txnUUID", v)
 			s.internal = true
 		case "txnNumber":
 			if numbered = true; v.Type != bsonraw.TypeInt64 {
@@ -90,13 +90,13 @@ func parseSessionID(field string, lsid bsonraw.Doc) (s sessionID, err error) {
 	return s, err
 }
 
-func uuidOf(field string, v bsonraw.Value) ([]byte, error) {
+func uuidOf(of, field string, v bsonraw.Value) ([]byte, error) {
 	if v.Type != bsonraw.TypeBinary {
-		return nil, wrongType(field, v, "binData")
+		return nil, wrongType(of+"."+field, v, "binData")
 	}
 	subtype, id := v.Binary()
 	if subtype != bsonraw.SubtypeUUID {
-		return nil, mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s' is the wrong binData type '%d', expected type 'UUID'", field, subtype)
+		return nil, mongoerr.New(mongoerr.TypeMismatch, "BSON field '%s.%s' is the wrong binData type '%d', expected type 'UUID'", of, field, subtype)
 	}
 	if len(id) != uuidSize {
 		return nil, mongoerr.New(mongoerr.InvalidUUID, "uuid must be a 16-byte binary field with UUID (4) subtype")
@@ -104,9 +104,9 @@ func uuidOf(field string, v bsonraw.Value) ([]byte, error) {
 	return id, nil
 }
 
-func digestOf(field string, v bsonraw.Value) ([]byte, error) {
+func digestOf(of, field string, v bsonraw.Value) ([]byte, error) {
 	if v.Type != bsonraw.TypeBinary {
-		return nil, wrongType(field, v, "binData")
+		return nil, wrongType(of+"."+field, v, "binData")
 	}
 	_, digest := v.Binary()
 	if len(digest) != sha256.Size {

@@ -59,7 +59,7 @@ func TestHelloGoesOnUntilTheServerIsAboutToStop(t *testing.T) {
 			t.Fatalf("%v, then %v, want more", reply, then)
 		}
 		var raw []byte
-		raw, then = c.conn.More(context.Background(), nil)
+		raw, then = c.conn.More(context.Background(), nil, nil)
 		reply = raw
 	}
 	waiting := make(chan bson.Raw)
@@ -108,7 +108,7 @@ func TestGetMoreGoesOnToTheEnd(t *testing.T) {
 			break
 		}
 		var raw []byte
-		raw, then = c.conn.More(context.Background(), nil)
+		raw, then = c.conn.More(context.Background(), nil, nil)
 		reply = raw
 	}
 	if len(got) != 4 || got[3] != 5 {

@@ -3,8 +3,6 @@ package oplog
 import (
 	"encoding/binary"
 	"fmt"
-	"sync/atomic"
-	"unsafe"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 )
@@ -48,10 +46,6 @@ type Entry struct {
 	FromMigrate bool
 
 	Raw bsonraw.Doc // the entry as it is stored
-
-	memo  atomic.Pointer[memo]
-	size  atomic.Int64  // of Raw and memo; far below zero once evicted
-	total *atomic.Int64 // of all shared entries; nil when not shared
 }
 
 // Part places an applyOps entry within its transaction, whose operations are divided among several entries when they are too
@@ -197,7 +191,7 @@ func Parse(raw bsonraw.Doc) (*Entry, error) {
 	return e, e.Reset(raw)
 }
 
-// Reset makes e the entry that raw encodes, so that a reader can use one Entry for many. Not for entries that are shared.
+// Reset makes e the entry that raw encodes, so that a reader can use one Entry for many.
 func (e *Entry) Reset(raw bsonraw.Doc) error {
 	*e = Entry{Raw: raw}
 	for it := raw.Iter(); it.Next(); {
@@ -241,56 +235,4 @@ func (e *Entry) setField(key []byte, v bsonraw.Value) {
 	case "stmtId":
 		e.StmtID, e.HasStmtID = v.Int32(), true
 	}
-}
-
-// memo is a list of what was made of an entry, each under its key.
-type memo struct {
-	key  any
-	data []byte
-	next *memo
-}
-
-// evicted is what size becomes when the entry leaves the shared ones: so low that additions do not bring it back.
-const evicted = -1 << 62
-
-// Share marks e as one that many readers see: what they make of it is then kept with it. Its size counts in total until Evict.
-func (e *Entry) Share(total *atomic.Int64) {
-	size := int64(unsafe.Sizeof(*e)) + int64(len(e.Raw))
-	e.total = total
-	e.size.Store(size)
-	total.Add(size)
-}
-
-// Shared reports whether many readers see e, so that Memo keeps what it is given.
-func (e *Entry) Shared() bool { return e.total != nil }
-
-// Evict takes e's size out of the total. Readers that hold e may go on using it.
-func (e *Entry) Evict() { e.total.Add(-e.size.Swap(evicted)) }
-
-// Memo returns what build makes of e, and keeps it under key when e is shared, so that it is made once however many streams
-// look at it. key must be comparable; the result must not be changed.
-func (e *Entry) Memo(key any, build func() ([]byte, error)) ([]byte, error) {
-	if e.total == nil {
-		return build()
-	}
-	for m := e.memo.Load(); m != nil; m = m.next {
-		if m.key == key {
-			return m.data, nil
-		}
-	}
-	data, err := build()
-	if err != nil {
-		return nil, err
-	}
-	// Two readers may build at the same time; both results are right, and the later one is found first.
-	for {
-		head := e.memo.Load()
-		if e.memo.CompareAndSwap(head, &memo{key: key, data: data, next: head}) {
-			break
-		}
-	}
-	if n := int64(len(data)); e.size.Add(n) > 0 {
-		e.total.Add(n)
-	}
-	return data, nil
 }

@@ -12,8 +12,7 @@ import (
 )
 
 // Scan calls fn for the durable oplog entries from the timestamp on, in order, until fn wants no more or none is left. It
-// returns the timestamp up to which everything has been passed to fn. Entries from the tail are shared and may be kept; an
-// entry that is not shared is valid only during the call. When the oplog no longer reaches back to from, the error has code
+// returns the timestamp up to which everything has been passed to fn. An entry is valid only during the call. When the oplog no longer reaches back to from, the error has code
 // 286. Scan holds nothing when it returns.
 func (s *Store) Scan(ctx context.Context, from oplog.Timestamp, fn func(*oplog.Entry) (more bool, err error)) (oplog.Timestamp, error) {
 	return scan(ctx, s, from, &s.durability.newest, fn)

@@ -211,9 +211,11 @@ func TestOplogHasEveryCommitInOrderUnderConcurrentWriters(t *testing.T) {
 	reader := make(chan []oplog.Timestamp)
 	go func() {
 		var seen []oplog.Timestamp
-		at := start
+		at, wait := start, NewWait()
 		for len(seen) < writers*each {
-			<-s.Waves().Moved(at)
+			s.Waves().Enter(wait, at)
+			<-wait.Turn()
+			s.Waves().Leave(wait)
 			end, err := s.Scan(context.Background(), at+1, func(e *oplog.Entry) (bool, error) {
 				seen = append(seen, e.TS)
 				return len(seen)%7 != 0, nil
@@ -236,27 +238,8 @@ func TestOplogHasEveryCommitInOrderUnderConcurrentWriters(t *testing.T) {
 			t.Fatalf("entry %d: live %v, stored %v, before it %v", i, live[i], stored[i], live[max(i-1, 0)])
 		}
 	}
-	if n := s.tail.bytes.Load(); n > 16<<10 {
+	if n := s.tail.mu.bytes; n > 16<<10 {
 		t.Fatalf("tail holds %d bytes, over its limit", n)
-	}
-}
-
-// TestIdleStreamsDelayNoWave waits in vain again and again, as idle streams do: nobody is left to be counted then.
-func TestIdleStreamsDelayNoWave(t *testing.T) {
-	t.Parallel()
-	s := open(t, Config{})
-	at := s.Durable()
-	<-s.Waves().Moved(at - 1) // the opening itself is shown
-	for range 100 {
-		s.Waves().Leave(s.Waves().Moved(at))
-	}
-	stays := s.Waves().Moved(at)
-	if n := s.waves.wave(); n != 1 {
-		t.Errorf("a wave found %d who wait, want 1", n)
-	}
-	s.Waves().Leave(stays)
-	if n := s.waves.wave(); n != 0 {
-		t.Errorf("a wave found %d who wait, want none", n)
 	}
 }
 

@@ -2,20 +2,19 @@ package store
 
 import (
 	"sync"
-	"sync/atomic"
+	"unsafe"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
-// tail holds the newest durable oplog entries in memory, shared by all streams. It is bounded in bytes, what streams keep with
-// the entries included.
+// tail holds the newest durable oplog entries in memory, shared by all streams. It is bounded in bytes.
 type tail struct {
 	limit int64
-	bytes atomic.Int64
 
 	mu struct {
 		sync.RWMutex
+		bytes int64
 		ring  []*oplog.Entry // its length is a power of two
 		first int            // place of the oldest entry
 		n     int
@@ -36,7 +35,6 @@ func (t *tail) append(records []record) error {
 		if err := entries[i].Reset(bsonraw.Doc(r.raw)); err != nil {
 			return err
 		}
-		entries[i].Share(&t.bytes)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -46,8 +44,9 @@ func (t *tail) append(records []record) error {
 		}
 		t.mu.ring[(t.mu.first+t.mu.n)&(len(t.mu.ring)-1)] = &entries[i]
 		t.mu.n++
+		t.mu.bytes += entryBytes(&entries[i])
 	}
-	for t.bytes.Load() > t.limit && t.mu.n > 1 {
+	for t.mu.bytes > t.limit && t.mu.n > 1 {
 		t.evict()
 	}
 	return nil
@@ -60,7 +59,7 @@ func (t *tail) evict() {
 	t.mu.first = (t.mu.first + 1) & (len(t.mu.ring) - 1)
 	t.mu.n--
 	t.mu.since = e.TS
-	e.Evict()
+	t.mu.bytes -= entryBytes(e)
 }
 
 // trim takes out what the oplog does not hold any more: who asks for it is told so, however much memory there is.
@@ -71,6 +70,9 @@ func (t *tail) trim(ts oplog.Timestamp) {
 		t.evict()
 	}
 }
+
+// entryBytes is the memory that an entry takes.
+func entryBytes(e *oplog.Entry) int64 { return int64(unsafe.Sizeof(*e)) + int64(len(e.Raw)) }
 
 func (t *tail) grow() {
 	bigger := make([]*oplog.Entry, 2*len(t.mu.ring))

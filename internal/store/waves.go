@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,41 +11,63 @@ import (
 )
 
 // Waves show durable entries to those who wait for them. Waking a thousand streams for each single write would cost far more
-// than the write: after a wave that woke many, the next one waits a little and brings what came in meanwhile, to all streams
-// alike. With few streams every commit is a wave of its own.
+// than the write. So those who wait take turns, a few at a time, and writers never stand in line behind all of them; and after a wave
+// that took long the next one waits and brings what came in meanwhile, to all streams alike, so that streams take a share of
+// the machine and no more. With few streams every commit is a wave of its own.
 type Waves struct {
 	store    *Store
 	released atomic.Uint64 // entries up to this timestamp are shown
+	turns    int           // how many are served at a time
 	dirty    chan struct{} // something is durable that is not shown yet
+	over     chan struct{} // everybody of the wave was served
 	quit     chan struct{}
 	done     chan struct{}
 
 	mu struct {
 		sync.Mutex
-		moved   chan struct{} // closed by the next wave; nil while nobody waits
-		waiting int           // how many asked for moved
+		waiting waitList // for the next wave
+		queue   waitList // for their turn in this one
+		serving int      // have their turn
 	}
 }
 
+// Wait is the wait of one stream. It can be used again, by one goroutine at a time.
+type Wait struct {
+	turn       chan struct{}
+	in         *waitList // nil: in none
+	serving    bool
+	prev, next *Wait
+}
+
+// NewWait returns a wait that has not begun.
+func NewWait() *Wait { return &Wait{turn: make(chan struct{}, 1)} }
+
+// Turn gives a value when there is something to read.
+func (x *Wait) Turn() <-chan struct{} { return x.turn }
+
 const (
-	// wavePerStream is what serving one stream costs in a wave, its client's part on the same machine included.
-	wavePerStream = 150 * time.Microsecond
-	// shortestPause is the least that is worth a timer.
-	shortestPause = 500 * time.Microsecond
-	// longestPause bounds how late an event may become.
-	longestPause = 50 * time.Millisecond
+	// pauseShare is how many times as long as a wave the pause after it is, and pausePerStream bounds it where the machine is busy with
+	// other things.
+	pauseShare     = 2
+	pausePerStream = 50 * time.Microsecond
+	// longestWave bounds how late an event may become: a wave and the pause after it, as far as the machine lets.
+	longestWave = 50 * time.Millisecond
 )
 
 func (w *Waves) init(s *Store, released oplog.Timestamp) {
 	w.store = s
 	w.released.Store(uint64(released))
-	w.dirty, w.quit, w.done = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
+	w.turns = 2 * runtime.GOMAXPROCS(0)
+	w.dirty, w.over = make(chan struct{}, 1), make(chan struct{}, 1)
+	w.quit, w.done = make(chan struct{}), make(chan struct{})
 }
 
 // announce tells that something became durable.
-func (w *Waves) announce() {
+func (w *Waves) announce() { tell(w.dirty) }
+
+func tell(c chan struct{}) {
 	select {
-	case w.dirty <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -60,11 +83,20 @@ func (w *Waves) run() {
 			return
 		case <-w.dirty:
 		}
-		pause := min(time.Duration(w.wave())*wavePerStream, longestPause)
-		if pause < shortestPause {
+		begun := time.Now()
+		woken := w.wave()
+		if woken <= w.turns {
 			continue
 		}
-		timer.Reset(pause)
+		timer.Reset(longestWave)
+		select {
+		case <-w.quit:
+			return
+		case <-w.over:
+		case <-timer.C:
+		}
+		took := time.Since(begun)
+		timer.Reset(min(pauseShare*took, time.Duration(woken)*pausePerStream, longestWave-took))
 		select {
 		case <-w.quit:
 			return
@@ -73,17 +105,41 @@ func (w *Waves) run() {
 	}
 }
 
-// wave shows everything durable and wakes those who wait. It returns how many they are.
+// wave shows everything durable to those who wait. It returns how many they are.
 func (w *Waves) wave() (woken int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.released.Store(uint64(w.store.Durable()))
-	woken = w.mu.waiting
-	if w.mu.moved != nil {
-		close(w.mu.moved)
+	select { // of an earlier wave that nobody waited for
+	case <-w.over:
+	default:
 	}
-	w.mu.moved, w.mu.waiting = nil, 0
+	w.released.Store(uint64(w.store.Durable()))
+	for w.mu.waiting.first != nil {
+		x := w.mu.waiting.first
+		w.mu.waiting.remove(x)
+		w.mu.queue.add(x)
+	}
+	woken = w.mu.queue.n
+	w.callNext()
 	return woken
+}
+
+// callNext gives the next ones their turn, when half of the turns are free. That they are called several at a time has the runtime
+// put them behind others that can run; one alone, called by the one before, it would run first, and the one after it too.
+func (w *Waves) callNext() {
+	if w.mu.serving > w.turns/2 {
+		return
+	}
+	for w.mu.queue.first != nil && w.mu.serving < w.turns {
+		x := w.mu.queue.first
+		w.mu.queue.remove(x)
+		w.mu.serving++
+		x.serving = true
+		x.turn <- struct{}{}
+	}
+	if w.mu.queue.first == nil && w.mu.serving == 0 {
+		tell(w.over)
+	}
 }
 
 func (w *Waves) close() {
@@ -91,36 +147,71 @@ func (w *Waves) close() {
 	<-w.done
 }
 
-// Moved returns a channel that is closed when something after ts is shown. Who waits no longer before that calls Leave.
-func (w *Waves) Moved(ts oplog.Timestamp) <-chan struct{} {
+// Enter begins a wait for entries after ts. It ends with Leave.
+func (w *Waves) Enter(x *Wait, ts oplog.Timestamp) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if oplog.Timestamp(w.released.Load()) > ts {
-		return closedChannel
+	if w.Newest() > ts {
+		x.turn <- struct{}{} // others need not wait for it: it is late
+		return
 	}
-	if w.mu.moved == nil {
-		w.mu.moved = make(chan struct{})
-	}
-	w.mu.waiting++
-	return w.mu.moved
+	w.mu.waiting.add(x)
 }
 
-// Leave ends a wait for a channel of Moved, so that the next wave does not count who is not there.
-func (w *Waves) Leave(moved <-chan struct{}) {
+// Leave ends a wait, or the turn that it came to. What was to be read has been read then: the next one has the turn.
+func (w *Waves) Leave(x *Wait) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.mu.moved != nil && moved == w.mu.moved {
-		w.mu.waiting--
+	select {
+	case <-x.turn:
+	default:
+	}
+	if x.in != nil {
+		x.in.remove(x)
+	}
+	if x.serving {
+		x.serving = false
+		w.mu.serving--
+		w.callNext()
 	}
 }
 
-var closedChannel = func() chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
+// Newest is the timestamp up to which entries are shown.
+func (w *Waves) Newest() oplog.Timestamp { return oplog.Timestamp(w.released.Load()) }
 
 // Scan is [Store.Scan] up to what has been shown.
 func (w *Waves) Scan(ctx context.Context, from oplog.Timestamp, fn func(*oplog.Entry) (more bool, err error)) (oplog.Timestamp, error) {
 	return scan(ctx, w.store, from, &w.released, fn)
+}
+
+// waitList is waits in the order in which they came.
+type waitList struct {
+	first, last *Wait
+	n           int
+}
+
+func (l *waitList) add(x *Wait) {
+	x.in, x.prev, x.next = l, l.last, nil
+	if l.last == nil {
+		l.first = x
+	} else {
+		l.last.next = x
+	}
+	l.last = x
+	l.n++
+}
+
+func (l *waitList) remove(x *Wait) {
+	if x.prev == nil {
+		l.first = x.next
+	} else {
+		x.prev.next = x.next
+	}
+	if x.next == nil {
+		l.last = x.prev
+	} else {
+		x.next.prev = x.prev
+	}
+	x.in, x.prev, x.next = nil, nil, nil
+	l.n--
 }

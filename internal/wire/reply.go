@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	msgPrefix   = headerLength + 4 + 1         // flags, kind of the one section
-	replyPrefix = headerLength + 4 + 8 + 4 + 4 // flags, cursor, starting position, count
-	bodyAt      = max(msgPrefix, replyPrefix)  // where bodies begin, so that either form fits before them
-	spliceFrom  = 1 << 10                      // copying less is cheaper than one more piece to write
-	sparePieces = 1024                         // what a pooled Reply keeps room for
+	msgPrefix    = headerLength + 4 + 1         // flags, kind of the one section
+	replyPrefix  = headerLength + 4 + 8 + 4 + 4 // flags, cursor, starting position, count
+	bodyAt       = max(msgPrefix, replyPrefix)  // where bodies begin, so that either form fits before them
+	spliceFrom   = 1 << 10                      // copying less is cheaper than one more piece to write
+	largestBatch = 17 << 20                     // what the largest batches of documents need; the largest replies are larger
+	sparePieces  = 1024                         // what a pooled Reply keeps room for
 
 	// OP_REPLY flags. Every server that today's drivers speak to sets the first.
 	awaitCapable = 1 << 3
@@ -69,7 +70,7 @@ func (r *Reply) Grow(b []byte, n int) []byte {
 	if cap(b)-len(b) >= n {
 		return b
 	}
-	larger := getBuffer(max(len(b)+n, bufferGrowth*cap(b)))
+	larger := getBuffer(max(len(b)+n, min(bufferGrowth*cap(b), largestBatch), cap(b)+cap(b)/bufferGrowth))
 	larger.b = append(larger.b, b...)
 	r.buf.b = b
 	r.buf.release()
