@@ -34,7 +34,7 @@ func TestNoAllocationPerEvent(t *testing.T) { //nolint:paralleltest // it counts
 				t.Fatalf("%d events", list.Len())
 			}
 		})
-		if allocs > 100 {
+		if allocs > 200 { // most are for opening the stream
 			t.Errorf("%s: %v allocations for 1000 events", name, allocs)
 		}
 	}

@@ -111,6 +111,17 @@ func (f *filling) event(from source, c *change) error {
 		}
 	}
 	invalidate := c != nil && c.invalidate
+	if s.stages.asked != nil && s.resume == nil && !invalidate {
+		if c == nil {
+			var ok bool
+			if c, ok = f.r.read(from.entry); !ok {
+				return nil
+			}
+		}
+		if drops, err := s.stages.asked.drops(&f.r.expressions, c); err != nil || drops {
+			return err
+		}
+	}
 	if s.stages.empty() && !s.stages.split && s.resume == nil && !invalidate && !f.looksUp(from) {
 		return f.encodeInto(from, c)
 	}

@@ -19,6 +19,7 @@ type stages struct {
 	between *aggregation.Pipeline // filters on fullDocumentBeforeChange: they run before fullDocument is looked up
 	front   *aggregation.Pipeline // what runs before the search for the event that the stream resumes from
 	rest    *aggregation.Pipeline // what runs after it: $redact and all behind it
+	asked   *prefilter            // what can be asked before an event is encoded; nil when there is nothing
 	split   bool                  // $changeStreamSplitLargeEvent
 	places  bool                  // a field that an event lacks may get a value: it matters where
 }
@@ -50,6 +51,9 @@ func (s *Spec) compileStages(pipeline bsonraw.Doc, scope *expression.Scope) (p s
 			return p, err
 		}
 		p.settled = settled[0]
+	}
+	if s.beforeChange == imageOff && s.fullDocument == imageOff { // else what an event shows is not known yet, or has to be missed first
+		p.asked = compilePrefilter(pipeline, scope)
 	}
 	if behind := parts[2]; behind != nil {
 		p.split, p.places = behind.SplitsLargeEvents(), aggregation.FillsPlaces(behind)
