@@ -96,7 +96,7 @@ func (f *streamFeed) fill(op *operation, batch *bsonraw.ArrayBuilder, limit batc
 		b.Enough = enoughBytes
 	}
 	// What an aggregate finds must be all there is; a getMore waits for the wave that brings it.
-	var source changestream.Source = f.store
+	var source changestream.Source = wholeLog{f.store}
 	if op.cmd.awaits {
 		source = f.store.Waves()
 	}
@@ -107,6 +107,12 @@ func (f *streamFeed) fill(op *operation, batch *bsonraw.ArrayBuilder, limit batc
 	}
 	return f.stream.Done(), nil
 }
+
+// wholeLog is all that is durable of the oplog.
+type wholeLog struct{ *store.Store }
+
+// Newest is the timestamp up to which it goes.
+func (l wholeLog) Newest() oplog.Timestamp { return l.Durable() }
 
 // position is how far the oplog was read.
 func (f *streamFeed) position() oplog.Timestamp { return f.seen }

@@ -51,6 +51,7 @@ func newOperation(ctx context.Context, c *Conn, req *Request, dst []byte) *opera
 		view: c.server.store, target: c.server.store,
 	}
 	op.out, op.start = bsonraw.BeginDoc(dst)
+	op.room = req.Room
 	return op
 }
 

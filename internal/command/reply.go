@@ -9,6 +9,7 @@ import (
 type reply struct {
 	out   []byte // its fields are appended one by one
 	start int    // where it begins in out
+	room  bsonraw.Grower
 }
 
 func (r *reply) appendList(name string, values []bsonraw.Value) {
@@ -21,20 +22,20 @@ func (r *reply) appendList(name string, values []bsonraw.Value) {
 }
 
 // beginCursor begins the cursor document of a reply with its batch.
-func (op *operation) beginCursor(batch string) (at int, list bsonraw.ArrayBuilder) {
-	op.out, at = bsonraw.BeginElem(op.out, bsonraw.TypeDocument, "cursor")
-	op.out = bsonraw.AppendHeader(op.out, bsonraw.TypeArray, batch)
-	list = bsonraw.BeginArray(op.out)
-	if op.req.Room != nil {
-		list.Growing(op)
+func (r *reply) beginCursor(batch string) (at int, list bsonraw.ArrayBuilder) {
+	r.out, at = bsonraw.BeginElem(r.out, bsonraw.TypeDocument, "cursor")
+	r.out = bsonraw.AppendHeader(r.out, bsonraw.TypeArray, batch)
+	list = bsonraw.BeginArray(r.out)
+	if r.room != nil {
+		list.Growing(r)
 	}
 	return at, list
 }
 
 // Grow gives the reply more room. What the reply was in before is gone then.
-func (op *operation) Grow(b []byte, n int) []byte {
-	op.out = op.req.Room.Grow(b, n)
-	return op.out
+func (r *reply) Grow(b []byte, n int) []byte {
+	r.out = r.room.Grow(b, n)
+	return r.out
 }
 
 // endCursor ends it; id is 0 when nothing is left.

@@ -132,9 +132,6 @@ var waiters = sync.Pool{New: func() any { return &waiter{ready: make(chan struct
 // Durable returns the timestamp up to which everything is durable.
 func (s *Store) Durable() oplog.Timestamp { return oplog.Timestamp(s.durability.newest.Load()) }
 
-// Newest is Durable, for who scans up to there.
-func (s *Store) Newest() oplog.Timestamp { return s.Durable() }
-
 // WaitDurable returns when everything up to ts is durable.
 func (s *Store) WaitDurable(ctx context.Context, ts oplog.Timestamp) error {
 	d := &s.durability
