@@ -169,10 +169,3 @@ func render(t *testing.T, doc bsonraw.Doc, without ...string) string {
 	}
 	return line
 }
-
-func at(lines []string, i int) string {
-	if i < len(lines) {
-		return lines[i]
-	}
-	return "nothing"
-}
