@@ -114,6 +114,8 @@ next:
 		}
 		if explained, err := asWritten(ctx, on[1], s, d); err != nil {
 			return nil, err
+		} else if explained && writes(s.steps[d.step]) {
+			return nil, nil // what comes after it follows from it
 		} else if explained {
 			continue
 		}

@@ -51,6 +51,12 @@ func asWritten(ctx context.Context, mongod server, s scenario, d difference) (bo
 	return named.ReplaceAllString(outcomes[d.step], "") == named.ReplaceAllString(d.outcomes[0], ""), nil
 }
 
+// writes reports whether a pipeline writes what it gives.
+func writes(one step) bool {
+	text := jsonOf(one.command)
+	return strings.Contains(text, `"$out"`) || strings.Contains(text, `"$merge"`)
+}
+
 var duplicate = regexp.MustCompile(`"keyPattern":\{[^{}]*(\{[^{}]*\}[^{}]*)*\},"keyValue":`)
 
 // reordered reports whether both servers refuse a write for a key that is there already, each in another index: mongod asks an index
