@@ -22,9 +22,8 @@ type Message struct {
 	// Database is the one that an OP_QUERY message is addressed to. OP_MSG messages name theirs in the body ($db).
 	Database []byte
 
-	buf      *buffer
-	inPlace  [2]Sequence // no command takes more than two
-	released bool
+	buf     *buffer
+	inPlace [2]Sequence // no command takes more than two
 }
 
 // Sequence is an array of documents that stands beside a message's body.
@@ -64,16 +63,12 @@ func (d Documents) All() iter.Seq2[int, bsonraw.Doc] {
 
 var messages = sync.Pool{New: func() any { return new(Message) }}
 
-// Release gives the message and its buffer back. The message, its documents and every slice of them are gone then; releasing
-// twice in a row does nothing.
+// Release gives the message and its buffer back. The message, its documents and every slice of them are gone then.
 func (m *Message) Release() {
-	if m.released {
-		return
-	}
 	if m.buf != nil {
 		m.buf.release()
 	}
-	*m = Message{released: true}
+	*m = Message{}
 	messages.Put(m)
 }
 

@@ -178,20 +178,6 @@ func TestDocumentsOverTheLimitAreRefusedAndReadingGoesOn(t *testing.T) {
 	m.Release()
 }
 
-func TestReleasedMessagesKeepNothing(t *testing.T) {
-	t.Parallel()
-	r := NewReader(bytes.NewReader(request(1, withText(1), appendSequence(nil, "documents", withText(1)))), 512)
-	m, err := r.Next()
-	if err != nil {
-		t.Fatalf("read: %v", err)
-	}
-	m.Release()
-	m.Release()
-	if m.Body != nil || m.Sequences != nil {
-		t.Error("a released message still leads to its bytes")
-	}
-}
-
 func TestBuffersGoToThePoolOfTheirSize(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, smallestBuffer, smallestBuffer + 1, largestPooled, largestPooled + 1, MaxMessageLength} {
