@@ -15,6 +15,7 @@ type streamFeed struct {
 	store  *store.Store
 	server *Server
 	seen   oplog.Timestamp // the oplog was read up to here
+	begun  bool
 	closed bool
 }
 
@@ -95,11 +96,12 @@ func (f *streamFeed) fill(op *operation, batch *bsonraw.ArrayBuilder, limit batc
 	if limit.docs < 0 {
 		b.Enough = enoughBytes
 	}
-	// What an aggregate finds must be all there is; a getMore waits for the wave that brings it.
+	// What is found first must be all there is, and in the oplog; later a getMore waits for the wave that brings it, and may come late.
 	var source changestream.Source = wholeLog{f.store}
-	if op.cmd.awaits {
+	if f.begun && op.cmd.awaits {
 		source = f.store.Waves()
 	}
+	f.begun = true
 	err := f.stream.Fill(op.ctx, source, f.store, &b)
 	f.seen = f.stream.Position()
 	if err != nil {

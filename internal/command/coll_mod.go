@@ -179,11 +179,11 @@ func (m *collectionChange) run(op *operation) (store.Commit, error) {
 		o = m.validation.append(o)
 		next.SetOptions(m.validation.changed(next.Options))
 	}
-	o = m.changeExpiry(o, &next)
 	if m.images != nil {
 		o = appendImages(o, *m.images)
 		next.SetOptions(withImages(next.Options, *m.images))
 	}
+	o = m.changeExpiry(o, &next)
 	if c.Series != nil && slices.Contains(m.misplaced, "timeseries") {
 		if o, err = m.changeSeries(op, ch, &next, o); err != nil {
 			ch.Discard()

@@ -12,9 +12,12 @@ import (
 )
 
 // Scan calls fn for the durable oplog entries from the timestamp on, in order, until fn wants no more or none is left. It
-// returns the timestamp up to which everything has been passed to fn. An entry is valid only during the call. When the oplog no longer reaches back to from, the error has code
-// 286. Scan holds nothing when it returns.
+// returns the timestamp up to which everything has been passed to fn. An entry is valid only during the call. When the oplog no
+// longer reaches back to from, the error has code 286, whatever memory still holds. Scan holds nothing when it returns.
 func (s *Store) Scan(ctx context.Context, from oplog.Timestamp, fn func(*oplog.Entry) (more bool, err error)) (oplog.Timestamp, error) {
+	if err := s.tail.checkKept(from); err != nil {
+		return from - 1, err
+	}
 	return scan(ctx, s, from, &s.durability.newest, fn)
 }
 
@@ -92,8 +95,12 @@ func checkFloor(it iterator, from oplog.Timestamp) error {
 		return err
 	}
 	if floor := oplog.Timestamp(binary.BigEndian.Uint64(value)); from < floor {
-		return mongoerr.New(mongoerr.ChangeStreamHistoryLost, "Resume of change stream was not possible, as the resume point may no longer be in the oplog "+
-			"(resumeTimestamp: %v, oldest kept: %v)", from, floor)
+		return historyLost(from, floor)
 	}
 	return nil
+}
+
+func historyLost(from, kept oplog.Timestamp) error {
+	return mongoerr.New(mongoerr.ChangeStreamHistoryLost, "Resume of change stream was not possible, as the resume point may no longer be in the oplog "+
+		"(resumeTimestamp: %v, oldest kept: %v)", from, kept)
 }

@@ -19,6 +19,7 @@ type tail struct {
 		first int            // place of the oldest entry
 		n     int
 		since oplog.Timestamp // every durable entry after this is in the ring
+		kept  oplog.Timestamp // of what the ring holds, the oplog has no more than this and what comes after
 	}
 }
 
@@ -62,13 +63,21 @@ func (t *tail) evict() {
 	t.mu.bytes -= entryBytes(e)
 }
 
-// trim takes out what the oplog does not hold any more: who asks for it is told so, however much memory there is.
+// trim notes that the oplog does not hold any more what there was up to ts. It stays in memory for those who are on their way.
 func (t *tail) trim(ts oplog.Timestamp) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for t.mu.n > 0 && t.mu.ring[t.mu.first].TS <= ts {
-		t.evict()
+	t.mu.kept = ts + 1
+}
+
+// checkKept fails where one would begin to read what is in memory alone.
+func (t *tail) checkKept(from oplog.Timestamp) error {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if from < t.mu.kept {
+		return historyLost(from, t.mu.kept)
 	}
+	return nil
 }
 
 // entryBytes is the memory that an entry takes.

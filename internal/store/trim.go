@@ -138,7 +138,7 @@ func (t *trimmer) cut(kept *int) oplog.Timestamp {
 }
 
 // trim deletes the oplog up to and including ts, with the marks, the images and the retry records of that time, and moves the
-// floor, all in one batch, and takes it out of memory.
+// floor, all in one batch.
 func (t *trimmer) trim(ts oplog.Timestamp) error {
 	b := t.store.db.NewBatch()
 	defer b.Close()

@@ -188,7 +188,7 @@ func (w *watcher) without(name string) bson.D {
 		update(bson.D{}, doc("$max", doc("zero", 0)), multi),
 		update(bson.D{}, bson.A{doc("$set", doc("same", "$same"))}),
 		update(bson.D{}, doc("$pull", doc("zero", 1))),
-		bson.D{{Key: "insert", Value: name}, {Key: "documents", Value: bson.A{doc("_id", w.id()), doc("_id", bson.A{1})}}, {Key: "ordered", Value: false}},
+		bson.D{{Key: "insert", Value: name}, {Key: "documents", Value: bson.A{doc("_id", w.newID()), doc("_id", bson.A{1})}}, {Key: "ordered", Value: false}},
 		bson.D{{Key: "delete", Value: name}, {Key: "deletes", Value: bson.A{bson.D{{Key: "q", Value: doc("_id", "nobody")}, {Key: "limit", Value: 0}}}}},
 		bson.D{{Key: "drop", Value: "nothing"}},
 		bson.D{{Key: "dropIndexes", Value: name}, {Key: "index", Value: "nothing"}},

@@ -68,6 +68,9 @@ func (s *match) split(before stage) (moved, rest []bsonraw.Doc) {
 	var passes func(condition bsonraw.Doc) bool
 	switch before := before.(type) {
 	case barrier:
+		if s.takesNothing() {
+			return nil, nil
+		}
 		passes = before.passes
 	case keeper:
 		passes = func(condition bsonraw.Doc) bool { return readsOnly(condition, before.keeps) }
@@ -84,6 +87,19 @@ func (s *match) split(before stage) (moved, rest []bsonraw.Doc) {
 		}
 	}
 	return moved, rest
+}
+
+// takesNothing reports whether a condition that nothing meets is among those that must all hold. MongoDB leaves the stage behind
+// a barrier then.
+func (s *match) takesNothing() bool {
+	for _, spec := range s.conjuncts() {
+		for _, one := range conditions(nil, spec) {
+			if it := one.Iter(); it.Next() && isNothing(it.Value()) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // conditions appends the parts of a filter that must all hold.

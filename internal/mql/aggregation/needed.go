@@ -9,6 +9,9 @@ import (
 // needed returns what must hold for the stage to let a document through, as far as that may be asked before a barrier. Of conditions that
 // may be asked there as they are there is nothing: they are moved.
 func (s *match) needed(passes Barrier) (out []bsonraw.Doc) {
+	if s.takesNothing() {
+		return nil
+	}
 	for _, spec := range s.conjuncts() {
 		for _, one := range conditions(nil, spec) {
 			if weaker := weakened(one, passes); weaker != nil {
