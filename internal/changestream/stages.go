@@ -39,14 +39,16 @@ func (p *stages) first(c *change) *aggregation.Pipeline {
 // compileStages compiles the stages behind the first.
 func (s *Spec) compileStages(pipeline bsonraw.Doc, scope *expression.Scope) (p stages, err error) {
 	options := aggregation.Options{Scope: scope, Source: stageName, DB: s.target.DB, Coll: s.target.Coll}
-	before := fills("fullDocumentBeforeChange", s.beforeChange)
-	parts, err := aggregation.CompileBehind(pipeline, options, before, fills("fullDocument", s.fullDocument))
+	before := fills(beforeChange, s.beforeChange)
+	parts, err := aggregation.CompileBehind(pipeline, options, before, fills(fullDocument, s.fullDocument))
 	if err != nil {
 		return p, err
 	}
 	p.early, p.between = parts[0], parts[1]
-	if s.beforeChange != imageOff && s.fullDocument != imageOff {
-		settled, err := aggregation.CompileBehind(pipeline, options, before)
+	if s.beforeChange != imageOff {
+		settled, err := aggregation.CompileBehind(pipeline, options, func(condition bsonraw.Doc) bool {
+			return !looksAt(condition, beforeChange, fullDocument)
+		})
 		if err != nil {
 			return p, err
 		}
@@ -62,19 +64,26 @@ func (s *Spec) compileStages(pipeline bsonraw.Doc, scope *expression.Scope) (p s
 	return p, nil
 }
 
+// The fields of images.
+const (
+	fullDocument = "fullDocument"
+	beforeChange = "fullDocumentBeforeChange"
+)
+
 // fills is a look-up that fills a field of the event.
 func fills(field string, how image) aggregation.Barrier {
-	return func(condition bsonraw.Doc) bool { return how == imageOff || !looksAt(condition, field) }
+	return func(condition bsonraw.Doc) bool { return how == imageOff || !looksAt(condition, field, "") }
 }
 
-// looksAt reports whether a filter may see a field of the event. Of conditions on whole arrays it says so always.
-func looksAt(filter bsonraw.Doc, looked string) bool {
+// looksAt reports whether a filter may see a field of the event. Of conditions on whole arrays it says so always, but within the field
+// that is settled: what it holds is in the log, and there MongoDB asks all that is asked of it.
+func looksAt(filter bsonraw.Doc, looked, settled string) bool {
 	for it := filter.Iter(); it.Next(); {
 		key := string(it.Key())
 		switch {
 		case key == "$and" || key == "$or" || key == "$nor":
 			for branch := it.Value().Doc().Iter(); branch.Next(); {
-				if looksAt(branch.Value().Doc(), looked) {
+				if looksAt(branch.Value().Doc(), looked, settled) {
 					return true
 				}
 			}
@@ -85,7 +94,8 @@ func looksAt(filter bsonraw.Doc, looked string) bool {
 		default:
 			// Conditions on whole arrays MongoDB does not move.
 			data := it.Value().Data
-			if field, _, _ := strings.Cut(key, "."); field == looked || contains(data, "$elemMatch\x00") || contains(data, "$size\x00") {
+			field, _, _ := strings.Cut(key, ".")
+			if field == looked || field != settled && (contains(data, "$elemMatch\x00") || contains(data, "$size\x00")) {
 				return true
 			}
 		}

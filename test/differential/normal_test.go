@@ -179,7 +179,7 @@ func (n *normalizer) value(v any) any {
 			if ofStorage[e.Key] {
 				continue
 			}
-			if estimated[e.Key] || e.Key == "keyValue" && has(v, "hexEncoded") { // the weights of a collation, which each server has its own of
+			if estimated[e.Key] || e.Key == "keyValue" && (has(v, "hexEncoded") || has(v, "collation")) { // the weights of a collation, which each server has its own of
 				e.Value = kindOf(e.Value)
 			}
 			out = append(out, bson.E{Key: e.Key, Value: n.value(e.Value)})
