@@ -118,11 +118,13 @@ func TestWatchOpensBeforeItReturns(t *testing.T) {
 	})
 }
 
+// inserts lets no invalidate event through.
+var inserts = mongo.Pipeline{{{Key: "$match", Value: bson.D{{Key: "operationType", Value: "insert"}}}}}
+
 // TestHiddenInvalidate: the pipeline lets no invalidate event through. The stream ends, or goes on, all the same.
 // contract: S11, S12
 func TestHiddenInvalidate(t *testing.T) {
 	t.Parallel()
-	inserts := mongo.Pipeline{{{Key: "$match", Value: bson.D{{Key: "operationType", Value: "insert"}}}}}
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
 		f := newFixture(t, server)
 		ends := watch(t, f.coll, inserts, nil)
@@ -150,7 +152,6 @@ func TestHiddenInvalidate(t *testing.T) {
 // contract: S11
 func TestPositionAfterAHiddenInvalidate(t *testing.T) {
 	t.Parallel()
-	inserts := mongo.Pipeline{{{Key: "$match", Value: bson.D{{Key: "operationType", Value: "insert"}}}}}
 	testmongo.Run(t, func(t *testing.T, server *testmongo.Server) {
 		f := newFixture(t, server)
 		ended := watch(t, f.coll, inserts, nil)

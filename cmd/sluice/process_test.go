@@ -1,4 +1,8 @@
+//go:build !windows
+
 package main
+
+// Signals and closed pipes are another matter on Windows.
 
 import (
 	"bufio"
@@ -8,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,9 +30,6 @@ type program struct {
 
 func startProgram(t testing.TB, args ...string) *program {
 	t.Helper()
-	if runtime.GOOS == "windows" {
-		t.Skip("signals and closed pipes are another matter on Windows")
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	p := &program{cmd: exec.CommandContext(ctx, os.Args[0], args...), stderr: newTranscript()}
 	p.cmd.Env = append(os.Environ(), asProgram+"=1")
@@ -171,5 +171,27 @@ func BenchmarkFirstEvent(b *testing.B) {
 		p.line(b)
 		p.signal(b, syscall.SIGTERM)
 		p.expectCode(b, exitDone)
+	}
+}
+
+// TestServeKeepsData also stops with a client that is waiting for events.
+func TestServeKeepsData(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	for n := int64(1); n <= 2; n++ {
+		r, uri := serving(t, "--dir", dir, "--listen", "127.0.0.1:0")
+		orders := connectTo(t, uri).Database("shop").Collection("orders")
+		insert(t, orders, byID(n))
+		if got, err := orders.EstimatedDocumentCount(t.Context()); err != nil || got != n {
+			t.Errorf("%d documents (%v), want %d", got, err, n)
+		}
+		w := startProgram(t, "watch", uri)
+		w.stderr.awaitText(t, "watching")
+		r.stopCleanly(t)
+		w.signal(t, os.Interrupt)
+		w.expectCode(t, exitDone)
+		if r.stdout.String() != uri+"\n" {
+			t.Errorf("more than the URI on stdout: %q", r.stdout)
+		}
 	}
 }

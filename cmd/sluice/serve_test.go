@@ -28,28 +28,6 @@ func connectTo(t testing.TB, uri string) *mongo.Client {
 	return client
 }
 
-// TestServeKeepsData also stops with a client that is waiting for events.
-func TestServeKeepsData(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "data")
-	for n := int64(1); n <= 2; n++ {
-		r, uri := serving(t, "--dir", dir, "--listen", "127.0.0.1:0")
-		orders := connectTo(t, uri).Database("shop").Collection("orders")
-		insert(t, orders, byID(n))
-		if got, err := orders.EstimatedDocumentCount(t.Context()); err != nil || got != n {
-			t.Errorf("%d documents (%v), want %d", got, err, n)
-		}
-		w := startProgram(t, "watch", uri)
-		w.stderr.awaitText(t, "watching")
-		r.stopCleanly(t)
-		w.signal(t, os.Interrupt)
-		w.expectCode(t, exitDone)
-		if r.stdout.String() != uri+"\n" {
-			t.Errorf("more than the URI on stdout: %q", r.stdout)
-		}
-	}
-}
-
 func TestServeListensAtSeveralAddresses(t *testing.T) {
 	t.Parallel()
 	socket := filepath.Join(shortFolder(t), "s.sock")

@@ -12,8 +12,6 @@ import (
 // before they are encoded; the stages look at the others as if it were not there.
 type prefilter struct{ full *filter.Filter }
 
-const fullDocumentPrefix = "fullDocument."
-
 // compilePrefilter takes out of a pipeline what can be asked beforehand; nil where there is nothing.
 func compilePrefilter(pipeline bsonraw.Doc, scope *expression.Scope) *prefilter {
 	it := pipeline.Iter()
@@ -29,7 +27,7 @@ func compilePrefilter(pipeline bsonraw.Doc, scope *expression.Scope) *prefilter 
 		if key := it.Key(); len(key) == 0 || key[0] == '$' {
 			return nil // it may have branches, or fail
 		}
-		if field, ok := strings.CutPrefix(string(it.Key()), fullDocumentPrefix); ok && plainPath(field) {
+		if field, ok := strings.CutPrefix(string(it.Key()), fullDocument+"."); ok && plainPath(field) {
 			asked = bsonraw.AppendValue(asked, field, it.Value())
 		}
 	}
