@@ -21,6 +21,15 @@
 // [Stream.TryNext] looks once and does not wait for events beyond one request. A context bounds the waiting only: when it
 // ends, the stream lives on and the awaited event comes next. Streams may be read, asked and closed from any goroutine.
 //
+// So a program may look now and then, each time with a deadline, and miss nothing:
+//
+//	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+//	defer cancel()
+//	event, ok, err := stream.TryNext(ctx)
+//	if errors.Is(err, context.DeadlineExceeded) {
+//		return nil // nothing in time: the same stream has it next time
+//	}
+//
 // An [Event] is a view of the bytes that the server sent; its methods decode what they are asked for.
 //
 // # Positions

@@ -2,6 +2,7 @@ package sluice_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -63,6 +64,50 @@ func Example_poll() {
 	// nothing now
 	// insert 2
 	// nothing now
+}
+
+// A poll that has little time: each has a deadline of its own, and what has not come by then is not lost but comes with
+// the next. The deadline ends the call alone, neither the stream nor the request that it waited for.
+func Example_pollWithDeadline() {
+	ctx := context.Background()
+	db, closeShop := openShop(ctx)
+	defer closeShop()
+	orders := db.Collection("orders")
+	stream := must(sluice.Watch[bson.M](ctx, orders, nil, nil))
+	defer stream.Close()
+
+	// poll prints the changes that come within 50 ms, and returns how many there were.
+	poll := func() (changes int, err error) {
+		ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond) // less than the server waits for one request, 1 s
+		defer cancel()
+		for {
+			event, ok, err := stream.TryNext(ctx)
+			switch {
+			case errors.Is(err, context.DeadlineExceeded):
+				return changes, nil // the next poll goes on here
+			case err != nil:
+				return changes, err // the stream has ended
+			case !ok:
+				return changes, nil // nothing now
+			}
+			fmt.Println(event.OperationType(), event.DocumentKey().Lookup("_id").AsInt64())
+			changes++
+		}
+	}
+
+	fmt.Println(must(poll()), "changes, alive:", stream.Alive())
+	for id := 1; id <= 3; id++ {
+		insert(ctx, orders, id) // nobody reads now
+	}
+	for seen := 0; seen < 3; {
+		seen += must(poll()) // and other work
+	}
+
+	// Output:
+	// 0 changes, alive: true
+	// insert 1
+	// insert 2
+	// insert 3
 }
 
 func insert(ctx context.Context, coll *mongo.Collection, id int) {

@@ -20,9 +20,11 @@ type Stream[T any] struct {
 	m *machine
 }
 
-// Next returns the next event, and waits for it as long as ctx lives. It returns io.EOF at the end of an invalidated
-// stream, ErrClosed after Close, ctx's error, or a final *Error. Failures that may pass are not returned: the stream
-// resumes as Options.Retry allows.
+// Next returns the next event, and waits for it as long as ctx lives. When ctx ends first, it returns ctx's error and
+// nothing is lost: the same stream goes on, and the next call of any kind, with another context, gets the event. It
+// returns io.EOF at the end of an invalidated stream, ErrClosed after Close, or a final *Error, which is never
+// context.DeadlineExceeded or context.Canceled. Failures that may pass are not returned: the stream resumes as
+// Options.Retry allows.
 func (s *Stream[T]) Next(ctx context.Context) (Event[T], error) {
 	event, err := s.m.receive(ctx, wantNext, nil)
 	return Event[T]{raw: event}, err
@@ -30,9 +32,11 @@ func (s *Stream[T]) Next(ctx context.Context) (Event[T], error) {
 
 // TryNext returns the next event if one was received already. Otherwise it sends one getMore, which takes
 // Options.MaxAwaitTime at most when nothing happens, and returns the first event that brings, or false and nil if there
-// is nothing now. During an outage it waits for the next attempt to resume instead, which may take the client's server
-// selection timeout (30 s by default) or, after several failures, Retry.MaxBackoff: a ctx with a deadline bounds it, and
-// costs nothing. Errors are those of Next.
+// is nothing now. A ctx with a deadline bounds it further and costs nothing, as with Next: after
+// context.DeadlineExceeded the getMore goes on, and the next call takes what it brought, or joins it if it is still under
+// way. So a loop may poll with a new context each time, also with less time than MaxAwaitTime. During an outage TryNext
+// waits for the next attempt to resume instead, which may take the client's server selection timeout (30 s by default)
+// or, after several failures, Retry.MaxBackoff. Errors are those of Next.
 func (s *Stream[T]) TryNext(ctx context.Context) (Event[T], bool, error) {
 	event, err := s.m.receive(ctx, wantTry, nil)
 	return Event[T]{raw: event}, event != nil, err
