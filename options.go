@@ -153,7 +153,11 @@ type Retry struct {
 // ReadAhead bounds what is fetched before it is asked for. Once the last event of a batch has been handed out by Next,
 // NextBatch or All, the next batch is fetched; behind a batch of 64 KiB or more, which means a backlog, already when its
 // first event has been handed out by Next or All. So the server works while the caller does. One batch is held until
-// it is asked for, and never a second one. TryNext alone fetches nothing ahead.
+// it is asked for, and never a second one.
+//
+// TryNext asks for nothing ahead. But one reply may bring several events, and a request goes on when the context of the
+// call that made it ends (that of a TryNext may even be sent afterwards, when an outage is over): what they bring is held
+// too (Health.Buffered) until later calls take it, which costs no request.
 type ReadAhead struct {
 	Off      bool // fetch only when a caller waits
 	MaxBytes int  // nothing is fetched ahead after a batch of more bytes than this; 0: 32 MiB, which no single reply reaches
