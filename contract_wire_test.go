@@ -703,6 +703,14 @@ func TestOpeningUnderADeadline(t *testing.T) {
 			if _, err := sluice.Watch[order](ctx, coll, nil, nil); !errors.Is(err, context.Canceled) {
 				t.Errorf("%v, want the cancellation", err)
 			}
+			if _, err := sluice.Watch[order](ctx, coll, nil, nil); !errors.Is(err, context.Canceled) {
+				t.Errorf("%v, want the cancellation that came before", err)
+			}
+			ctx, cancel = context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+			defer cancel()
+			if _, err := sluice.Watch[order](ctx, coll, nil, nil); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%v, want the deadline that had passed", err)
+			}
 		})
 	}
 }

@@ -17,7 +17,10 @@ type Target interface {
 }
 
 // Watch opens a stream. When it returns, the server has opened the cursor, so that the stream sees every later change.
-// ctx bounds the opening only, but the session in it, if there is one, is used like Options.Session.
+// ctx bounds the opening only, but the session in it, if there is one, is used like Options.Session. When ctx ends before
+// or meanwhile, errors.Is finds context.DeadlineExceeded or context.Canceled in the error, whose text is the driver's
+// ("calculated server-side timeout (0 ms) ...", for instance). A Timeout of the client and its server selection timeout
+// give context.DeadlineExceeded too: ask ctx.Err where that makes a difference.
 //
 // pipeline may be nil, a mongo.Pipeline, or any other slice of stage documents, and must leave the events' _id as it is
 // (or else the first event is ErrInvalidToken).
