@@ -38,6 +38,11 @@
 // somewhere (as text, JSON or BSON), it lets another stream go on from there with [Options].StartAfter, which takes every
 // token and, as the zero [Token], starts now. ResumeAfter takes all but those of invalidate events.
 //
+// A stream has a token as soon as it is open. Stored at once, it keeps a restart from missing what happens before the
+// first event. After that store the token of each event when the event has been dealt with: a crash in between
+// brings that event again (at least once), unless its effect and the token are stored together, in one transaction or
+// one file. A token that is stored first loses the event to such a crash.
+//
 // # Failures
 //
 // When a connection breaks, a server steps down or a cursor is lost, the stream opens its cursor again at its position;

@@ -78,8 +78,12 @@ func (s *Stream[T]) Alive() bool { return s.m.alive() }
 
 // ResumeToken returns the position after the last event handed out; once the events of a reply are handed out, the
 // reply's own token, which may be later. Replies without events move it too. Before all that it is the start token, if
-// one was given, else the position at which the stream was opened; zero if the server did not tell that. It works after
+// one was given, else the position at which the stream was opened; zero if the server did not tell that, or sent events
+// with its first reply (after StartAtOperationTime, for instance): until the first of them is handed out. It works after
 // a failure and after Close, too.
+//
+// Store it as soon as the stream is open, not only with the first event: a program that goes on from it after a restart
+// has missed nothing in between.
 func (s *Stream[T]) ResumeToken() Token { return s.m.position() }
 
 // Health returns the state of the stream at this moment.
