@@ -12,6 +12,7 @@ import (
 // Config says how an engine runs. The zero value is a database in memory with every default.
 type Config struct {
 	// Dir is the folder of the store, created with mode 0700 when it is missing. Empty means in memory: gone after Close.
+	// One engine at a time has a folder open: it is locked until Close or the end of the process, see Open.
 	Dir string
 	// ReplicaSet is the name of the replica set that the engine presents itself as; default "sluice".
 	ReplicaSet string

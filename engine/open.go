@@ -9,7 +9,9 @@ import (
 )
 
 // Open opens the database in cfg.Dir, creating it where there is none, or one in memory. It listens nowhere yet: see Listen and
-// DialContext. ctx bounds the opening only. Problems of cfg are all named in one error.
+// DialContext. ctx bounds the opening only. Problems of cfg are all named in one error. A folder that another
+// engine has open is refused, by an error that says so ("another engine, of this process or another one, has it open") and has no
+// variable of its own. Programs that share a database let the one that opened it Listen.
 func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
