@@ -62,6 +62,11 @@
 // any deadline. A Timeout of the client does not end a stream either, but lets the driver, which resumes by itself before
 // the stream does, retry without pauses while it lasts.
 //
+// # The end
+//
+// Close streams, then disconnect their client, then close the engine, if it is one of the process's own. With defer that
+// is so by itself, when each is deferred as it is opened.
+//
 // # Many streams
 //
 // A stream that waits holds one connection of its client's pool for as long as the server waits. A client with more

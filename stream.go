@@ -103,6 +103,10 @@ func (s *Stream[T]) SetMaxAwaitTime(d time.Duration) {
 // Close ends the stream: readers that wait return ErrClosed at once, events that were not handed out are dropped, and
 // the cursor is killed on the server, which takes 5 s at most and is not reported if it fails. When Close returns,
 // nothing of the stream is running any more. It may be called any number of times and returns nil.
+//
+// Close streams first, then disconnect their client, then close the engine, if there is one. A stream whose client goes
+// first ends with an *Error that is mongo.ErrClientDisconnected, and its cursor stays with the server until that gives
+// it up; a Disconnect with a deadline waits for the stream's getMore up to that deadline.
 func (s *Stream[T]) Close() error {
 	s.m.handover.close()
 	s.m.cancel()

@@ -82,6 +82,10 @@ func (e *Engine) Done() <-chan struct{} { return e.ctx.Done() }
 
 // Close stops the engine at once: commands under way are interrupted, connections and listeners closed. It waits for every
 // goroutine and returns the failure of the storage, if there was one. Further calls wait likewise and return the same.
+//
+// Close streams and disconnect clients of this process before: to those that are left the engine is a server that is down. Streams
+// try to reach it again for as long as their Options.Retry allows, and a client's Disconnect may wait for it, up to the server
+// selection timeout (30 s unless set).
 func (e *Engine) Close() error {
 	e.closeOnce.Do(func() {
 		e.halt()
