@@ -133,7 +133,7 @@ func (t *trimmer) cut(kept *int) oplog.Timestamp {
 		n++
 	}
 	t.mu.marks = append([]mark(nil), t.mu.marks[n:]...)
-	*kept -= n
+	*kept = max(0, *kept-n)
 	return ts
 }
 
