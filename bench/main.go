@@ -2,8 +2,9 @@
 //
 //	go run . -peers mongod,sluice -workloads 'insert-*,live-100' -seconds 3 -rounds 3
 //
-// A peer is "mongod" or "sluice", which it starts and ends, "embedded", an engine in the bench's own process, or NAME=URI, a server on this machine that runs already. The first is
-// the base of all ratios. In every round each peer takes its turn, in an order that turns around from round to round, so that what
+// A peer is "mongod" or "sluice", which it starts and ends, "embedded", an engine in the bench's own process, "floor", which answers
+// without doing anything but to sync a file and so shows what is out of reach for any server, or NAME=URI, a server on this machine
+// that runs already. The first is the base of all ratios, the second is judged. In every round each peer takes its turn, in an order that turns around from round to round, so that what
 // disturbs the machine disturbs all alike. Documents have 300 bytes, and writes are w:majority, j:true and retryable. Client and
 // servers share the machine's CPUs, so the load goes over bare connections that cost less than a driver: what is compared is servers.
 // Numbers that are not ratios of one run mean little.
@@ -34,6 +35,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -142,7 +144,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	s := settings{}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	peers := flags.String("peers", "mongod,sluice", `comma-separated: "mongod", "sluice", NAME=URI; the first is the base of the ratios`)
+	peers := flags.String("peers", "mongod,sluice", `comma-separated: "mongod", "sluice", "embedded", "floor", NAME=URI; the first is the base of the ratios`)
 	clients := flags.String("clients", "", `compare client libraries on these servers instead: comma-separated "mongod", "sluice", "embedded", NAME=URI`)
 	flags.StringVar(&s.growth, "growth", "", "write plots of how costs grow into this folder instead; -workloads chooses among them")
 	patterns := flags.String("workloads", "*", "comma-separated patterns of names (see -list)")
@@ -195,7 +197,8 @@ func (s settings) compare(ctx context.Context, chosen []workload, progress io.Wr
 		memory[p.name] = []sample{{"idle": float64(p.residentMB())}}
 	}
 	for _, w := range chosen {
-		samples, err := s.takeTurns(ctx, w, peers, progress)
+		able := slices.DeleteFunc(slices.Clone(peers), func(p *peer) bool { return !p.takesPart(w.name) })
+		samples, err := s.takeTurns(ctx, w, able, progress)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", w.name, err)
 		}

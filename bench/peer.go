@@ -27,6 +27,7 @@ const (
 	startTimeout = 60 * time.Second
 	stopTimeout  = 30 * time.Second
 	databaseName = "sluice_bench"
+	floorName    = "floor" // the peer that bounds what others can reach
 	// embeddedConnections is the most that a load makes: one for each stream, and the writers'.
 	embeddedConnections = 20_000
 )
@@ -41,6 +42,7 @@ type peer struct {
 	dialer  options.ContextDialer // nil: over the network
 	nextID  atomic.Int64          // of documents, over all workloads
 	stop    func() error          // ends the server if the bench started it
+	only    []string              // patterns of the workloads that it can take part in; nil: all
 
 	// How to start another of its kind, in a folder within dir; nil for one that ran already.
 	arguments func(dir, port string) []string
@@ -54,7 +56,7 @@ type launcher struct {
 	mongodScript string
 }
 
-// launch starts or finds the peer that spec describes: "sluice", "mongod", "embedded", or NAME=URI.
+// launch starts or finds the peer that spec describes: "sluice", "mongod", "embedded", "floor", or NAME=URI.
 func (l launcher) launch(ctx context.Context, spec string) (*peer, error) {
 	var p *peer
 	var err error
@@ -66,10 +68,12 @@ func (l launcher) launch(ctx context.Context, spec string) (*peer, error) {
 		p, err = l.sluice(ctx)
 	case spec == "mongod":
 		p, err = l.mongod(ctx)
+	case spec == floorName:
+		p, err = l.floor(ctx)
 	case spec == "embedded":
 		p, err = embedded(ctx)
 	default:
-		err = errors.New(`is neither "sluice", "mongod" nor "embedded" nor NAME=URI`)
+		err = errors.New(`is neither "sluice", "mongod", "embedded" nor "floor" nor NAME=URI`)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("peer %q: %w", spec, err)
@@ -81,9 +85,31 @@ func (l launcher) launch(ctx context.Context, spec string) (*peer, error) {
 }
 
 func (l launcher) sluice(ctx context.Context) (*peer, error) {
-	binary := filepath.Join(l.dir, "sluice")
-	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/sluice")
-	build.Dir = l.repository
+	p, err := l.built(ctx, "sluice", l.repository, "./cmd/sluice", "serve", "--listen", "127.0.0.1:0", "--dir")
+	if err != nil {
+		return nil, err
+	}
+	p.arguments = func(dir, port string) []string {
+		return []string{"serve", "--dir", dir, "--listen", "127.0.0.1:" + port}
+	}
+	return p, nil
+}
+
+// floor starts what does nothing of what it is asked for: what a load reaches there bounds what it can reach.
+func (l launcher) floor(ctx context.Context) (*peer, error) {
+	p, err := l.built(ctx, floorName, ".", "./floor", "-dir")
+	if err != nil {
+		return nil, err
+	}
+	p.only = []string{"insert*", "find*", "inc-*", "mixed*", "transaction*", "live*"}
+	return p, nil
+}
+
+// built builds a server of this repository and starts it with arguments, the last of which takes a folder for its data.
+func (l launcher) built(ctx context.Context, name, module, program string, arguments ...string) (*peer, error) {
+	binary := filepath.Join(l.dir, name)
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, program)
+	build.Dir = module
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build: %w\n%s", err, out)
 	}
@@ -92,7 +118,7 @@ func (l launcher) sluice(ctx context.Context) (*peer, error) {
 		return nil, err
 	}
 	// Not bound to ctx: an interrupted bench still wants the server while its clients end.
-	server := exec.Command(binary, "serve", "--dir", data, "--listen", "127.0.0.1:0") //nolint:noctx // see above
+	server := exec.Command(binary, append(arguments, data)...) //nolint:noctx // see above
 	server.Stderr = os.Stderr
 	out, err := server.StdoutPipe()
 	if err != nil {
@@ -111,15 +137,10 @@ func (l launcher) sluice(ctx context.Context) (*peer, error) {
 	line, err := reader.ReadString('\n')
 	overdue.Stop()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("serve printed no URI: %w", err), stop())
+		return nil, errors.Join(fmt.Errorf("it printed no URI: %w", err), stop())
 	}
 	go func() { _, _ = io.Copy(io.Discard, reader) }() // ends with the process, which stop waits for
-	return &peer{
-		name: "sluice", uri: strings.TrimSpace(line), pid: server.Process.Pid, stop: stop, dir: l.dir,
-		arguments: func(dir, port string) []string {
-			return []string{"serve", "--dir", dir, "--listen", "127.0.0.1:" + port}
-		},
-	}, nil
+	return &peer{name: name, uri: strings.TrimSpace(line), pid: server.Process.Pid, stop: stop, dir: l.dir}, nil
 }
 
 // embedded opens an engine in this process, in memory. Its CPU and memory are those of the load's process, and not reported.
@@ -211,6 +232,12 @@ func (p *peer) connect(ctx context.Context) error {
 		}
 	}
 	return p.client.Database(databaseName).Drop(ctx)
+}
+
+// takesPart reports whether the peer knows what a workload asks for.
+func (p *peer) takesPart(workload string) bool {
+	ok, err := matches(p.only, workload)
+	return p.only == nil || ok && err == nil
 }
 
 // close disconnects and ends the server.

@@ -34,7 +34,8 @@ type reportRow struct {
 	Median   map[string]number  `json:"median"`
 	Ratio    map[string]number  `json:"ratio"` // how many times better than the base
 	Goal     string             `json:"goal,omitempty"`
-	Met      *bool              `json:"met,omitempty"` // by the first peer that is not the base
+	Met      *bool              `json:"met,omitempty"`        // by the first peer that is not the base
+	Beyond   bool               `json:"outOfReach,omitempty"` // floor misses the goal too
 }
 
 // number is a float64 whose JSON form is null when it is not a number: where a metric could not be measured.
@@ -77,6 +78,9 @@ func (r *report) add(w workload, samples map[string][]sample) {
 			first := r.Peers[1]
 			met := line.goal.met(line, medians[first], float64(row.Ratio[first]))
 			row.Met, row.Goal = &met, line.goal.describe(line)
+			if _, measured := row.Samples[floorName]; measured && !met {
+				row.Beyond = !line.goal.met(line, medians[floorName], float64(row.Ratio[floorName]))
+			}
 		}
 		r.Rows = append(r.Rows, row)
 	}
@@ -92,6 +96,19 @@ func (g goal) describe(r row) string {
 		parts = append(parts, map[direction]string{higher: ">= ", lower: "<= "}[r.better]+fmt.Sprint(g.limit))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// verdict says whether the goal was met; "out of reach" is one that floor misses too.
+func (r reportRow) verdict() string {
+	switch {
+	case r.Met == nil:
+		return ""
+	case *r.Met:
+		return "met"
+	case r.Beyond:
+		return "out of reach"
+	}
+	return "missed"
 }
 
 // heading says where, when and how the figures were made.
@@ -127,10 +144,7 @@ func (r *report) table(out io.Writer) error {
 				cells = append(cells, ratio(float64(row.Ratio[name])))
 			}
 		}
-		verdict := ""
-		if row.Met != nil {
-			verdict = map[bool]string{true: "met", false: "missed"}[*row.Met]
-		}
+		verdict := row.verdict()
 		fmt.Fprintln(w, strings.Join(append(cells, row.Goal, verdict), "\t")+"\t")
 	}
 	return w.Flush()
@@ -160,8 +174,7 @@ func (r *report) markdown(out io.Writer) error {
 				fmt.Fprintf(&b, " %s |", ratio(float64(row.Ratio[name])))
 			}
 		}
-		verdict := map[bool]string{true: "met", false: "**missed**"}[*row.Met]
-		fmt.Fprintf(&b, " %s %s |\n", row.Goal, verdict)
+		fmt.Fprintf(&b, " %s %s |\n", row.Goal, row.verdict())
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

@@ -53,6 +53,30 @@ func TestReportComparesMediansWithTheFirstPeer(t *testing.T) {
 	}
 }
 
+func TestAGoalThatFloorMissesIsOutOfReach(t *testing.T) {
+	t.Parallel()
+	w := workload{name: "w", rows: []row{{"rate", "ops/s", higher, goal{advantage: 4}}}}
+	for _, c := range []struct {
+		ours, floor float64
+		verdict     string
+	}{
+		{300, 390, "out of reach"},
+		{300, 410, "missed"},
+		{400, 390, "met"},
+	} {
+		r := report{Peers: []string{"base", "ours", floorName}}
+		r.add(w, map[string][]sample{"base": {{"rate": 100}}, "ours": {{"rate": c.ours}}, floorName: {{"rate": c.floor}}})
+		if got := r.Rows[0].verdict(); got != c.verdict {
+			t.Errorf("%v where floor does %v is %q, want %q", c.ours, c.floor, got, c.verdict)
+		}
+		r = report{Peers: []string{"base", "ours", floorName}}
+		r.add(w, map[string][]sample{"base": {{"rate": 100}}, "ours": {{"rate": c.ours}}})
+		if got := r.Rows[0].verdict(); got == "out of reach" {
+			t.Errorf("%v where floor takes no part is %q", c.ours, got)
+		}
+	}
+}
+
 func TestGoals(t *testing.T) {
 	t.Parallel()
 	up, down := row{better: higher}, row{better: lower}
