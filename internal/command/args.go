@@ -24,9 +24,9 @@ func (op *operation) arguments(fn func(name string, a argument) error) error {
 		if isGeneric(it.Key()) {
 			continue
 		}
-		name, v := string(it.Key()), it.Value()
-		if i == 0 {
-			name = op.cmd.name
+		name, v := op.cmd.name, it.Value()
+		if i > 0 {
+			name = argumentName(it.Key())
 		}
 		absent := i > 0 && isNullish(v) && isAbsent(op.cmd.name, name, v)
 		if absent {
@@ -38,6 +38,16 @@ func (op *operation) arguments(fn func(name string, a argument) error) error {
 		}
 	}
 	return nil
+}
+
+// argumentName is a name as a string, for the names that most commands have without memory of its own.
+func argumentName(key []byte) string {
+	for _, name := range [...]string{"filter", "limit", "singleBatch", "batchSize", "ordered", "collection", "sort", "projection"} {
+		if string(key) == name {
+			return name
+		}
+	}
+	return string(key)
 }
 
 // apart gives the arguments without a value to a parser of their own, of which nothing is used but that it knows them.
@@ -164,7 +174,7 @@ func (a argument) collection(to *string) error {
 	if a.Type != bsonraw.TypeString {
 		return mongoerr.New(mongoerr.BadValue, "collection name has invalid type %s", a.Type.Name())
 	}
-	*to = a.Value.Str()
+	*to = reuse(&a.op.names.coll, a.Value.Bytes())
 	if err := checkCollectionName(a.op.db, *to); err != nil || reachesBuckets[a.op.cmd.name] {
 		return err
 	}

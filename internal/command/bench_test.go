@@ -39,3 +39,39 @@ func BenchmarkInsertMany(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)*batch/b.Elapsed().Seconds(), "docs/s")
 }
+
+// BenchmarkFind finds one of 10,000 documents by its _id, as drivers do that ask for one.
+func BenchmarkFind(b *testing.B) {
+	const documents = 10_000
+	l := newLoader(b)
+	for range documents / 1000 {
+		l.inserts(1000, 300)()
+	}
+	benchmark(b, l.find(1))
+}
+
+// BenchmarkInsert inserts one document at a time, as a retryable write.
+func BenchmarkInsert(b *testing.B) {
+	benchmark(b, newLoader(b).inserts(1, 300))
+}
+
+// BenchmarkUpdate increments a field of one document at a time, found by its _id.
+func BenchmarkUpdate(b *testing.B) {
+	l := newLoader(b)
+	l.inserts(1000, 300)()
+	benchmark(b, l.update(1))
+}
+
+// BenchmarkTransactions inserts ten documents in a transaction, one command each.
+func BenchmarkTransactions(b *testing.B) {
+	l := newLoader(b)
+	l.inserts(1, 300)()
+	benchmark(b, l.transaction(10))
+}
+
+func benchmark(b *testing.B, run func()) {
+	b.ReportAllocs()
+	for b.Loop() {
+		run()
+	}
+}

@@ -22,6 +22,7 @@ type Conn struct {
 	info    ConnInfo
 	running running
 	again   bsonraw.Doc // the request whose replies go on, after ThenMore
+	names   names
 	wakes   *time.Timer // of what the command waits for; nil until one does
 
 	// What hello said. It is changed under running.mu.
@@ -87,9 +88,8 @@ func (c *Conn) Run(ctx context.Context, req *Request, dst []byte) (reply []byte,
 	defer c.running.end()
 	op := newOperation(ctx, c, req, dst)
 	defer op.release()
-	begun := time.Now()
 	err := op.execute()
-	c.server.usages.record(op, time.Since(begun))
+	c.server.usages.record(op, time.Since(op.began))
 	if err == nil && op.durable {
 		err = c.server.store.WaitDurable(ctx, c.server.store.Applied())
 	}

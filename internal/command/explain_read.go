@@ -17,14 +17,8 @@ import (
 
 // find explains a find.
 func (x *explanation) find(op *operation) error {
-	args := findArgs{batchSize: -1}
-	if err := op.arguments(args.parse); err != nil {
-		return err
-	}
-	if err := args.refuseNulls(op); err != nil {
-		return err
-	}
-	if err := args.checkTailable(); err != nil {
+	var args findArgs
+	if err := args.read(op); err != nil {
 		return err
 	}
 	if isView(op, args.coll) {

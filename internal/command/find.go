@@ -30,15 +30,14 @@ type findArgs struct {
 // awaitData its getMore waits for that. min and max walk a part of an index, returnKey gives its entries instead of documents.
 func find(op *operation) error {
 	op.server.counters.query.Add(1)
+	if mayAskForPoint(op.body) {
+		if ok, err := findPoint(op); ok {
+			return err
+		}
+	}
 	op.body = op.body.Clone() // what is compiled from it lives as long as the cursor
-	args := findArgs{batchSize: -1}
-	if err := op.arguments(args.parse); err != nil {
-		return err
-	}
-	if err := args.refuseNulls(op); err != nil {
-		return err
-	}
-	if err := args.checkTailable(); err != nil {
+	var args findArgs
+	if err := args.read(op); err != nil {
 		return err
 	}
 	if isView(op, args.coll) {
@@ -57,6 +56,18 @@ func find(op *operation) error {
 		c.waits = feed
 	}
 	return op.openCursor(c, limit, args.singleBatch)
+}
+
+// read reads the arguments and checks what can be said of them without the collection.
+func (f *findArgs) read(op *operation) error {
+	f.batchSize = -1
+	if err := op.arguments(f.parse); err != nil {
+		return err
+	}
+	if err := f.refuseNulls(op); err != nil {
+		return err
+	}
+	return f.checkTailable()
 }
 
 func (f *findArgs) parse(name string, a argument) error {

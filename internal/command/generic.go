@@ -11,6 +11,8 @@ import (
 
 // generic are the arguments that every command takes.
 type generic struct {
+	began        time.Time // the command
+	names        *names
 	command      string // the command's name, for messages
 	db           string
 	lsid         bsonraw.Doc
@@ -66,7 +68,7 @@ func (g *generic) parse(key []byte, v bsonraw.Value) (err error) {
 		if v.Type != bsonraw.TypeString {
 			return g.wrongType("$db", v, "string")
 		}
-		g.db = v.Str()
+		g.db = reuse(&g.names.db, v.Bytes())
 		return checkDatabaseName(g.db)
 	case "lsid":
 		if v.Type == bsonraw.TypeNull {
@@ -98,7 +100,7 @@ func (g *generic) parse(key []byte, v bsonraw.Value) (err error) {
 	case "apiVersion", "apiStrict", "apiDeprecationErrors":
 		return g.api.parse(string(key), v)
 	case "$clusterTime":
-		return checkGossip(v)
+		return checkGossip(v, g.began)
 	case "$readPreference":
 		return checkReadPreference(v)
 	case "maxTimeMSOpOnly":
@@ -140,8 +142,24 @@ func (g *generic) parseLSID(v bsonraw.Value) error {
 	if id.internal {
 		return mongoerr.New(mongoerr.InvalidOptions, "Internal sessions are not supported outside of transactions")
 	}
-	g.lsid, g.sessionKey = v.Doc(), id.key()
+	g.lsid = v.Doc()
+	if id.isNobodys() {
+		g.sessionKey = reuse(&g.names.session, id.id)
+	} else {
+		g.sessionKey = id.key()
+	}
 	return nil
+}
+
+// names are those that a connection's last commands gave: most say the same again, and need no string of their own then.
+type names struct{ db, coll, session string }
+
+// reuse returns a name as a string.
+func reuse(last *string, name []byte) string {
+	if string(name) != *last {
+		*last = string(name)
+	}
+	return *last
 }
 
 func (g *generic) wrongType(field string, v bsonraw.Value, want string) error {

@@ -15,7 +15,7 @@ const maxClusterTimeAhead = 365 * 24 * time.Hour
 const signatureSize = 20
 
 // checkGossip checks a client's $clusterTime. Nothing follows from it: there is one node, and only its own clock counts.
-func checkGossip(v bsonraw.Value) error {
+func checkGossip(v bsonraw.Value, now time.Time) error {
 	if v.Type != bsonraw.TypeDocument {
 		return mongoerr.New(10065, "invalid parameter: expected an object ($clusterTime)")
 	}
@@ -26,9 +26,9 @@ func checkGossip(v bsonraw.Value) error {
 	case at.Type != bsonraw.TypeTimestamp:
 		return wrongType("$clusterTime.clusterTime", at, "timestamp")
 	}
-	if ts := oplog.Timestamp(at.Int64()); int64(ts.Seconds()) > time.Now().Add(maxClusterTimeAhead).Unix() {
+	if ts := oplog.Timestamp(at.Int64()); int64(ts.Seconds()) > now.Add(maxClusterTimeAhead).Unix() {
 		return mongoerr.New(mongoerr.ClusterTimeFailsRateLimiter, "New $clusterTime, %d, is too far from this node's wall clock time, %d.",
-			ts.Seconds(), time.Now().Unix())
+			ts.Seconds(), now.Unix())
 	}
 	signature := v.Doc().Lookup("signature")
 	switch {

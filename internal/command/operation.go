@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -52,6 +51,7 @@ func newOperation(ctx context.Context, c *Conn, req *Request, dst []byte) *opera
 	}
 	op.out, op.start = bsonraw.BeginDoc(dst)
 	op.room = req.Room
+	op.began, op.names = c.running.started, &c.names
 	return op
 }
 
@@ -123,7 +123,7 @@ func (op *operation) begin() error {
 	case op.hasTxnNumber:
 		return beginRetryable(op)
 	}
-	_, err := op.server.sessions.touch(op.sessionKey, time.Now())
+	_, err := op.server.sessions.touch(op.sessionKey, op.began)
 	return err
 }
 

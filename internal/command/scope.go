@@ -1,8 +1,6 @@
 package command
 
 import (
-	"time"
-
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mql/expression"
 )
@@ -14,7 +12,7 @@ func (op *operation) scope(coll string, given collationArgument, let bsonraw.Doc
 	if err != nil {
 		return nil, err
 	}
-	s := expression.NewScope(time.Now(), uint64(op.server.store.Applied())).WithCollation(by)
+	s := expression.NewScope(op.began, uint64(op.server.store.Applied())).WithCollation(by)
 	if let == nil {
 		return s, nil
 	}

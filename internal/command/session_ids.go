@@ -48,11 +48,13 @@ var nobody = sha256.Sum256(nil)
 
 // key returns the key of the session: its UUID and, where somebody has it, the digest of its user.
 func (s sessionID) key() string {
-	if bytes.Equal(s.uid, nobody[:]) {
+	if s.isNobodys() {
 		return string(s.id)
 	}
 	return string(s.id) + string(s.uid)
 }
+
+func (s sessionID) isNobodys() bool { return len(s.uid) == 0 || bytes.Equal(s.uid, nobody[:]) }
 
 // parseSessionID reads {id: <UUID>, uid: <digest>}; field is its place in the command, for messages.
 func parseSessionID(field string, lsid bsonraw.Doc) (s sessionID, err error) {
@@ -62,7 +64,7 @@ func parseSessionID(field string, lsid bsonraw.Doc) (s sessionID, err error) {
 		if v.Type == bsonraw.TypeNull {
 			continue
 		}
-		switch key := string(it.Key()); key {
+		switch string(it.Key()) {
 		case "id":
 			s.id, err = uuidOf(field, "id", v)
 		case "uid":
@@ -75,7 +77,7 @@ func parseSessionID(field string, lsid bsonraw.Doc) (s sessionID, err error) {
 				err = wrongType(field+".txnNumber", v, "long")
 			}
 		default:
-			err = mongoerr.New(mongoerr.IDLUnknownField, "BSON field '%s.%s' is an unknown field.", field, key)
+			err = mongoerr.New(mongoerr.IDLUnknownField, "BSON field '%s.%s' is an unknown field.", field, it.Key())
 		}
 		if err != nil {
 			return sessionID{}, err

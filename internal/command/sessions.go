@@ -108,7 +108,7 @@ func (s *sessions) len() int {
 
 // checkOut takes the turn of the operation's session until it ends.
 func checkOut(op *operation) (*session, error) {
-	x, err := op.server.sessions.touch(op.sessionKey, time.Now())
+	x, err := op.server.sessions.touch(op.sessionKey, op.began)
 	if err != nil {
 		return nil, err
 	}
