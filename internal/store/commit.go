@@ -23,7 +23,7 @@ type Commit struct {
 	Stmt        oplog.Timestamp // of the last that is of a retryable write's statement; 0: there is none
 
 	store   *Store
-	records []record
+	entries []logged
 }
 
 // Commit applies the write and ends its use. A write that logged nothing changes nothing: its Commit is zero. Latches may be released as soon as it returns.
@@ -37,7 +37,7 @@ func (w *Write) Commit() (Commit, error) {
 		w.Discard()
 		return Commit{}, nil
 	}
-	c := Commit{store: w.store, records: append([]record(nil), w.records...)}
+	c := Commit{store: w.store, entries: make([]logged, len(w.records))}
 	if err := w.enter(&c); err != nil {
 		w.batch = nil // it may still be in Pebble's hands
 		w.recycle()
@@ -60,7 +60,7 @@ func (w *Write) enter(c *Commit) (err error) {
 	if w.stmt > 0 {
 		c.Stmt = c.First + oplog.Timestamp(w.stmt) - 1
 	}
-	w.stamp(c.First)
+	w.stamp(c)
 	if err := s.db.Apply(w.batch, pebble.NoSync); err != nil {
 		s.failed.set(err)
 		return s.failed.get()
@@ -76,11 +76,11 @@ func (w *Write) enter(c *Commit) (err error) {
 	return nil
 }
 
-// stamp writes the timestamps to their places, in the batch and in the records that go to the tail.
-func (w *Write) stamp(first oplog.Timestamp) {
+// stamp writes the timestamps to their places, in the batch and in the entries that go to the tail.
+func (w *Write) stamp(c *Commit) {
 	data := w.batch.Repr()
 	for _, p := range w.patches {
-		ts := uint64(first) + uint64(p.record)
+		ts := uint64(c.First) + uint64(p.record)
 		if p.little {
 			binary.LittleEndian.PutUint64(data[p.at:], ts)
 		} else {
@@ -88,7 +88,9 @@ func (w *Write) stamp(first oplog.Timestamp) {
 		}
 	}
 	for i, r := range w.records {
-		r.places.Put(r.raw, first+oplog.Timestamp(i))
+		e := &c.entries[i]
+		e.ts, e.raw = c.First+oplog.Timestamp(i), r.raw
+		r.places.Put(r.raw, e.ts)
 	}
 }
 

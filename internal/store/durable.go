@@ -87,10 +87,7 @@ func (d *durability) settle(s *Store, commits []Commit) {
 		return
 	}
 	for _, c := range commits {
-		if err := s.tail.append(c.records); err != nil {
-			s.failed.set(err)
-			return
-		}
+		s.tail.append(c.entries)
 		s.trimmer.added(c)
 	}
 	last := commits[len(commits)-1].Last

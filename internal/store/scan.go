@@ -23,7 +23,7 @@ func (s *Store) Scan(ctx context.Context, from oplog.Timestamp, fn func(*oplog.E
 
 // scan is Scan up to a limit that moves.
 func scan(ctx context.Context, s *Store, from oplog.Timestamp, limit *atomic.Uint64, fn func(*oplog.Entry) (bool, error)) (oplog.Timestamp, error) {
-	var buf [64]*oplog.Entry
+	var buf [64]*logged
 	for {
 		durable := oplog.Timestamp(limit.Load())
 		n, covered, since := s.tail.read(from, buf[:])
@@ -38,16 +38,20 @@ func scan(ctx context.Context, s *Store, from oplog.Timestamp, limit *atomic.Uin
 		if n == 0 {
 			return max(durable, from-1), s.failed.get()
 		}
-		for _, e := range buf[:n] {
-			if e.TS > durable {
+		for _, l := range buf[:n] {
+			if l.ts > durable {
 				return durable, nil
+			}
+			e, err := l.entry()
+			if err != nil {
+				return l.ts - 1, err
 			}
 			more, err := fn(e)
 			if err != nil || !more {
-				return e.TS, err
+				return l.ts, err
 			}
 		}
-		from = buf[n-1].TS + 1
+		from = buf[n-1].ts + 1
 		if ctx.Err() != nil {
 			return from - 1, contextError(ctx)
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -15,28 +16,44 @@ type tail struct {
 	mu struct {
 		sync.RWMutex
 		bytes int64
-		ring  []*oplog.Entry // its length is a power of two
-		first int            // place of the oldest entry
+		ring  []*logged // its length is a power of two
+		first int       // place of the oldest entry
 		n     int
 		since oplog.Timestamp // every durable entry after this is in the ring
 		kept  oplog.Timestamp // of what the ring holds, the oplog has no more than this and what comes after
 	}
 }
 
+// logged is an entry of the tail. It is taken apart when somebody first reads it, so that writers do not have to where nobody does.
+type logged struct {
+	ts     oplog.Timestamp
+	raw    bsonraw.Doc
+	parsed atomic.Pointer[oplog.Entry]
+}
+
+// entry takes the entry apart. All readers get the same one.
+func (l *logged) entry() (*oplog.Entry, error) {
+	if e := l.parsed.Load(); e != nil {
+		return e, nil
+	}
+	e, err := oplog.Parse(l.raw)
+	if err != nil {
+		return nil, err
+	}
+	if !l.parsed.CompareAndSwap(nil, e) {
+		e = l.parsed.Load()
+	}
+	return e, nil
+}
+
 func (t *tail) init(limit int64, since oplog.Timestamp) {
 	t.limit = limit
-	t.mu.ring = make([]*oplog.Entry, 1024)
+	t.mu.ring = make([]*logged, 1024)
 	t.mu.since = since
 }
 
 // append adds a commit's entries, which are durable now.
-func (t *tail) append(records []record) error {
-	entries := make([]oplog.Entry, len(records))
-	for i, r := range records {
-		if err := entries[i].Reset(bsonraw.Doc(r.raw)); err != nil {
-			return err
-		}
-	}
+func (t *tail) append(entries []logged) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i := range entries {
@@ -50,7 +67,6 @@ func (t *tail) append(records []record) error {
 	for t.mu.bytes > t.limit && t.mu.n > 1 {
 		t.evict()
 	}
-	return nil
 }
 
 // evict takes out the oldest entry.
@@ -59,7 +75,7 @@ func (t *tail) evict() {
 	t.mu.ring[t.mu.first] = nil
 	t.mu.first = (t.mu.first + 1) & (len(t.mu.ring) - 1)
 	t.mu.n--
-	t.mu.since = e.TS
+	t.mu.since = e.ts
 	t.mu.bytes -= entryBytes(e)
 }
 
@@ -80,11 +96,13 @@ func (t *tail) checkKept(from oplog.Timestamp) error {
 	return nil
 }
 
-// entryBytes is the memory that an entry takes.
-func entryBytes(e *oplog.Entry) int64 { return int64(unsafe.Sizeof(*e)) + int64(len(e.Raw)) }
+// entryBytes is the memory that an entry takes once it is taken apart.
+func entryBytes(l *logged) int64 {
+	return int64(unsafe.Sizeof(*l)) + int64(unsafe.Sizeof(oplog.Entry{})) + int64(len(l.raw))
+}
 
 func (t *tail) grow() {
-	bigger := make([]*oplog.Entry, 2*len(t.mu.ring))
+	bigger := make([]*logged, 2*len(t.mu.ring))
 	for i := range t.mu.n {
 		bigger[i] = t.mu.ring[(t.mu.first+i)&(len(t.mu.ring)-1)]
 	}
@@ -93,7 +111,7 @@ func (t *tail) grow() {
 
 // read copies entries with TS >= from into buf. covered is false when from lies before what the ring holds; since is then
 // where it begins.
-func (t *tail) read(from oplog.Timestamp, buf []*oplog.Entry) (n int, covered bool, since oplog.Timestamp) {
+func (t *tail) read(from oplog.Timestamp, buf []*logged) (n int, covered bool, since oplog.Timestamp) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if from <= t.mu.since {
@@ -102,7 +120,7 @@ func (t *tail) read(from oplog.Timestamp, buf []*oplog.Entry) (n int, covered bo
 	mask := len(t.mu.ring) - 1
 	low, high := 0, t.mu.n
 	for low < high {
-		if mid := (low + high) / 2; t.mu.ring[(t.mu.first+mid)&mask].TS < from {
+		if mid := (low + high) / 2; t.mu.ring[(t.mu.first+mid)&mask].ts < from {
 			low = mid + 1
 		} else {
 			high = mid

@@ -52,8 +52,8 @@ func (t *trimmer) init(s *Store, maxBytes int64, minAge time.Duration) error {
 func (t *trimmer) added(c Commit) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, r := range c.records {
-		t.mu.open += int64(len(r.raw))
+	for i := range c.entries {
+		t.mu.open += int64(len(c.entries[i].raw))
 	}
 	if t.mu.open < t.maxBytes/marksPerOplog {
 		return

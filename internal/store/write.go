@@ -30,7 +30,7 @@ type Write struct {
 
 // record is an encoded oplog entry that waits for its timestamp.
 type record struct {
-	raw    []byte
+	raw    bsonraw.Doc
 	places oplog.Places
 }
 
