@@ -82,8 +82,9 @@ func SplitNS(ns []byte) (db, coll []byte) {
 	return ns, nil
 }
 
-// Places are where in an encoded entry the timestamps stand, eight bytes each, which are known only when it is committed.
+// Places are where in an encoded entry its parts stand: the timestamps, eight bytes each, which are known only when it is committed.
 type Places struct {
+	O    int
 	TS   int
 	Prev int // of an entry before in the same commit, of the same transaction or retryable write; 0: there is none
 	Back int // how many entries before
@@ -110,6 +111,7 @@ func (e *Entry) Append(dst []byte) (out []byte, at Places) {
 		dst = bsonraw.AppendBinary(dst, "ui", bsonraw.SubtypeUUID, e.UUID[:])
 	}
 	dst = bsonraw.AppendDoc(dst, "o", e.O)
+	at.O = len(dst) - len(e.O)
 	if e.O2 != nil {
 		dst = bsonraw.AppendDoc(dst, "o2", e.O2)
 	}

@@ -37,6 +37,7 @@ func (w *Write) Commit() (Commit, error) {
 		w.Discard()
 		return Commit{}, nil
 	}
+	w.inserts.put(w)
 	c := Commit{store: w.store, entries: make([]logged, len(w.records))}
 	if err := w.enter(&c); err != nil {
 		w.batch = nil // it may still be in Pebble's hands

@@ -22,8 +22,10 @@ type Write struct {
 	patches []patch
 	counts  []countChange
 	apply   func(oplog.Timestamp) // runs under the commit lock once the batch is in
-	stmt    int                   // the record of the last statement of a retryable write, from 1; 0: there is none
+	inserts inserts
+	stmt    int // the record of the last statement of a retryable write, from 1; 0: there is none
 	scratch []byte
+	keys    []byte // of what is inserted
 	encoded []byte // the entry that is logged
 	kept    []byte // where the latest records are
 }
@@ -66,8 +68,10 @@ func (w *Write) Discard() {
 
 func (w *Write) recycle() {
 	clear(w.records)
+	clear(w.inserts)
 	*w = Write{
-		store: w.store, records: w.records[:0], patches: w.patches[:0], counts: w.counts[:0], scratch: w.scratch[:0], encoded: w.encoded[:0],
+		store: w.store, records: w.records[:0], patches: w.patches[:0], counts: w.counts[:0], inserts: w.inserts[:0],
+		scratch: w.scratch[:0], keys: w.keys[:0], encoded: w.encoded[:0],
 	}
 	if cap(w.encoded) > keptScratch {
 		w.encoded = nil
@@ -140,14 +144,20 @@ func uvarintLen(n int) int {
 	return l
 }
 
-// Insert adds a document that is not there yet, with its index entries. idKey is the key of its _id. Into a capped collection
+// Insert adds a document that is not there yet, with its index entries. idKey is the key of its _id, e its entry. Into a capped collection
 // only one document is inserted by a write, since it may push others out.
 func (w *Write) Insert(c *Collection, idKey []byte, d Indexed, e *oplog.Entry) error {
 	if err := w.index(c, idKey, nil, d); err != nil {
 		return err
 	}
 	w.Log(e)
-	w.put(c, idKey, d.Doc)
+	if w.txn != nil {
+		w.txn.put(c, idKey, d.Doc)
+	} else {
+		at := len(w.keys)
+		w.keys = append(appendNumbered(w.keys, kindDocument, c.ID), idKey...)
+		w.inserts = append(w.inserts, inserted{w.keys[at:len(w.keys):len(w.keys)], len(w.records) - 1, len(d.Doc)})
+	}
 	w.counted(c, Stats{1, int64(len(d.Doc))})
 	if c.Order != nil {
 		return w.enlist(c, idKey, len(d.Doc))
@@ -193,13 +203,35 @@ func (w *Write) put(c *Collection, idKey []byte, doc bsonraw.Doc) {
 		w.txn.put(c, idKey, doc)
 		return
 	}
-	op := w.batch.SetDeferred(5+len(idKey), 8+len(doc))
-	op.Key[0] = kindDocument
-	binary.BigEndian.PutUint32(op.Key[1:], c.ID)
-	copy(op.Key[5:], idKey)
-	copy(op.Value[8:], doc)
+	w.scratch = append(appendNumbered(w.scratch[:0], kindDocument, c.ID), idKey...)
+	putStamped(w, w.scratch, doc, len(w.records)-1)
+}
+
+// putStamped stores a document behind the timestamp of a record.
+func putStamped(w *Write, key []byte, doc bsonraw.Doc, record int) {
+	op := w.batch.SetDeferred(len(key), stampLen+len(doc))
+	copy(op.Key, key)
+	copy(op.Value[stampLen:], doc)
 	w.finish(op)
-	w.patches = append(w.patches, patch{w.batch.Len() - 8 - len(doc), len(w.records) - 1, false})
+	w.patches = append(w.patches, patch{w.batch.Len() - stampLen - len(doc), record, false})
+}
+
+// inserts are documents that enter the batch when all are known.
+type inserts []inserted
+
+type inserted struct {
+	key    []byte
+	record int // that has the document
+	length int
+}
+
+// put stores the documents in the order of their keys: Pebble then finds the place of each beside the one before.
+func (l inserts) put(w *Write) {
+	slices.SortFunc(l, func(a, b inserted) int { return bytes.Compare(a.key, b.key) })
+	for _, n := range l {
+		r := w.records[n.record]
+		putStamped(w, n.key, r.raw[r.places.O:r.places.O+n.length], n.record)
+	}
 }
 
 // set stores a key that takes no timestamp.
