@@ -9,6 +9,11 @@ import "github.com/sluicestream/sluice/internal/bsonraw"
 type Recorder struct {
 	tree  diffTree
 	stack []place
+	first struct { // what the slices begin with, so that a small update takes its memory at once
+		stack   [2]place
+		levels  [1]diffLevel
+		changes [2]diffChange
+	}
 }
 
 // place is an object or array that the operators are in. Its level is made when the first change is recorded in it.
@@ -21,6 +26,9 @@ type place struct {
 
 // Reset forgets everything recorded.
 func (r *Recorder) Reset() {
+	if r.stack == nil {
+		r.stack, r.tree.levels, r.tree.changes = r.first.stack[:0], r.first.levels[:0], r.first.changes[:0]
+	}
 	r.tree.reset()
 	r.tree.newLevel(false)
 	r.stack = append(r.stack[:0], place{index: none, level: rootLevel})

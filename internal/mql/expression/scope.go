@@ -2,6 +2,7 @@ package expression
 
 import (
 	"context"
+	"encoding/binary"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -31,11 +32,21 @@ type Slot int
 // NewScope returns the scope in which a command begins: $$NOW and, when clusterTime (seconds << 32 | increment) is not 0,
 // $$CLUSTER_TIME. Both stay what they are for the whole command.
 func NewScope(now time.Time, clusterTime uint64) *Scope {
-	var s *Scope
+	s := &firstScopes{}
+	binary.LittleEndian.PutUint64(s.times[:8], uint64(now.UnixMilli()))
+	s.now = Scope{name: "NOW", constant: bsonraw.Value{Type: bsonraw.TypeDate, Data: s.times[:8:8]}}
 	if clusterTime != 0 {
-		s = s.WithConstant("CLUSTER_TIME", bsonraw.TimestampValue(clusterTime))
+		binary.LittleEndian.PutUint64(s.times[8:], clusterTime)
+		s.clusterTime = Scope{name: "CLUSTER_TIME", constant: bsonraw.Value{Type: bsonraw.TypeTimestamp, Data: s.times[8:]}}
+		s.now.parent = &s.clusterTime
 	}
-	return s.WithConstant("NOW", bsonraw.DateValue(now.UnixMilli()))
+	return &s.now
+}
+
+// firstScopes are the scopes in which a command begins, in one piece of memory: every command on documents needs them.
+type firstScopes struct {
+	now, clusterTime Scope
+	times            [16]byte
 }
 
 // WithConstant returns a scope in which name (without $$) has a value, which must not change while the scope is in use. It

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -48,9 +49,9 @@ func (p *parser) document(doc bsonraw.Doc) (*clause, error) {
 		return nil, err
 	}
 	defer p.leave()
-	var all []*clause
+	all := make([]*clause, 0, usualConditions)
 	for it := doc.Iter(); it.Next(); {
-		c, err := p.element(string(it.Key()), it.Value())
+		c, err := p.element(nameOf(it.Key()), it.Value())
 		if err != nil {
 			return nil, err
 		}
@@ -65,12 +66,15 @@ func (p *parser) document(doc bsonraw.Doc) (*clause, error) {
 	if len(all) == 1 {
 		return all[0], nil
 	}
-	return conjunction(all), nil
+	return conjunction(slices.Clone(all)), nil
 }
+
+// usualConditions is how many conditions a document has room for on the stack: most have one.
+const usualConditions = 8
 
 func (p *parser) element(name string, v bsonraw.Value) (*clause, error) {
 	if !strings.HasPrefix(name, "$") {
-		return p.field(bsonraw.NewPath(name), v)
+		return p.field(pathOf(name), v)
 	}
 	if name == "$ref" || name == "$id" || name == "$db" {
 		return p.plainEq(bsonraw.NewPath(name), v) // fields of a DBRef, which alone may begin with a dollar sign
@@ -86,6 +90,23 @@ func (p *parser) element(name string, v bsonraw.Value) (*clause, error) {
 		return nil, badValue("unknown top level operator: $not. If you are trying to negate an entire expression, use $nor.")
 	}
 	return nil, badValue("unknown top level operator: %s. If you have a field name that starts with a '$' symbol, consider using $getField or $setField.", name)
+}
+
+// idPath is the path that filters have most.
+var idPath = bsonraw.NewPath("_id")
+
+func pathOf(name string) bsonraw.Path {
+	if name == "_id" {
+		return idPath
+	}
+	return bsonraw.NewPath(name)
+}
+
+func nameOf(key []byte) string {
+	if string(key) == "_id" {
+		return "_id"
+	}
+	return string(key)
 }
 
 // field reads what a filter asks of one field: operators, a regular expression or a value to equal.
@@ -115,7 +136,7 @@ func (p *parser) operators(path bsonraw.Path, doc bsonraw.Doc) (*clause, error) 
 		return nil, err
 	}
 	defer p.leave()
-	var all []*clause
+	all := make([]*clause, 0, usualConditions)
 	for it := doc.Iter(); it.Next(); {
 		name := string(it.Key())
 		read, ok := p.fields[name]
@@ -134,7 +155,7 @@ func (p *parser) operators(path bsonraw.Path, doc bsonraw.Doc) (*clause, error) 
 	if len(all) == 1 {
 		return all[0], nil
 	}
-	return conjunction(all), nil
+	return conjunction(slices.Clone(all)), nil
 }
 
 // isOperators reports whether v is a document that holds operators: its first name begins with a dollar sign, and it is not a

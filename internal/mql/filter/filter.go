@@ -2,7 +2,7 @@ package filter
 
 import (
 	"slices"
-	"sync"
+	"sync/atomic"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mql/collation"
@@ -30,8 +30,8 @@ type Filter struct {
 
 	// positional runs the conjuncts in the order in which MongoDB does, because the last one to find an array's element decides
 	// the position. It is built at first use: only updates with a positional operator ask for it.
-	positional func() node
-	written    func() node // runs them in the order in which they were written, for projections
+	positional lateNode
+	written    lateNode // runs them in the order in which they were written, for projections
 	usesExpr   bool
 	usesSchema bool
 	slow       bool
@@ -51,12 +51,22 @@ func Compile(doc bsonraw.Doc, opts Options) (*Filter, error) {
 		parsed:     parsed,
 		run:        build(c, atDocument),
 		by:         opts.Scope.Collation(),
-		positional: sync.OnceValue(func() node { return buildOrdered(c) }),
-		written:    sync.OnceValue(func() node { return buildWritten(c) }),
 		usesExpr:   p.usesExpr,
 		usesSchema: p.usesSchema,
 		slow:       isSlow(c),
 	}, nil
+}
+
+// lateNode is a node that is built when it is asked for. Where several ask at once it is built for each.
+type lateNode struct{ built atomic.Pointer[node] }
+
+func (l *lateNode) get(build func(*clause) node, c *clause) node {
+	if n := l.built.Load(); n != nil {
+		return *n
+	}
+	n := build(c)
+	l.built.Store(&n)
+	return n
 }
 
 // Match reports whether the filter takes the document. Only $expr gives errors. It is for filters that cannot take long, or whose
@@ -77,7 +87,7 @@ func (f *Filter) MatchWith(ctx *expression.Context, doc bsonraw.Doc) (bool, erro
 // of an update stands for, -1 where no array was spread. Where several clauses meet arrays, MongoDB sorts them by
 // operator and path, and the last one decides; within $or, $nor and $not none does.
 func (f *Filter) MatchAt(ctx *expression.Context, doc bsonraw.Doc) (matched bool, index int, err error) {
-	ok, at, err := f.positional().match(ctx, doc.Value())
+	ok, at, err := f.positional.get(buildOrdered, f.clause).match(ctx, doc.Value())
 	if !ok || err != nil {
 		return false, -1, err
 	}
@@ -105,7 +115,7 @@ func (f *Filter) ID() (v bsonraw.Value, ok bool) {
 // Position is MatchAt for the positional operator $ of a projection: where several clauses meet arrays, the last one as they were
 // written decides.
 func (f *Filter) Position(ctx *expression.Context, doc bsonraw.Doc) (matched bool, index int, err error) {
-	ok, at, err := f.written().match(ctx, doc.Value())
+	ok, at, err := f.written.get(buildWritten, f.clause).match(ctx, doc.Value())
 	if !ok || err != nil {
 		return false, -1, err
 	}
