@@ -366,7 +366,7 @@ func (m *modification) outcome(done modified) (bsonraw.Doc, error) {
 	case m.op.session == nil:
 		return bsonraw.Empty, nil
 	}
-	out, at := bsonraw.BeginDoc(nil)
+	out, at := bsonraw.BeginDoc(make([]byte, 0, 64))
 	out = bsonraw.AppendInt32(out, "n", max(done.matched, b2i(!done.upsertedID.IsMissing())))
 	out = bsonraw.AppendInt32(out, "nModified", done.modified)
 	out = bsonraw.AppendValue(out, "upserted", done.upsertedID)

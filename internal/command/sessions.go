@@ -125,8 +125,14 @@ func (x *session) advance(s *Server, number int64) {
 		x.txn.abort(&s.transactions)
 	}
 	x.txn, x.txnNumber, x.last = nil, number, 0
+	if len(x.done) > manyDone { // clearing a map takes as long as it ever was large
+		x.done = make(map[int32]store.RetryRecord)
+	}
 	clear(x.done)
 }
+
+// manyDone is how many statements a session has executed whose map is not used again.
+const manyDone = 64
 
 // tooOld is the error of a number that is older than the session's.
 func (x *session) tooOld(what string, args ...any) error {

@@ -102,8 +102,8 @@ func (s *updateStatement) parse(d bsonraw.Doc) error {
 		if v.Type == bsonraw.TypeNull {
 			continue
 		}
-		a := argument{s.op, "updates." + string(it.Key()), v}
-		if err := s.parseField(string(it.Key()), a); err != nil {
+		name, full := statementField(it.Key())
+		if err := s.parseField(name, argument{s.op, full, v}); err != nil {
 			return err
 		}
 	}
@@ -111,6 +111,21 @@ func (s *updateStatement) parse(d bsonraw.Doc) error {
 		return mongoerr.New(mongoerr.IDLFailedToParse, "BSON field 'update.updates.q' or 'update.updates.u' is missing but a required field")
 	}
 	return nil
+}
+
+// statementField is the name of a statement's field, and the one that it has in messages. Those that most statements have take no memory.
+func statementField(key []byte) (name, full string) {
+	switch string(key) {
+	case "q":
+		return "q", "updates.q"
+	case "u":
+		return "u", "updates.u"
+	case "multi":
+		return "multi", "updates.multi"
+	case "upsert":
+		return "upsert", "updates.upsert"
+	}
+	return string(key), "updates." + string(key)
 }
 
 func (s *updateStatement) parseField(name string, a argument) error {

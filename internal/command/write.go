@@ -1,6 +1,7 @@
 package command
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -30,6 +31,10 @@ type writer struct {
 	key      []byte      // scratch for document keys
 	ns       []byte      // of the collection
 	logged   *oplog.Entry
+	space    struct { // what these begin with
+		key, ns [64]byte
+		logged  oplog.Entry
+	}
 }
 
 type writeError struct {
@@ -42,7 +47,11 @@ type upserted struct {
 	id    bsonraw.Value
 }
 
-func newWriter(op *operation) *writer { return &writer{op: op, ordered: true} }
+func newWriter(op *operation) *writer {
+	w := &writer{op: op, ordered: true}
+	w.key, w.ns, w.logged = w.space.key[:0], w.space.ns[:0], &w.space.logged
+	return w
+}
 
 // argument reads the arguments that all write commands have; ok is false for others.
 func (w *writer) argument(name string, a argument) (ok bool, err error) {
@@ -115,9 +124,6 @@ func (w *writer) entry(kind oplog.Op, c *store.Collection, o bsonraw.Doc, id bso
 	w.key, at = bsonraw.BeginDoc(w.key[:0])
 	w.key = bsonraw.EndDoc(bsonraw.AppendValue(w.key, "_id", id), at)
 	w.ns = append(append(append(w.ns[:0], c.DB...), '.'), c.Name...)
-	if w.logged == nil {
-		w.logged = new(oplog.Entry)
-	}
 	e := w.logged
 	*e = oplog.Entry{Op: kind, NS: w.ns, UUID: c.UUID, HasUUID: true, O: o, O2: w.key}
 	if kind == oplog.Delete {
@@ -136,7 +142,7 @@ func (w *writer) entry(kind oplog.Op, c *store.Collection, o bsonraw.Doc, id bso
 // loggedLSID is a session's id as the oplog has it: with the digest of the user, which without authentication is that of no
 // name at all.
 func loggedLSID(lsid bsonraw.Doc) bsonraw.Doc {
-	out, at := bsonraw.BeginDoc(nil)
+	out, at := bsonraw.BeginDoc(make([]byte, 0, loggedLSIDSize))
 	out = bsonraw.AppendValue(out, "id", lsid.Lookup("id"))
 	if uid := lsid.Lookup("uid"); !uid.IsMissing() {
 		out = bsonraw.AppendValue(out, "uid", uid)
@@ -145,6 +151,9 @@ func loggedLSID(lsid bsonraw.Doc) bsonraw.Doc {
 	}
 	return bsonraw.EndDoc(out, at)
 }
+
+// loggedLSIDSize is the size of what loggedLSID returns.
+const loggedLSIDSize = 4 + (1 + 3 + 5 + uuidSize) + (1 + 4 + 5 + sha256.Size) + 1
 
 // reply appends what was done and waits for it to be as durable as asked.
 func (w *writer) reply(withModified bool) error {
