@@ -12,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -155,6 +156,7 @@ func (s *Store) openPebble(cfg Config) error {
 	opts.Experimental.SpanPolicyFunc = splitByKind
 	opts.Levels[0].FilterPolicy = bloom.FilterPolicy(10)
 	opts.Levels[0].BlockSize = 16 << 10
+	opts.Levels[0].Compression = func() *sstable.CompressionProfile { return sstable.FastestCompression }
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
 		s.cache.Unref()
