@@ -111,7 +111,7 @@ func (e *Entry) Append(dst []byte) (out []byte, at Places) {
 		dst = bsonraw.AppendBinary(dst, "ui", bsonraw.SubtypeUUID, e.UUID[:])
 	}
 	dst = bsonraw.AppendDoc(dst, "o", e.O)
-	at.O = len(dst) - len(e.O)
+	at.O = len(dst) - len(e.O) - begin
 	if e.O2 != nil {
 		dst = bsonraw.AppendDoc(dst, "o2", e.O2)
 	}
@@ -122,7 +122,7 @@ func (e *Entry) Append(dst []byte) (out []byte, at Places) {
 		dst = bsonraw.AppendInt32(dst, "stmtId", e.StmtID)
 	}
 	dst = bsonraw.AppendTimestamp(dst, "ts", uint64(e.TS))
-	at.TS = len(dst) - 8
+	at.TS = len(dst) - 8 - begin
 	dst = bsonraw.AppendInt64(dst, "t", 1)
 	dst = bsonraw.AppendInt64(dst, "v", 2)
 	dst = bsonraw.AppendDate(dst, "wall", e.Wall)
@@ -135,6 +135,9 @@ func (e *Entry) Append(dst []byte) (out []byte, at Places) {
 	case e.HasStmtID:
 		dst, at.Prev = appendPrev(dst, e.Prev, e.Back > 0)
 		at.Back = e.Back
+	}
+	if at.Prev != 0 {
+		at.Prev -= begin
 	}
 	return bsonraw.EndDoc(e.Part.append(dst), begin), at
 }

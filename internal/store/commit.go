@@ -38,7 +38,7 @@ func (w *Write) Commit() (Commit, error) {
 		return Commit{}, nil
 	}
 	w.inserts.put(w)
-	c := Commit{store: w.store, entries: make([]logged, len(w.records))}
+	c := Commit{store: w.store, entries: w.entries()}
 	if err := w.enter(&c); err != nil {
 		w.batch = nil // it may still be in Pebble's hands
 		w.recycle()
@@ -90,8 +90,8 @@ func (w *Write) stamp(c *Commit) {
 	}
 	for i, r := range w.records {
 		e := &c.entries[i]
-		e.ts, e.raw = c.First+oplog.Timestamp(i), r.raw
-		r.places.Put(r.raw, e.ts)
+		e.ts = c.First + oplog.Timestamp(i)
+		r.places.Put(e.raw, e.ts)
 	}
 }
 

@@ -26,14 +26,13 @@ type Write struct {
 	stmt    int // the record of the last statement of a retryable write, from 1; 0: there is none
 	scratch []byte
 	keys    []byte // of what is inserted
-	encoded []byte // the entry that is logged
-	kept    []byte // where the latest records are
+	encoded []byte // the entries
 }
 
 // record is an encoded oplog entry that waits for its timestamp.
 type record struct {
-	raw    bsonraw.Doc
-	places oplog.Places
+	at, end int // where it is among the encoded ones
+	places  oplog.Places
 }
 
 // patch is a place in the batch that takes the timestamp of an entry when it is known.
@@ -67,7 +66,6 @@ func (w *Write) Discard() {
 }
 
 func (w *Write) recycle() {
-	clear(w.records)
 	clear(w.inserts)
 	*w = Write{
 		store: w.store, records: w.records[:0], patches: w.patches[:0], counts: w.counts[:0], inserts: w.inserts[:0],
@@ -94,15 +92,16 @@ func (w *Write) Log(e *oplog.Entry) {
 		}
 		w.stmt = len(w.records) + 1
 	}
-	encoded, places := e.Append(w.encoded[:0])
+	at := len(w.encoded)
+	encoded, places := e.Append(w.encoded)
 	w.encoded = encoded
-	raw := w.keep(encoded)
+	raw := encoded[at:]
 	op := w.batch.SetDeferred(9, len(raw))
 	op.Key[0] = kindOplog
 	copy(op.Value, raw)
 	w.finish(op)
 	valueAt := w.batch.Len() - len(raw)
-	w.records = append(w.records, record{raw, places})
+	w.records = append(w.records, record{at, len(encoded), places})
 	w.patches = append(w.patches,
 		patch{valueAt - uvarintLen(len(raw)) - 8, len(w.records) - 1, false},
 		patch{valueAt + places.TS, len(w.records) - 1, true})
@@ -111,22 +110,18 @@ func (w *Write) Log(e *oplog.Entry) {
 	}
 }
 
-const (
-	// keptScratch is how much memory a write that is over leaves to the next one.
-	keptScratch = 64 << 10
-	// recordSlab is how much memory the records of a write get at a time. While the tail has one of them it has all.
-	recordSlab = 32 << 10
-)
+// keptScratch is how much memory a write that is over leaves to the next one.
+const keptScratch = 512 << 10
 
-// keep copies an encoded entry to where it stays while it is in the tail, in no more memory than it needs. Those of a large
-// write lie together: the first alone, then ever more.
-func (w *Write) keep(encoded []byte) []byte {
-	if cap(w.kept)-len(w.kept) < len(encoded) {
-		w.kept = make([]byte, 0, max(len(encoded), min(len(encoded)*len(w.records), recordSlab)))
+// entries copies the encoded entries to where they stay while they are in the tail, in no more memory than they need. While the tail
+// has one of them it has all.
+func (w *Write) entries() []logged {
+	kept := bytes.Clone(w.encoded)
+	entries := make([]logged, len(w.records))
+	for i, r := range w.records {
+		entries[i].raw = kept[r.at:r.end:r.end]
 	}
-	at := len(w.kept)
-	w.kept = append(w.kept, encoded...)
-	return w.kept[at:len(w.kept):len(w.kept)]
+	return entries
 }
 
 // finish completes an operation of the batch. It fails only for batches that can be read, which these are not.
@@ -230,7 +225,8 @@ func (l inserts) put(w *Write) {
 	slices.SortFunc(l, func(a, b inserted) int { return bytes.Compare(a.key, b.key) })
 	for _, n := range l {
 		r := w.records[n.record]
-		putStamped(w, n.key, r.raw[r.places.O:r.places.O+n.length], n.record)
+		at := r.at + r.places.O
+		putStamped(w, n.key, w.encoded[at:at+n.length], n.record)
 	}
 }
 
