@@ -62,6 +62,11 @@ func (w *Write) enter(c *Commit) (err error) {
 		c.Stmt = c.First + oplog.Timestamp(w.stmt) - 1
 	}
 	w.stamp(c)
+	for _, change := range w.counts {
+		if change.deletes {
+			change.shared.deleted.Store(uint64(c.Last))
+		}
+	}
 	if err := s.db.Apply(w.batch, pebble.NoSync); err != nil {
 		s.failed.set(err)
 		return s.failed.get()

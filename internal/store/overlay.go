@@ -10,8 +10,9 @@ import (
 
 // overlay is a source of keys that lies over another one: what a transaction has written over the snapshot that it reads.
 type overlay struct {
-	base source
-	tree *btree.BTreeG[overlaid]
+	base   source
+	tree   *btree.BTreeG[overlaid]
+	absent []byte // a key that the base is known not to have
 }
 
 // overlaid is a key that was written: its value, or that it was deleted.
@@ -35,6 +36,9 @@ func (o *overlay) Get(key []byte) (value []byte, closer io.Closer, err error) {
 			return nil, nil, pebble.ErrNotFound
 		}
 		return item.value, io.NopCloser(nil), nil
+	}
+	if bytes.Equal(key, o.absent) {
+		return nil, nil, pebble.ErrNotFound
 	}
 	return o.base.Get(key)
 }

@@ -200,13 +200,22 @@ func (t *Txn) checkUnchanged(c *Collection, idKey []byte) error {
 	if err != nil {
 		return err
 	}
-	then, err := t.snapshot.stamp(c, idKey)
-	if err != nil {
-		return err
-	}
-	if now != then {
+	if now > t.At() {
 		return errWriteConflict
 	}
+	if now > 0 {
+		return nil // the snapshot has it too
+	}
+	if oplog.Timestamp(c.deleted.Load()) > t.At() {
+		then, err := t.snapshot.stamp(c, idKey)
+		if err != nil {
+			return err
+		}
+		if then > 0 {
+			return errWriteConflict
+		}
+	}
+	t.overlay.absent = append(appendNumbered(t.overlay.absent[:0], kindDocument, c.ID), idKey...)
 	return nil
 }
 

@@ -142,6 +142,14 @@ func TestTxnConflicts(t *testing.T) {
 		{"nothing happened", func(*testing.T, *Store, *Collection) {}, doc("_id", 1, "a", 2), 0},
 		{"inserted since", func(t *testing.T, s *Store, c *Collection) { insert(t, s, c, doc("_id", 2, "a", 2)) }, doc("_id", 2, "a", 3), mongoerr.WriteConflict},
 		{"deleted since", func(t *testing.T, s *Store, c *Collection) { unput(t, s, c, one) }, doc("_id", 1, "a", 2), mongoerr.WriteConflict},
+		{"deleted by another transaction since", func(t *testing.T, s *Store, c *Collection) {
+			y := begin(s)
+			unput(t, y, c, one)
+			if _, err := y.Commit(testTxn); err != nil {
+				t.Fatal(err)
+			}
+		}, doc("_id", 1, "a", 2), mongoerr.WriteConflict},
+		{"another deleted since", func(t *testing.T, s *Store, c *Collection) { unput(t, s, c, one) }, doc("_id", 2, "a", 2), 0},
 		{"written again since", func(t *testing.T, s *Store, c *Collection) { unput(t, s, c, one); insert(t, s, c, one) }, doc("_id", 1, "a", 2), mongoerr.WriteConflict},
 		{"an entry taken since", func(t *testing.T, s *Store, c *Collection) { insert(t, s, c, doc("_id", 2, "a", 2)) }, doc("_id", 3, "a", 2), mongoerr.WriteConflict},
 		{"an entry freed since", func(t *testing.T, s *Store, c *Collection) { unput(t, s, c, one) }, doc("_id", 3, "a", 1), mongoerr.WriteConflict},
@@ -164,7 +172,7 @@ func TestTxnConflicts(t *testing.T) {
 	}
 }
 
-func unput(tb testing.TB, s *Store, c *Collection, d bsonraw.Doc) {
+func unput(tb testing.TB, s Target, c *Collection, d bsonraw.Doc) {
 	tb.Helper()
 	w := s.NewWrite()
 	if err := w.Delete(c, idKey(d), d, &oplog.Entry{Op: oplog.Delete, NS: []byte(c.NS()), O: doc("_id", 0)}); err != nil {

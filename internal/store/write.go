@@ -43,8 +43,9 @@ type patch struct {
 }
 
 type countChange struct {
-	shared *Shared
-	by     Stats
+	shared  *Shared
+	by      Stats
+	deletes bool // some document
 }
 
 // NewWrite begins a write.
@@ -251,9 +252,10 @@ func (w *Write) counted(c *Collection, by Stats) {
 	if n := len(w.counts); n > 0 && w.counts[n-1].shared == c.Shared {
 		w.counts[n-1].by.Docs += by.Docs
 		w.counts[n-1].by.Bytes += by.Bytes
+		w.counts[n-1].deletes = w.counts[n-1].deletes || by.Docs < 0
 		return
 	}
-	w.counts = append(w.counts, countChange{c.Shared, by})
+	w.counts = append(w.counts, countChange{c.Shared, by, by.Docs < 0})
 }
 
 // index brings the entries of all indexes from the old document to the new one; the old one may be nil, the new one empty. Nothing is
