@@ -9,7 +9,7 @@ func TestAllocationsOfInserts(t *testing.T) { //nolint:paralleltest // testing.A
 		documents int
 		most      float64
 	}{
-		{1, 18},
+		{1, 15},
 		{1000, 300},
 	} {
 		insert := newLoader(t).inserts(test.documents, 250)
@@ -23,7 +23,7 @@ func TestAllocationsOfInserts(t *testing.T) { //nolint:paralleltest // testing.A
 func TestAllocationsOfFinds(t *testing.T) { //nolint:paralleltest // testing.AllocsPerRun does not go with parallel tests
 	l := newLoader(t)
 	l.inserts(1000, 250)()
-	const most = 2
+	const most = 1
 	if n := testing.AllocsPerRun(100, l.find(1)); n > most {
 		t.Errorf("a find by _id allocates %v times, want at most %v", n, most)
 	}
@@ -32,7 +32,7 @@ func TestAllocationsOfFinds(t *testing.T) { //nolint:paralleltest // testing.All
 func TestAllocationsOfUpdates(t *testing.T) { //nolint:paralleltest // testing.AllocsPerRun does not go with parallel tests
 	l := newLoader(t)
 	l.inserts(1000, 250)()
-	const most = 43
+	const most = 38
 	if n := testing.AllocsPerRun(100, l.update(1)); n > most {
 		t.Errorf("an update by _id allocates %v times, want at most %v", n, most)
 	}

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -104,16 +103,11 @@ func beginInTransaction(op *operation) error {
 
 // enterTransaction makes the operation one of the transaction.
 func enterTransaction(op *operation, t *transaction) error {
-	ctx, cancel := context.WithCancelCause(op.ctx)
-	if err := t.start(cancel); err != nil {
-		cancel(nil)
+	if err := t.start(op.conn.running.cancel); err != nil {
 		return err
 	}
-	op.ctx, op.transaction, op.view, op.target = ctx, t, t.data, t.data
-	op.atEnd(func() {
-		t.stop(&op.server.transactions, op.failed)
-		cancel(nil)
-	})
+	op.transaction, op.view, op.target = t, t.data, t.data
+	op.atEnd(func() { t.stop(&op.server.transactions, op.failed) })
 	return nil
 }
 

@@ -23,6 +23,7 @@ type findArgs struct {
 	tailable, awaitData            bool
 	min, max                       bsonraw.Doc // nil: not given
 	returnKey, recordID            bool
+	nulls                          bool // there were arguments without a value
 }
 
 // find {find: <collection>, filter, sort, projection, skip, limit, batchSize, singleBatch, hint, let, ...} opens a cursor over the
@@ -64,13 +65,16 @@ func (f *findArgs) read(op *operation) error {
 	if err := op.arguments(f.parse); err != nil {
 		return err
 	}
-	if err := f.refuseNulls(op); err != nil {
-		return err
+	if f.nulls {
+		if err := f.refuseNulls(op); err != nil {
+			return err
+		}
 	}
 	return f.checkTailable()
 }
 
 func (f *findArgs) parse(name string, a argument) error {
+	f.nulls = f.nulls || a.IsMissing() || isNullish(a.Value)
 	switch name {
 	case "find":
 		return a.collection(&f.coll)

@@ -225,11 +225,13 @@ func (m *modification) replace(c *store.Collection, idKey []byte, doc bsonraw.Do
 		}
 	}
 	indexed := c.Indexed(out.Doc)
-	unique, err := st.LatchUnique(m.op.ctx, c, indexed)
-	if err != nil {
-		return modified{}, err
+	if hasUnique(c) {
+		unique, err := st.LatchUnique(m.op.ctx, c, indexed)
+		if err != nil {
+			return modified{}, err
+		}
+		defer unique.Release()
 	}
-	defer unique.Release()
 	if err := st.CheckUnique(c, idKey, indexed); err != nil {
 		return modified{}, err
 	}

@@ -30,9 +30,11 @@ type session struct {
 	used time.Time // guarded by sessions.mu
 
 	turn chan struct{} // holds one token: a session's retryable writes and transactions run one after the other
+	pass func()        // gives the turn back
 
 	// What follows belongs to whoever holds the turn.
 	loaded    bool
+	logged    bsonraw.Doc // its id as the oplog has it; nil before its first write
 	txnNumber int64
 	done      map[int32]store.RetryRecord // statements of txnNumber that were executed, by number
 	last      oplog.Timestamp             // of the newest of them
@@ -57,6 +59,7 @@ func (s *sessions) touch(key string, now time.Time) (*session, error) {
 			return nil, mongoerr.New(mongoerr.TooManyLogicalSessions, "cannot add session into the cache: there are %d already; end sessions that are no longer used", maxSessions)
 		}
 		x = &session{key: key, turn: make(chan struct{}, 1), txnNumber: -1}
+		x.pass = func() { <-x.turn }
 		s.byKey[key] = x
 	}
 	x.used = now
@@ -115,7 +118,7 @@ func checkOut(op *operation) (*session, error) {
 	if err := x.take(op.ctx); err != nil {
 		return nil, err
 	}
-	op.atEnd(func() { <-x.turn })
+	op.atEnd(x.pass)
 	return x, x.load(op.server.store)
 }
 

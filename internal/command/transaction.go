@@ -35,7 +35,7 @@ type transaction struct {
 		sync.Mutex
 		state     transactionState
 		running   bool                    // a command of it is under way: whoever ends it from outside only interrupts that
-		interrupt context.CancelCauseFunc // of that command
+		interrupt context.CancelCauseFunc // ends that command, as whatever its connection is executing
 		killed    error                   // why it was ended from outside
 	}
 }

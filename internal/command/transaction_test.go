@@ -2,12 +2,14 @@ package command
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
@@ -212,4 +214,34 @@ func TestCommittedTransactionIsRememberedAcrossRestarts(t *testing.T) {
 	if n := c.ask(t, "db", bson.D{{Key: "count", Value: "c"}}).Lookup("n").Int32(); n != 1 {
 		t.Errorf("%d documents, want 1", n)
 	}
+}
+
+// TestATransactionThatIsKilledEndsItsCommand ends a transaction from outside while a command of it is under way: the command ends with the
+// reason, and what comes next on the connection is not touched by that.
+func TestATransactionThatIsKilledEndsItsCommand(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, withEndless(t), 1)
+	s.must(s.begin(bson.D{{Key: "find", Value: "c"}}))
+	s.server.transactions.mu.Lock()
+	var open *transaction
+	for open = range s.server.transactions.open {
+	}
+	s.server.transactions.mu.Unlock()
+	go func() {
+		for running := false; !running; runtime.Gosched() {
+			open.mu.Lock()
+			running = open.mu.running
+			open.mu.Unlock()
+		}
+		s.server.transactions.killWhere(func(*transaction) bool { return true }, mongoerr.New(mongoerr.Interrupted, "because"))
+	}()
+	got := s.run(endlessCommands()["find"])
+	if got.Lookup("errmsg").StringValue() != "because" {
+		t.Errorf("the command is answered with %v", got)
+	}
+	if got := s.run(bson.D{{Key: "find", Value: "c"}}); got.Lookup("code").Int32() != int32(mongoerr.NoSuchTransaction) {
+		t.Errorf("the next command of the transaction is answered with %v", got)
+	}
+	s.must(s.begin(insertOf("c", bson.D{})))
+	s.must(s.commit())
 }

@@ -27,9 +27,8 @@ type writer struct {
 	errs     []writeError
 	retried  []int32
 	upserted []upserted
-	lsid     bsonraw.Doc // as the oplog has it
-	key      []byte      // scratch for document keys
-	ns       []byte      // of the collection
+	key      []byte // scratch for document keys
+	ns       []byte // of the collection
 	logged   *oplog.Entry
 	space    struct { // what these begin with
 		key, ns [64]byte
@@ -130,10 +129,10 @@ func (w *writer) entry(kind oplog.Op, c *store.Collection, o bsonraw.Doc, id bso
 		e.O, e.O2 = w.key, nil
 	}
 	if w.op.session != nil {
-		if w.lsid == nil {
-			w.lsid = loggedLSID(w.op.lsid)
+		if w.op.session.logged == nil {
+			w.op.session.logged = loggedLSID(w.op.lsid)
 		}
-		e.LSID, e.TxnNumber, e.StmtID, e.HasStmtID = w.lsid, w.op.txnNumber, stmt, true
+		e.LSID, e.TxnNumber, e.StmtID, e.HasStmtID = w.op.session.logged, w.op.txnNumber, stmt, true
 		e.Prev = w.op.session.last
 	}
 	return e

@@ -61,8 +61,8 @@ func From(err error) *Error {
 
 // Is reports whether err carries the code.
 func Is(err error, code Code) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Code == code
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == code
 }
 
 // Labels that servers give and drivers act on.

@@ -101,7 +101,8 @@ func operatorNames() map[string]bool {
 }
 
 func compileOperators(doc bsonraw.Doc, opts Options) (*Update, error) {
-	u := &Update{tree: &node{kind: throughFields}}
+	u := &Update{}
+	u.tree = &u.root // of kind throughFields
 	c := compiler{update: u, opts: opts}
 	var err error
 	if u.filters, err = compileArrayFilters(opts); err != nil {

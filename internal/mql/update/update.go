@@ -22,6 +22,7 @@ type Update struct {
 	dollar      error       // of a replacement for what exists: its first name with a dollar sign
 	pipeline    *pipeline   // nil unless IsPipeline
 	tree        *node
+	root        node // of the tree
 	filters     []arrayFilter
 	positional  bool
 	deepens     bool // a result may be nested more deeply than a stored document may be
