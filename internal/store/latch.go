@@ -114,7 +114,7 @@ func (l *latches) take(ctx context.Context, k Latch, byTxn bool) error {
 	}
 	s.mu.Unlock()
 	if i < 0 { // it became ours meanwhile
-		Held{l, []Latch{k}}.Release()
+		l.release(k)
 	}
 	if ctx.Err() == nil {
 		return errWriteConflict
@@ -142,17 +142,22 @@ func await(ctx context.Context, turn <-chan struct{}, byTxn bool) bool {
 // Release gives the latches to those who wait for them. The zero Held releases nothing.
 func (h Held) Release() {
 	for _, k := range h.keys {
-		s := &h.l.shards[k%uint64(len(h.l.shards))]
-		s.mu.Lock()
-		if q := s.held[k]; q == nil || len(q.waiters) == 0 {
-			delete(s.held, k)
-		} else {
-			q.byTxn = q.waiters[0].byTxn
-			q.waiters[0].turn <- struct{}{}
-			q.waiters = slices.Delete(q.waiters, 0, 1)
-		}
-		s.mu.Unlock()
+		h.l.release(k)
 	}
+}
+
+func (l *latches) release(k Latch) {
+	s := &l.shards[k%uint64(len(l.shards))]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := s.held[k]
+	if q == nil || len(q.waiters) == 0 {
+		delete(s.held, k)
+		return
+	}
+	q.byTxn = q.waiters[0].byTxn
+	q.waiters[0].turn <- struct{}{}
+	q.waiters = slices.Delete(q.waiters, 0, 1)
 }
 
 // contextError gives the error of an operation whose context ended: its cause, so that a command can end it with a code.

@@ -196,7 +196,9 @@ func (t *Txn) latch(ctx context.Context, k Latch) (fresh bool, err error) {
 
 // checkUnchanged compares a document that was just latched with the one of the snapshot.
 func (t *Txn) checkUnchanged(c *Collection, idKey []byte) error {
-	now, err := t.store.stamp(c, idKey)
+	key := append(appendNumbered(t.overlay.absent[:0], kindDocument, c.ID), idKey...)
+	t.overlay.absent = key[:0]
+	now, err := t.store.stamp(key)
 	if err != nil {
 		return err
 	}
@@ -207,7 +209,7 @@ func (t *Txn) checkUnchanged(c *Collection, idKey []byte) error {
 		return nil // the snapshot has it too
 	}
 	if oplog.Timestamp(c.deleted.Load()) > t.At() {
-		then, err := t.snapshot.stamp(c, idKey)
+		then, err := t.snapshot.stamp(key)
 		if err != nil {
 			return err
 		}
@@ -215,14 +217,13 @@ func (t *Txn) checkUnchanged(c *Collection, idKey []byte) error {
 			return errWriteConflict
 		}
 	}
-	t.overlay.absent = append(appendNumbered(t.overlay.absent[:0], kindDocument, c.ID), idKey...)
+	t.overlay.absent = key
 	return nil
 }
 
-// stamp returns the commit that wrote a document, 0 when there is none.
-func (r reader) stamp(c *Collection, idKey []byte) (oplog.Timestamp, error) {
-	var space [64]byte
-	value, closer, err := r.db.Get(append(appendNumbered(space[:0], kindDocument, c.ID), idKey...))
+// stamp returns the commit that wrote the document of a key, 0 when there is none.
+func (r reader) stamp(key []byte) (oplog.Timestamp, error) {
+	value, closer, err := r.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return 0, r.failed.get()
 	}
@@ -268,7 +269,8 @@ func (t *Txn) NewWrite() *Write {
 	if w == nil {
 		w = &Write{}
 	}
-	w.store, w.txn = t.store, &txnWrite{txn: t}
+	w.store, w.txn = t.store, &w.ofTxn
+	w.txn.txn = t
 	return w
 }
 
@@ -292,7 +294,7 @@ func (t *Txn) Abort() { t.release() }
 // release gives back what the transaction holds. It may be called more than once.
 func (t *Txn) release() {
 	for k := range t.held {
-		Held{t.store.latches, []Latch{k}}.Release()
+		t.store.latches.release(k)
 	}
 	clear(t.held)
 	for _, c := range t.locked {

@@ -66,7 +66,11 @@ func (t *Txn) logParts(w *Write, id TxnID) {
 	for i, n := range parts {
 		ops := t.ops[first : first+n]
 		last := i == len(parts)-1
-		o, at := bsonraw.BeginDoc(nil)
+		size := 0
+		for _, op := range ops {
+			size += len(op) + elementOverhead
+		}
+		o, at := bsonraw.BeginDoc(make([]byte, 0, size+applyOpsOverhead))
 		o = bsonraw.AppendHeader(o, bsonraw.TypeArray, "applyOps")
 		list := bsonraw.BeginArray(o)
 		for _, op := range ops {
@@ -86,6 +90,12 @@ func (t *Txn) logParts(w *Write, id TxnID) {
 		first += n
 	}
 }
+
+// What applyOps needs about its operations, and about each of them: the type and the end of a name, and some digits.
+const (
+	applyOpsOverhead = 64
+	elementOverhead  = 8
+)
 
 // parts divides the operations: how many go into each entry.
 func (t *Txn) parts() []int {

@@ -16,6 +16,14 @@ type txnWrite struct {
 	bytes  int
 }
 
+// clear keeps the memory for the next write.
+func (w *txnWrite) clear() {
+	clear(w.items)
+	clear(w.ops)
+	clear(w.images)
+	*w = txnWrite{items: w.items[:0], ops: w.ops[:0], images: w.images[:0]}
+}
+
 // itemOverhead is about what a key takes in memory beside its bytes.
 const itemOverhead = 96
 
@@ -26,9 +34,12 @@ func (w *txnWrite) add(item overlaid) {
 
 // put stores a document. Its timestamp follows when the transaction is committed.
 func (w *txnWrite) put(c *Collection, idKey []byte, doc bsonraw.Doc) {
-	key := append(numberedKey(kindDocument, c.ID), idKey...)
-	value := make([]byte, stampLen, stampLen+len(doc))
-	w.add(overlaid{key: key, value: append(value, doc...)})
+	const prefix = 1 + 4
+	both := make([]byte, 0, prefix+len(idKey)+stampLen+len(doc))
+	both = append(appendNumbered(both, kindDocument, c.ID), idKey...)
+	valueAt := len(both)
+	both = append(both[:valueAt+stampLen], doc...)
+	w.add(overlaid{key: both[:valueAt:valueAt], value: both[valueAt:]})
 }
 
 func (w *txnWrite) set(key, value []byte) {

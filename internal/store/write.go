@@ -18,6 +18,7 @@ type Write struct {
 	store   *Store
 	batch   *pebble.Batch
 	txn     *txnWrite // of a transaction, which takes what the write has in place of the batch; else nil
+	ofTxn   txnWrite  // the memory of that
 	records []record
 	patches []patch
 	counts  []countChange
@@ -68,9 +69,10 @@ func (w *Write) Discard() {
 
 func (w *Write) recycle() {
 	clear(w.inserts)
+	w.ofTxn.clear()
 	*w = Write{
 		store: w.store, records: w.records[:0], patches: w.patches[:0], counts: w.counts[:0], inserts: w.inserts[:0],
-		scratch: w.scratch[:0], keys: w.keys[:0], encoded: w.encoded[:0],
+		scratch: w.scratch[:0], keys: w.keys[:0], encoded: w.encoded[:0], ofTxn: w.ofTxn,
 	}
 	if cap(w.encoded) > keptScratch {
 		w.encoded = nil
