@@ -9,14 +9,23 @@ func TestAllocationsOfInserts(t *testing.T) { //nolint:paralleltest // testing.A
 		documents int
 		most      float64
 	}{
-		{1, 15},
-		{1000, 300},
+		{1, 11},
+		{1000, 270},
 	} {
 		insert := newLoader(t).inserts(test.documents, 250)
 		insert() // makes the collection
 		if n := testing.AllocsPerRun(100, insert); n > test.most {
 			t.Errorf("an insert of %d documents allocates %v times, want at most %v", test.documents, n, test.most)
 		}
+	}
+}
+
+func TestAllocationsOfTransactions(t *testing.T) { //nolint:paralleltest // testing.AllocsPerRun does not go with parallel tests
+	l := newLoader(t)
+	l.inserts(1, 250)()
+	const most = 155
+	if n := testing.AllocsPerRun(100, l.transaction(10)); n > most {
+		t.Errorf("a transaction of ten inserts allocates %v times, want at most %v", n, most)
 	}
 }
 

@@ -116,6 +116,14 @@ type insertGroup struct {
 	before writer
 }
 
+// insertOne is the memory of a group of one document.
+type insertOne struct {
+	docs   [1]store.Indexed
+	idKeys [1][]byte
+	index  [1]int
+	key    [keyBytes]byte
+}
+
 // keyBytes is more than the key of most documents takes.
 const keyBytes = 24
 
@@ -129,8 +137,13 @@ func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
 		limit = 1
 	}
 	limit = min(len(docs), limit)
-	g.docs, g.idKeys, g.index = make([]store.Indexed, 0, limit), make([][]byte, 0, limit), make([]int, 0, limit)
-	g.keys = make([]byte, 0, limit*keyBytes)
+	if limit == 1 {
+		one := new(insertOne)
+		g.docs, g.idKeys, g.index, g.keys = one.docs[:0], one.idKeys[:0], one.index[:0], one.key[:0]
+	} else {
+		g.docs, g.idKeys, g.index = make([]store.Indexed, 0, limit), make([][]byte, 0, limit), make([]int, 0, limit)
+		g.keys = make([]byte, 0, limit*keyBytes)
+	}
 	seen := newKeySet(limit)
 	size := 0
 	for i, d := range docs {
