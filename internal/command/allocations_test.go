@@ -9,7 +9,7 @@ func TestAllocationsOfInserts(t *testing.T) { //nolint:paralleltest // testing.A
 		documents int
 		most      float64
 	}{
-		{1, 11},
+		{1, 10},
 		{1000, 270},
 	} {
 		insert := newLoader(t).inserts(test.documents, 250)

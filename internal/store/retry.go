@@ -22,13 +22,14 @@ type RetryRecord struct {
 // retryHeader is the length of a record before its result: transaction number, timestamp, count.
 const retryHeader = 8 + 8 + 4
 
-func retryKey(session []byte, stmtID int32) []byte {
-	return binary.BigEndian.AppendUint32(append([]byte{kindRetry}, session...), uint32(stmtID))
+func appendRetryKey(dst, session []byte, stmtID int32) []byte {
+	return binary.BigEndian.AppendUint32(append(append(dst, kindRetry), session...), uint32(stmtID))
 }
 
 // Retryable adds the record of a statement to the write, whose oplog entry was logged before.
 func (w *Write) Retryable(session []byte, r RetryRecord) {
-	key := retryKey(session, r.StmtID)
+	key := appendRetryKey(w.scratch[:0], session, r.StmtID)
+	w.scratch = key
 	op := w.batch.SetDeferred(len(key), retryHeader+len(r.Result))
 	copy(op.Key, key)
 	binary.BigEndian.PutUint64(op.Value, uint64(r.TxnNumber))
