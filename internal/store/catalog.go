@@ -51,6 +51,7 @@ type Shared struct {
 	dropped atomic.Bool
 	tally   tally
 	builds  builds
+	recent  recent
 	deleted atomic.Uint64 // no document was deleted after this timestamp since the store was opened
 	oldest  atomic.Uint64 // in a capped collection no document was inserted before this timestamp
 

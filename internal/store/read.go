@@ -17,6 +17,7 @@ import (
 // reader reads what the store has, from one source: the database as it is, or a snapshot of it.
 type reader struct {
 	db     source
+	live   bool // that is the database as it is
 	failed *failure
 	newest *atomic.Uint64 // entries of the oplog after this are not shown; nil: all are
 }
@@ -43,7 +44,11 @@ func (r reader) Get(dst []byte, c *Collection, idKey []byte) (doc bsonraw.Doc, t
 // Has reports whether there is a document with that key of _id.
 func (r reader) Has(c *Collection, idKey []byte) (bool, error) {
 	var space [64]byte
-	_, closer, err := r.db.Get(append(appendNumbered(space[:0], kindDocument, c.ID), idKey...))
+	key := append(appendNumbered(space[:0], kindDocument, c.ID), idKey...)
+	if r.live && c.recent.lacks(key) {
+		return false, r.failed.get()
+	}
+	_, closer, err := r.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return false, nil
 	}

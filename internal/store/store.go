@@ -162,7 +162,7 @@ func (s *Store) openPebble(cfg Config) error {
 		s.cache.Unref()
 		return explainLocked(err, dir, cfg.FS)
 	}
-	s.db, s.reader.db, s.reader.newest = db, stored{db}, &s.durability.newest
+	s.db, s.reader.db, s.reader.live, s.reader.newest = db, stored{db}, true, &s.durability.newest
 	s.images = &images{db: db, failure: s.failed}
 	s.footprint = &footprint{db, cfg.FS, cfg.Dir}
 	return nil

@@ -198,9 +198,12 @@ func (t *Txn) latch(ctx context.Context, k Latch) (fresh bool, err error) {
 func (t *Txn) checkUnchanged(c *Collection, idKey []byte) error {
 	key := append(appendNumbered(t.overlay.absent[:0], kindDocument, c.ID), idKey...)
 	t.overlay.absent = key[:0]
-	now, err := t.store.stamp(key)
-	if err != nil {
-		return err
+	var now oplog.Timestamp
+	if !c.recent.lacks(key) {
+		var err error
+		if now, err = t.store.stamp(key); err != nil {
+			return err
+		}
 	}
 	if now > t.At() {
 		return errWriteConflict

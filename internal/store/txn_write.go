@@ -39,7 +39,9 @@ func (w *txnWrite) put(c *Collection, idKey []byte, doc bsonraw.Doc) {
 	both = append(appendNumbered(both, kindDocument, c.ID), idKey...)
 	valueAt := len(both)
 	both = append(both[:valueAt+stampLen], doc...)
-	w.add(overlaid{key: both[:valueAt:valueAt], value: both[valueAt:]})
+	key := both[:valueAt:valueAt]
+	c.recent.add(key, w.txn.store.reader.db)
+	w.add(overlaid{key: key, value: both[valueAt:]})
 }
 
 func (w *txnWrite) set(key, value []byte) {

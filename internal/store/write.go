@@ -154,7 +154,7 @@ func (w *Write) Insert(c *Collection, idKey []byte, d Indexed, e *oplog.Entry) e
 	} else {
 		at := len(w.keys)
 		w.keys = append(appendNumbered(w.keys, kindDocument, c.ID), idKey...)
-		w.inserts = append(w.inserts, inserted{w.keys[at:len(w.keys):len(w.keys)], len(w.records) - 1, len(d.Doc)})
+		w.inserts = append(w.inserts, inserted{c.Shared, w.keys[at:len(w.keys):len(w.keys)], len(w.records) - 1, len(d.Doc)})
 	}
 	w.counted(c, Stats{1, int64(len(d.Doc))})
 	if c.Order != nil {
@@ -218,6 +218,7 @@ func putStamped(w *Write, key []byte, doc bsonraw.Doc, record int) {
 type inserts []inserted
 
 type inserted struct {
+	shared *Shared
 	key    []byte
 	record int // that has the document
 	length int
@@ -230,6 +231,22 @@ func (l inserts) put(w *Write) {
 		r := w.records[n.record]
 		at := r.at + r.places.O
 		putStamped(w, n.key, w.encoded[at:at+n.length], n.record)
+	}
+	l.note(w.store)
+}
+
+// fewInserts is how many new keys are noted one by one.
+const fewInserts = 16
+
+// note notes the keys, which are in order, before they enter the store.
+func (l inserts) note(s *Store) {
+	for i, n := range l {
+		switch {
+		case len(l) <= fewInserts:
+			n.shared.recent.add(n.key, s.reader.db)
+		case i == len(l)-1 || l[i+1].shared != n.shared:
+			n.shared.recent.addMany(n.key, s.reader.db)
+		}
 	}
 }
 
