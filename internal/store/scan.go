@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/binary"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -24,6 +25,7 @@ func (s *Store) Scan(ctx context.Context, from oplog.Timestamp, fn func(*oplog.E
 // scan is Scan up to a limit that moves.
 func scan(ctx context.Context, s *Store, from oplog.Timestamp, limit *atomic.Uint64, fn func(*oplog.Entry) (bool, error)) (oplog.Timestamp, error) {
 	var buf [64]*logged
+	var entries [64]*oplog.Entry
 	for {
 		durable := oplog.Timestamp(limit.Load())
 		n, covered, since := s.tail.read(from, buf[:])
@@ -38,17 +40,16 @@ func scan(ctx context.Context, s *Store, from oplog.Timestamp, limit *atomic.Uin
 		if n == 0 {
 			return max(durable, from-1), s.failed.get()
 		}
-		for _, l := range buf[:n] {
-			if l.ts > durable {
+		if err := takeApart(buf[:n], entries[:n]); err != nil {
+			return from - 1, err
+		}
+		for _, e := range entries[:n] {
+			if e.TS > durable {
 				return durable, nil
-			}
-			e, err := l.entry()
-			if err != nil {
-				return l.ts - 1, err
 			}
 			more, err := fn(e)
 			if err != nil || !more {
-				return l.ts, err
+				return e.TS, err
 			}
 		}
 		from = buf[n-1].ts + 1
@@ -56,6 +57,24 @@ func scan(ctx context.Context, s *Store, from oplog.Timestamp, limit *atomic.Uin
 			return from - 1, contextError(ctx)
 		}
 	}
+}
+
+// takeApart takes entries of the tail apart. It also touches what is going to be read of them: here the processor waits for many of them at once, and
+// one by one it would wait for each, which for a filter that drops most of them is most of the time.
+func takeApart(from []*logged, to []*oplog.Entry) error {
+	var touched byte
+	for i, l := range from {
+		e, err := l.entry()
+		if err != nil {
+			return err
+		}
+		to[i] = e
+		if len(e.NS) > 0 && len(e.O) > 0 {
+			touched += e.NS[0] + e.O[0]
+		}
+	}
+	runtime.KeepAlive(touched)
+	return nil
 }
 
 // scanStored reads entries from Pebble: from the timestamp to the last one given, both included.
