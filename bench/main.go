@@ -198,7 +198,11 @@ func (s settings) compare(ctx context.Context, chosen []workload, progress io.Wr
 	}
 	for _, w := range chosen {
 		able := slices.DeleteFunc(slices.Clone(peers), func(p *peer) bool { return !p.takesPart(w.name) })
-		samples, err := s.takeTurns(ctx, w, able, progress)
+		take := s.takeTurns
+		if w.fresh {
+			take = s.takeTurnsAfresh
+		}
+		samples, err := take(ctx, w, able, progress)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", w.name, err)
 		}
@@ -267,6 +271,21 @@ func (s settings) takeTurns(ctx context.Context, w workload, peers []*peer, prog
 		}
 	}
 	return samples, nil
+}
+
+// takeTurnsAfresh is takeTurns on servers that have done nothing else, where the bench can start them.
+func (s settings) takeTurnsAfresh(ctx context.Context, w workload, peers []*peer, progress io.Writer) (samples map[string][]sample, err error) {
+	started := make([]*peer, 0, len(peers))
+	for _, p := range peers {
+		if p.spec != "" {
+			if p, err = s.launcher.launch(ctx, p.spec); err != nil {
+				return nil, err
+			}
+			defer func() { err = errors.Join(err, p.close(ctx)) }()
+		}
+		started = append(started, p)
+	}
+	return s.takeTurns(ctx, w, started, progress)
 }
 
 // residentMB is the server's resident memory now; not a number where it is unknown.

@@ -35,6 +35,7 @@ const (
 // peer is one server under load. The client is for what is not measured.
 type peer struct {
 	name    string
+	spec    string // how the launcher makes another one; "" for one that ran already
 	uri     string
 	address string // of the primary
 	pid     int    // 0: unknown, so that its CPU and memory are not reported
@@ -77,6 +78,9 @@ func (l launcher) launch(ctx context.Context, spec string) (*peer, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("peer %q: %w", spec, err)
+	}
+	if !given {
+		p.spec = spec
 	}
 	if err := p.connect(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("peer %q: %w", spec, err), p.close(ctx))

@@ -23,6 +23,7 @@ type workload struct {
 	prepare func(ctx context.Context, p *peer) error // once a peer, not measured; nil: nothing
 	measure func(ctx context.Context, p *peer, r round) (sample, error)
 	clean   []string // collections to drop at the end
+	fresh   bool     // on servers of its own, so that their memory is what it takes
 	rows    []row
 }
 
