@@ -441,7 +441,8 @@ func TestResumesKeepReadConcernAndPreference(t *testing.T) {
 	}
 	client := serve(t, s, func(o *options.ClientOptions) { o.SetHeartbeatInterval(500 * time.Millisecond) })
 	coll := client.Database("shop").Collection("orders", options.Collection().SetReadConcern(readconcern.Majority()).SetReadPreference(readpref.Secondary()))
-	stream := watch(t, coll, nil, nil)
+	// Nothing is under way when the stream is closed: see TestForgottenCursorIsKilledOnItsServer.
+	stream := watch(t, coll, nil, &sluice.Options{ReadAhead: sluice.ReadAhead{Off: true}})
 	expectIDs(t, stream, 1, 2)
 	if err := stream.Close(); err != nil {
 		t.Fatal(err)
@@ -458,6 +459,53 @@ func TestResumesKeepReadConcernAndPreference(t *testing.T) {
 	}
 	if n := len(s.named("aggregate")); n != 4 {
 		t.Errorf("%d aggregates, want 4", n)
+	}
+}
+
+// TestForgottenCursorIsKilledOnItsServer: one whose getMore is under way at Close is forgotten by the driver, and then is
+// killed wherever it is.
+// contract: K1
+func TestForgottenCursorIsKilledOnItsServer(t *testing.T) {
+	t.Parallel()
+	waiting := make(chan struct{})
+	s := &wireServer{
+		uri: "mongodb://primary:1,secondary:2/?replicaSet=rs",
+		hello: func(host string) bson.D {
+			secondary := host == "secondary:2"
+			return bson.D{{Key: "hosts", Value: bson.A{"primary:1", "secondary:2"}}, {Key: "isWritablePrimary", Value: !secondary}, {Key: "secondary", Value: secondary}}
+		},
+	}
+	s.answer = func(_ int, name string, body bson.Raw) bson.D {
+		switch name {
+		case "aggregate":
+			return cursorReply(7, 10, "t0")
+		case "getMore":
+			close(waiting)
+			return hang
+		case "killSessions":
+			return bson.D{{Key: "ok", Value: 1}}
+		default:
+			if kills := s.named("killCursors"); kills[len(kills)-1].host != "secondary:2" {
+				return bson.D{{Key: "ok", Value: 1}, {Key: "cursorsKilled", Value: bson.A{}}}
+			}
+			return killed(body)
+		}
+	}
+	client := serve(t, s, func(o *options.ClientOptions) { o.SetHeartbeatInterval(500 * time.Millisecond) })
+	coll := client.Database("shop").Collection("orders", options.Collection().SetReadPreference(readpref.Secondary()))
+	stream := watch(t, coll, nil, nil)
+	failed := make(chan error, 1)
+	go func() { _, err := stream.Next(t.Context()); failed <- err }()
+	<-waiting
+	if err := stream.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-failed; !errors.Is(err, sluice.ErrClosed) {
+		t.Errorf("Next: %v", err)
+	}
+	kills := s.named("killCursors")
+	if len(kills) == 0 || kills[len(kills)-1].host != "secondary:2" || kills[len(kills)-1].body.Lookup("cursors", "0").AsInt64() != 7 {
+		t.Errorf("killed %v, want cursor 7 on the secondary at last", kills)
 	}
 }
 
