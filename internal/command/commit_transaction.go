@@ -11,6 +11,7 @@ func commitTransaction(op *operation) error {
 	if err := endOfTransaction(op); err != nil {
 		return err
 	}
+	op.wrote.awaited = true
 	commit, again, err := op.transaction.commit(&op.server.transactions, store.TxnID{
 		LSID: loggedLSID(op.lsid), Session: []byte(op.sessionKey), Number: op.txnNumber,
 	})

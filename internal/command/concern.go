@@ -137,6 +137,29 @@ func (wc *writeConcern) unmet() *mongoerr.Error {
 	return nil
 }
 
+// writes is what a command has written so far.
+type writes struct {
+	last    oplog.Timestamp
+	awaited bool // see await
+}
+
+// await says before the last commit of a command that acknowledge follows, which waits for it: then nobody else need be woken to
+// make it durable.
+func (op *operation) await(tx *store.Write) {
+	if op.transaction == nil {
+		tx.Awaited()
+		op.wrote.awaited = true
+	}
+}
+
+// leave has others make durable what the command should have waited for and did not: it need not, or it failed.
+func (op *operation) leave() {
+	st := op.server.store
+	if op.wrote.awaited && (op.wrote.last == 0 || op.wrote.last > st.Durable()) {
+		st.SyncSoon()
+	}
+}
+
 // acknowledge waits as the write concern asks for. What it asks for and one node cannot give becomes a writeConcernError in
 // the reply, beside the write's result.
 func (op *operation) acknowledge(c store.Commit) error {
@@ -144,7 +167,7 @@ func (op *operation) acknowledge(c store.Commit) error {
 		return nil // the commit is what is acknowledged
 	}
 	wc := &op.writeConcern
-	op.wrote = max(op.wrote, c.Last)
+	op.wrote.last = max(op.wrote.last, c.Last)
 	if !wc.onlyApplied() {
 		// A write that changed nothing still waits for what it saw.
 		if err := op.server.store.WaitDurable(op.ctx, max(c.Last, op.seen())); err != nil {
@@ -169,10 +192,10 @@ func appendUnmet(op *operation) {
 
 // seen is what a write that changed nothing may have seen.
 func (op *operation) seen() oplog.Timestamp {
-	if op.wrote == 0 {
+	if op.wrote.last == 0 {
 		return op.server.store.Applied()
 	}
-	return op.wrote
+	return op.wrote.last
 }
 
 // appendTo appends the element writeConcern, as the client gave it.

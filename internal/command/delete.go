@@ -49,6 +49,7 @@ func deleteCommand(op *operation) error {
 	}
 	op.server.counters.deleted.Add(int64(len(statements)))
 	for i, d := range statements {
+		w.final = i == len(statements)-1
 		stmt := deleteStatement{writer: w, stmtID: w.statement(i), coll: coll}
 		err := stmt.parse(d)
 		if err == nil {

@@ -85,6 +85,7 @@ func (w *writer) insertGroup(coll string, docs []bsonraw.Doc, next int) (int, bo
 	if err := g.prepare(docs[next:]); err != nil {
 		return next, false, err
 	}
+	w.final = next+g.taken == len(docs)
 	st := op.target
 	held, err := st.LatchDocs(op.ctx, c, g.idKeys...)
 	if err != nil {
@@ -279,6 +280,9 @@ func (g *insertGroup) write() (bool, error) {
 			tx.Discard()
 			return g.afterFault(err)
 		}
+	}
+	if g.final {
+		g.op.await(tx)
 	}
 	commit, err := tx.Commit()
 	if err != nil {

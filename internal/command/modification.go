@@ -337,6 +337,9 @@ func (m *modification) commit(tx *store.Write, done modified) (modified, error) 
 		tx.Discard()
 		return modified{}, err
 	}
+	if m.final && !m.multi {
+		m.op.await(tx)
+	}
 	commit, err := tx.Commit()
 	if err != nil {
 		return modified{}, err

@@ -30,7 +30,7 @@ type operation struct {
 	wantUUID *[16]byte // of the collection that the client means; nil where it does not say
 
 	reply
-	wrote      oplog.Timestamp
+	wrote      writes
 	labels     []string     // labels for an error, whatever it is
 	fault      *fault       // a fail point that this command runs into
 	explaining *explanation // what it is only let run for; nil: it is done
@@ -56,6 +56,7 @@ func newOperation(ctx context.Context, c *Conn, req *Request, dst []byte) *opera
 }
 
 func (op *operation) release() {
+	op.leave()
 	cleanUp(op.cleanup)
 	*op = operation{cleanup: op.cleanup[:0]} // a pooled operation must not keep a request or reply alive
 	operations.Put(op)
@@ -160,8 +161,8 @@ func (op *operation) finish(err error) []byte {
 // time is the operation's time: of its commit, or of the state that it has read.
 func (op *operation) time() oplog.Timestamp {
 	switch {
-	case op.wrote != 0:
-		return op.wrote
+	case op.wrote.last != 0:
+		return op.wrote.last
 	case op.stream || op.readConcern.level == "majority":
 		return op.server.store.Durable()
 	}

@@ -53,7 +53,7 @@ func (e *environment) Replace(ctx context.Context, ns aggregation.Namespace, src
 
 // settle waits for what a getMore wrote: it has no write concern of its own. An aggregate waits at its end.
 func (e *environment) settle(op *operation) error {
-	e.op.wrote = max(e.op.wrote, e.last.Last)
+	e.op.wrote.last = max(e.op.wrote.last, e.last.Last)
 	if op.cmd.name == "aggregate" {
 		return nil
 	}

@@ -53,6 +53,7 @@ func updateCommand(op *operation) error {
 	}
 	op.server.counters.update.Add(int64(len(statements)))
 	for i, s := range statements {
+		w.final = i == len(statements)-1
 		stmt := updateStatement{writer: w, index: i, stmtID: w.statement(i), coll: coll, series: series}
 		err := stmt.parse(s)
 		if err == nil {

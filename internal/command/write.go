@@ -15,6 +15,7 @@ type writer struct {
 	op       *operation
 	ordered  bool
 	alone    bool        // each document is inserted by a commit of its own
+	final    bool        // no commit follows the next one
 	bypass   bool        // documents need not satisfy the collection's validator
 	stmtIDs  bsonraw.Doc // given one by one, or nil
 	ids      []int32     // those, read

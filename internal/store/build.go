@@ -125,18 +125,8 @@ func (b *Build) Close(kept bool) error {
 
 // apply writes a batch of the build. It need not be durable: a build that was not finished is forgotten when the store is opened
 // again, and its end waits for all that came before.
-func (b *Build) apply(batch *pebble.Batch) (err error) {
-	s := b.store
-	defer func() { err = errors.Join(err, batch.Close()) }()
-	if err := s.failed.get(); err != nil {
-		return err
-	}
-	defer s.failed.guard(&err)
-	if err := batch.Commit(pebble.NoSync); err != nil {
-		s.failed.set(err)
-		return s.failed.get()
-	}
-	return nil
+func (b *Build) apply(batch *pebble.Batch) error {
+	return errors.Join(b.store.apply(batch), batch.Close())
 }
 
 const (

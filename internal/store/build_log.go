@@ -159,14 +159,14 @@ func (c *catchUp) apply(record []byte) error {
 
 // forgetBuilds deletes what builds left that were under way when the store was closed: the logs, and whatever belongs to indexes
 // that the catalog does not have, whose numbers are given out again.
-func forgetBuilds(db *pebble.DB, known map[uint32]*Index) error {
-	batch := db.NewBatch()
+func forgetBuilds(s *Store, known map[uint32]*Index) error {
+	batch := s.db.NewBatch()
 	defer batch.Close()
 	if err := batch.DeleteRange([]byte{kindBuildLog}, []byte{kindBuildLog + 1}, nil); err != nil {
 		return err
 	}
 	for _, kind := range []byte{kindIndex, kindMultikey} {
-		it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+		it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
 		if err != nil {
 			return err
 		}
@@ -184,5 +184,5 @@ func forgetBuilds(db *pebble.DB, known map[uint32]*Index) error {
 			return err
 		}
 	}
-	return batch.Commit(pebble.NoSync)
+	return s.apply(batch)
 }

@@ -268,7 +268,7 @@ func (s *Store) loadCatalog() error {
 			indexes[c.Order.ID] = c.Order
 		}
 	}
-	if err := forgetBuilds(s.db, indexes); err != nil {
+	if err := forgetBuilds(s, indexes); err != nil {
 		return err
 	}
 	if err := s.loadMultikeys(indexes); err != nil {

@@ -43,38 +43,38 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 	}{
 		{"nothing", true, func(*Store, *Collection) error { return nil }, ""},
 		{"an entry is missing", false, func(s *Store, c *Collection) error {
-			return s.db.Delete(c.Indexes[1].entryKey(nil, indexKey(c, one), idKey(one)), nil)
+			return s.db.Delete(c.Indexes[1].entryKey(nil, indexKey(c, one), idKey(one)), pebble.NoSync)
 		}, "a_1 lacks 1"},
 		{"an entry says nothing", false, func(s *Store, c *Collection) error {
-			return s.db.Set(c.Indexes[1].entryKey(nil, indexKey(c, one), idKey(one)), nil, nil)
+			return s.db.Set(c.Indexes[1].entryKey(nil, indexKey(c, one), idKey(one)), nil, pebble.NoSync)
 		}, "a_1 lacks 1; a_1: an entry does not tell where its _id begins"},
 		{"an entry too many", false, func(s *Store, c *Collection) error {
-			return s.db.Set(c.Indexes[1].entryKey(nil, indexKey(c, two), idKey(one)), binary.BigEndian.AppendUint32(nil, uint32(len(idKey(one)))), nil)
+			return s.db.Set(c.Indexes[1].entryKey(nil, indexKey(c, two), idKey(one)), binary.BigEndian.AppendUint32(nil, uint32(len(idKey(one)))), pebble.NoSync)
 		}, "a_1 has 1 too much"},
 		{"an entry of nobody", false, func(s *Store, c *Collection) error {
 			id := bsonraw.AppendKey(nil, bsonraw.Int32Value(9))
-			return s.db.Set(c.Indexes[1].entryKey(nil, indexKey(c, two), id), binary.BigEndian.AppendUint32(nil, uint32(len(id))), nil)
+			return s.db.Set(c.Indexes[1].entryKey(nil, indexKey(c, two), id), binary.BigEndian.AppendUint32(nil, uint32(len(id))), pebble.NoSync)
 		}, "a_1 has missing too much"},
 		{"as many as there should be, but others", true, func(s *Store, c *Collection) error {
-			if err := s.db.Delete(c.Indexes[1].entryKey(nil, indexKey(c, one), idKey(one)), nil); err != nil {
+			if err := s.db.Delete(c.Indexes[1].entryKey(nil, indexKey(c, one), idKey(one)), pebble.NoSync); err != nil {
 				return err
 			}
-			return s.db.Set(c.Indexes[1].entryKey(nil, indexKey(c, two), idKey(one)), binary.BigEndian.AppendUint32(nil, uint32(len(idKey(one)))), nil)
+			return s.db.Set(c.Indexes[1].entryKey(nil, indexKey(c, two), idKey(one)), binary.BigEndian.AppendUint32(nil, uint32(len(idKey(one)))), pebble.NoSync)
 		}, "a_1 lacks 1; a_1 has 1 too much"},
 		{"half a document", false, func(s *Store, c *Collection) error {
 			key := append(numberedKey(kindDocument, c.ID), idKey(one)...)
-			return s.db.Set(key, append(make([]byte, stampLen), one[:len(one)-3]...), nil)
+			return s.db.Set(key, append(make([]byte, stampLen), one[:len(one)-3]...), pebble.NoSync)
 		}, "a document is not well-formed: document says it has 21 bytes but has 18; a_1 has missing too much"},
 		{"a document without its timestamp", false, func(s *Store, c *Collection) error {
-			return s.db.Set(append(numberedKey(kindDocument, c.ID), idKey(one)...), []byte{1, 2}, nil)
+			return s.db.Set(append(numberedKey(kindDocument, c.ID), idKey(one)...), []byte{1, 2}, pebble.NoSync)
 		}, "a document has 2 bytes and no room for its timestamp; a_1 has missing too much"},
 		{"a document in another's place", false, func(s *Store, c *Collection) error {
 			key := append(numberedKey(kindDocument, c.ID), idKey(one)...)
-			return s.db.Set(key, append(make([]byte, stampLen), two...), nil)
+			return s.db.Set(key, append(make([]byte, stampLen), two...), pebble.NoSync)
 		}, "the document with the _id 2 is stored under another; a_1 lacks 2; a_1 has 2 too much"},
 		{"arrays nobody knows of", false, func(s *Store, c *Collection) error {
 			d := doc("_id", 1, "a", []int{5})
-			return s.db.Set(append(numberedKey(kindDocument, c.ID), idKey(one)...), append(make([]byte, stampLen), d...), nil)
+			return s.db.Set(append(numberedKey(kindDocument, c.ID), idKey(one)...), append(make([]byte, stampLen), d...), pebble.NoSync)
 		}, "a_1: documents have arrays that the index does not know of, the one with the _id 1 for one"},
 		{"a count that is wrong", false, func(s *Store, c *Collection) error {
 			if _, err := s.Stats(t.Context(), c); err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
-// committer hands out timestamps. Its lock is the innermost one: it is held from the choice of a timestamp until the batch has
-// entered Pebble, so that the order of timestamps is the order of the log.
+// committer hands out timestamps. Its lock is held from the choice of a timestamp until the batch has entered the journal and
+// Pebble, so that the order of timestamps is the order of both.
 type committer struct {
 	mu    sync.Mutex
 	clock *oplog.Clock
@@ -67,9 +67,8 @@ func (w *Write) enter(c *Commit) (err error) {
 			change.shared.deleted.Store(uint64(c.Last))
 		}
 	}
-	if err := s.db.Apply(w.batch, pebble.NoSync); err != nil {
-		s.failed.set(err)
-		return s.failed.get()
+	if err := s.put(w.batch, c.Last); err != nil {
+		return err
 	}
 	for _, change := range w.counts {
 		change.shared.tally.add(change.by)
@@ -78,8 +77,53 @@ func (w *Write) enter(c *Commit) (err error) {
 	if w.apply != nil {
 		w.apply(c.Last)
 	}
-	s.durability.push(*c)
+	s.durability.push(*c, w.awaited)
 	return nil
+}
+
+// put brings a batch into the journal and into Pebble. The lock of commits is held.
+func (s *Store) put(b *pebble.Batch, last oplog.Timestamp) error {
+	err := s.journal.append(b.Repr(), last)
+	if err == nil {
+		err = s.db.Apply(b, pebble.NoSync)
+	}
+	if err != nil {
+		s.failed.set(err)
+	}
+	return s.failed.get()
+}
+
+// apply applies a batch that has no oplog entry. It is durable with the next commit, or when sync returns.
+func (s *Store) apply(b *pebble.Batch) (err error) {
+	s.commit.mu.Lock()
+	defer s.commit.mu.Unlock()
+	if err := s.failed.get(); err != nil {
+		return err
+	}
+	defer s.failed.guard(&err)
+	return s.put(b, 0)
+}
+
+// set applies one key.
+func (s *Store) set(key, value []byte) error {
+	b := s.db.NewBatch()
+	defer b.Close()
+	if err := b.Set(key, value, nil); err != nil {
+		return err
+	}
+	return s.apply(b)
+}
+
+// sync makes everything durable that was applied before.
+func (s *Store) sync() (err error) {
+	if err := s.failed.get(); err != nil {
+		return err
+	}
+	defer s.failed.guard(&err)
+	if err := s.journal.sync(); err != nil {
+		s.failed.set(err)
+	}
+	return s.failed.get()
 }
 
 // stamp writes the timestamps to their places, in the batch and in the entries that go to the tail.

@@ -7,26 +7,36 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
-// durability syncs the log behind commits, as many at once as there are, and then shows them in the order of their timestamps: to
-// the tail, and to those who wait until something is durable. Its one goroutine ends when the queue is closed. The queue is bounded
-// by Pebble, which stops writes while it cannot bring to disk what it has in memory.
+// durability syncs the journal behind commits, as many at once as there are, and then shows them in the order of their timestamps: to
+// the tail, and to those who wait until something is durable. One at a time leads: it syncs for all who came before. Who waits leads
+// when nobody else does, so that a writer alone needs no other goroutine; where many write, the durability goroutine leads, which has
+// nobody to answer. The queue is bounded by Pebble, which stops writes while it cannot bring to disk what it has in memory.
+//
+// Whenever the queue is not empty somebody leads, or one of those who committed is on the way to wait (see [Write.Awaited]).
 type durability struct {
 	newest atomic.Uint64 // everything up to this timestamp is durable
 
 	mu struct {
 		sync.Mutex
 		queue   []Commit
+		led     bool // somebody leads
+		called  bool // the goroutine is to lead
 		closed  bool
 		waiters waiterHeap
 	}
 	filled *sync.Cond
 	done   chan struct{}
+
+	// Of the one who leads:
+	group int      // how many commits the last sync was for
+	spare []Commit // to be the queue
 }
+
+// crowd is how many commits share a sync where the goroutine leads.
+const crowd = 4
 
 func (d *durability) init(newest oplog.Timestamp) {
 	d.filled = sync.NewCond(&d.mu)
@@ -34,11 +44,22 @@ func (d *durability) init(newest oplog.Timestamp) {
 	d.newest.Store(uint64(newest))
 }
 
-func (d *durability) push(c Commit) {
+// push adds a commit. Who is not awaited by the one who made it is synced by the goroutine.
+func (d *durability) push(c Commit, awaited bool) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.mu.queue = append(d.mu.queue, c)
-	d.mu.Unlock()
-	d.filled.Signal()
+	if !awaited {
+		d.call()
+	}
+}
+
+// call has the goroutine lead unless somebody does. The lock is held.
+func (d *durability) call() {
+	if !d.mu.led {
+		d.mu.led, d.mu.called = true, true
+		d.filled.Signal()
+	}
 }
 
 // close lets run end after what is queued.
@@ -53,38 +74,58 @@ func (d *durability) close() {
 // run is the durability goroutine.
 func (d *durability) run(s *Store) {
 	defer close(d.done)
-	var commits []Commit
-	for {
-		d.await()
-		if len(commits) > 1 {
-			// There are several writers, and those that the last sync has set free are about to write again. Who writes before
-			// this goroutine's next turn shares its sync.
-			runtime.Gosched()
-		}
-		clear(commits)
-		d.mu.Lock()
-		commits, d.mu.queue = d.mu.queue, commits[:0]
-		d.mu.Unlock()
-		if len(commits) == 0 {
-			return
-		}
-		d.settle(s, commits)
+	for d.await() {
+		d.lead(s)
 	}
+	d.lead(s) // nobody else is there any more
 }
 
-// await returns when something is queued, or nothing will be any more.
-func (d *durability) await() {
+// await returns when the goroutine is to lead: false at the end.
+func (d *durability) await() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for len(d.mu.queue) == 0 && !d.mu.closed {
+	for !d.mu.called && !d.mu.closed {
 		d.filled.Wait()
+	}
+	called := d.mu.called
+	d.mu.called = false
+	return called
+}
+
+// lead makes durable what is queued, and then has another one lead if there is more. Only one may be here.
+func (d *durability) lead(s *Store) {
+	if d.group > 1 {
+		// There are several writers, and those that the last sync has set free are about to write again. Who writes before
+		// this goroutine's next turn shares its sync.
+		runtime.Gosched()
+	}
+	d.mu.Lock()
+	commits := d.mu.queue
+	d.mu.queue = d.spare[:0]
+	d.mu.Unlock()
+	d.group = len(commits)
+	if len(commits) > 0 && d.settle(s, commits) != nil {
+		return // and nobody leads ever again
+	}
+	clear(commits)
+	d.spare = commits
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.mu.led = false
+	switch {
+	case len(d.mu.queue) == 0:
+	case len(d.mu.waiters) > 0 && d.group <= crowd:
+		d.mu.led = true
+		heap.Pop(&d.mu.waiters).(*waiter).ready <- struct{}{}
+	default:
+		d.call()
 	}
 }
 
 // settle makes commits durable and hands them to the tail. After a failure nothing is ever shown again.
-func (d *durability) settle(s *Store, commits []Commit) {
-	if d.sync(s) != nil {
-		return
+func (d *durability) settle(s *Store, commits []Commit) error {
+	if err := s.sync(); err != nil {
+		return err
 	}
 	for _, c := range commits {
 		s.tail.append(c.entries)
@@ -94,18 +135,7 @@ func (d *durability) settle(s *Store, commits []Commit) {
 	d.newest.Store(uint64(last))
 	d.wake(last)
 	s.waves.announce()
-}
-
-// sync makes everything durable that was applied before: it writes a record without content to Pebble's log, behind all else.
-func (*durability) sync(s *Store) (err error) {
-	if err := s.failed.get(); err != nil {
-		return err
-	}
-	defer s.failed.guard(&err)
-	if err := s.db.LogData(nil, pebble.Sync); err != nil {
-		s.failed.set(err)
-	}
-	return s.failed.get()
+	return nil
 }
 
 // wake ends the waits for timestamps up to ts.
@@ -117,7 +147,7 @@ func (d *durability) wake(ts oplog.Timestamp) {
 	}
 }
 
-// waiter waits until a timestamp is durable.
+// waiter waits until a timestamp is durable, or it is to lead.
 type waiter struct {
 	ts    oplog.Timestamp
 	at    int // its place in the heap, -1 once out
@@ -131,43 +161,83 @@ func (s *Store) Durable() oplog.Timestamp { return oplog.Timestamp(s.durability.
 
 // WaitDurable returns when everything up to ts is durable.
 func (s *Store) WaitDurable(ctx context.Context, ts oplog.Timestamp) error {
+	if s.Durable() >= ts {
+		return nil
+	}
 	d := &s.durability
-	if s.Durable() >= ts {
-		return nil
-	}
 	w := waiters.Get().(*waiter)
-	d.mu.Lock()
-	if s.Durable() >= ts {
-		d.mu.Unlock()
-		waiters.Put(w)
-		return nil
-	}
+	defer waiters.Put(w)
 	w.ts = ts
-	heap.Push(&d.mu.waiters, w)
-	d.mu.Unlock()
-	select {
-	case <-w.ready:
-		waiters.Put(w)
-		return nil
-	case <-s.failed.ch:
-		d.leave(w)
-		return s.failed.get()
-	case <-ctx.Done():
-		d.leave(w)
-		return contextError(ctx)
+	for {
+		switch d.enter(w) {
+		case settled:
+			return nil
+		case leading:
+			d.lead(s)
+			continue
+		}
+		select {
+		case <-w.ready:
+			if s.Durable() < ts {
+				d.lead(s)
+			}
+		case <-s.failed.ch:
+			d.leave(w)
+			return s.failed.get()
+		case <-ctx.Done():
+			d.leave(w)
+			return contextError(ctx)
+		}
 	}
+}
+
+// What one finds who wants to wait.
+const (
+	settled = iota // there is nothing to wait for
+	leading        // nobody leads, so it has to
+	waiting
+)
+
+func (d *durability) enter(w *waiter) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.newest.Load() >= uint64(w.ts):
+		return settled
+	case !d.mu.led && len(d.mu.queue) > 0:
+		d.mu.led = true
+		return leading
+	}
+	heap.Push(&d.mu.waiters, w)
+	return waiting
 }
 
 // leave takes a waiter out that waits no longer.
 func (d *durability) leave(w *waiter) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	if w.at >= 0 {
 		heap.Remove(&d.mu.waiters, w.at)
-	} else {
-		<-w.ready
+		return
 	}
-	d.mu.Unlock()
-	waiters.Put(w)
+	<-w.ready
+	if d.newest.Load() < uint64(w.ts) { // it was to lead
+		d.mu.led = false
+		d.call()
+	}
+}
+
+// SyncSoon has everything become durable that was committed, though nobody waits for it.
+func (s *Store) SyncSoon() {
+	d := &s.durability
+	if s.Durable() >= s.Applied() {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.mu.queue) > 0 {
+		d.call()
+	}
 }
 
 // waiterHeap orders waiters by timestamp.

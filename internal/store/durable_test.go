@@ -1,6 +1,7 @@
 package store
 
 import (
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -8,7 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// gatedFS is a filesystem on which syncs of the log can be held up. It counts them.
+// gatedFS is a filesystem on which syncs of the journal can be held up. It counts them.
 type gatedFS struct {
 	vfs.FS
 	syncs   atomic.Int32
@@ -24,7 +25,7 @@ type gatedFile struct {
 
 func (f *gatedFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	file, err := f.FS.Create(name, category)
-	if err != nil || !strings.HasSuffix(name, ".log") {
+	if err != nil || !strings.HasPrefix(filepath.Base(name), "journal-") {
 		return file, err
 	}
 	return gatedFile{file, f}, nil

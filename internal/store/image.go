@@ -36,6 +36,7 @@ func (w *Write) image(old bsonraw.Doc, index int32) {
 
 // images gives out the documents as they were before they changed, and deletes those that have expired.
 type images struct {
+	store   *Store
 	db      *pebble.DB
 	failure *failure
 	expiry  atomic.Pointer[ImageExpiry] // nil: never set
@@ -98,9 +99,11 @@ func (m *images) SetImageExpiry(e ImageExpiry) (err error) {
 	defer m.failure.guard(&err)
 	value := binary.BigEndian.AppendUint64(nil, uint64(e.Seconds))
 	value = binary.BigEndian.AppendUint64(value, uint64(e.SetAt))
-	if err := m.db.Set(imageExpiryKey, value, pebble.Sync); err != nil {
-		m.failure.set(err)
-		return m.failure.get()
+	if err := m.store.set(imageExpiryKey, value); err != nil {
+		return err
+	}
+	if err := m.store.sync(); err != nil {
+		return err
 	}
 	m.expiry.Store(&e)
 	return nil
@@ -142,5 +145,10 @@ func (m *images) deleteExpired(now time.Time) error {
 	if err := errors.Join(it.Error(), it.Close()); err != nil || !some {
 		return err
 	}
-	return m.db.DeleteRange(from, to, pebble.NoSync)
+	b := m.db.NewBatch()
+	defer b.Close()
+	if err := b.DeleteRange(from, to, nil); err != nil {
+		return err
+	}
+	return m.store.apply(b)
 }

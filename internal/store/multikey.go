@@ -2,8 +2,6 @@ package store
 
 import (
 	"encoding/binary"
-
-	"github.com/cockroachdb/pebble/v2"
 )
 
 // An index notes, for each of its fields, which parts of the path have ever led to an array. A plan that takes an index for
@@ -52,9 +50,8 @@ func (x *Index) noteArrays(s *Store, arrays []uint64) error {
 		arrays[i] |= x.Arrays(i)
 		record = binary.BigEndian.AppendUint64(record, arrays[i])
 	}
-	if err := s.db.Set(numberedKey(kindMultikey, x.ID), record, pebble.NoSync); err != nil {
-		s.failed.set(err)
-		return s.failed.get()
+	if err := s.set(numberedKey(kindMultikey, x.ID), record); err != nil {
+		return err
 	}
 	for i, parts := range arrays {
 		x.arrays[i].Store(parts)

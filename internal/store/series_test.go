@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -119,7 +120,7 @@ func TestCheckFindsAMeasurementOfAnotherTime(t *testing.T) {
 		t.Errorf("found %s where nothing is wrong", got)
 	}
 	at := append(numberedKey(kindDocument, c.ID), key...)
-	if err := s.db.Set(at, append(make([]byte, stampLen), measurement(8)...), nil); err != nil {
+	if err := s.db.Set(at, append(make([]byte, stampLen), measurement(8)...), pebble.NoSync); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := check(), "the measurement with the _id missing is stored under another time"; got != want {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -53,6 +54,8 @@ type Store struct {
 	commit     committer
 	applied    atomic.Uint64
 	durability durability
+	journal    *journal      // nil: in memory
+	flushed    chan struct{} // Pebble has written tables
 	tail       tail
 	waves      Waves
 	trimmer    trimmer
@@ -67,11 +70,12 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s := &Store{reader: reader{failed: newFailure(cfg.Logger)}, latches: newLatches(), compile: cfg.IndexRules}
+	s := &Store{reader: reader{failed: newFailure(cfg.Logger)}, latches: newLatches(), compile: cfg.IndexRules, flushed: make(chan struct{}, 1)}
 	if err := s.openPebble(cfg); err != nil {
 		return nil, fmt.Errorf("open store %q: %w", cfg.Dir, err)
 	}
 	if err := s.load(cfg); err != nil {
+		_ = s.journal.close()
 		_ = s.db.Close()
 		s.cache.Unref()
 		return nil, fmt.Errorf("open store %q: %w", cfg.Dir, err)
@@ -136,13 +140,10 @@ func (s *Store) openPebble(cfg Config) error {
 	if err := makeFolder(cfg.FS, dir); err != nil {
 		return err
 	}
-	disk := cfg.FS
-	if cfg.Dir != "" {
-		disk = logFS{disk}
-	}
 	s.cache = pebble.NewCache(cfg.CacheBytes)
 	opts := &pebble.Options{
-		FS:                          disk,
+		FS:                          cfg.FS,
+		DisableWAL:                  true, // see journal
 		Cache:                       s.cache,
 		Logger:                      pebbleLogger{s.failed},
 		FormatMajorVersion:          pebble.FormatNewest,
@@ -151,7 +152,7 @@ func (s *Store) openPebble(cfg Config) error {
 		L0CompactionThreshold:       levelZeroLayers,
 		L0StopWritesThreshold:       64,
 		MaxOpenFiles:                cfg.MaxOpenFiles,
-		EventListener:               &pebble.EventListener{BackgroundError: s.failed.set},
+		EventListener:               &pebble.EventListener{BackgroundError: s.failed.set, FlushEnd: func(pebble.FlushInfo) { tell(s.flushed) }},
 	}
 	opts.Experimental.SpanPolicyFunc = splitByKind
 	opts.Levels[0].FilterPolicy = bloom.FilterPolicy(10)
@@ -163,9 +164,29 @@ func (s *Store) openPebble(cfg Config) error {
 		return explainLocked(err, dir, cfg.FS)
 	}
 	s.db, s.reader.db, s.reader.live, s.reader.newest = db, stored{db}, true, &s.durability.newest
-	s.images = &images{db: db, failure: s.failed}
+	s.images = &images{db: db, store: s, failure: s.failed}
 	s.footprint = &footprint{db, cfg.FS, cfg.Dir}
-	return nil
+	if cfg.Dir == "" {
+		return nil
+	}
+	if _, err = s.storedFormat(); err == nil {
+		s.journal, err = openJournal(cfg.FS, dir, s.replayed, db.Flush)
+	}
+	if err != nil {
+		err = errors.Join(err, db.Close())
+		s.cache.Unref()
+	}
+	return err
+}
+
+// replayed applies a batch of the journal.
+func (s *Store) replayed(batch []byte) error {
+	b := s.db.NewBatch()
+	defer b.Close()
+	if err := b.SetRepr(bytes.Clone(batch)); err != nil { // it becomes Pebble's
+		return err
+	}
+	return s.db.Apply(b, pebble.NoSync)
 }
 
 // splitByKind ends every table of Pebble's where a kind of keys ends. Documents and oplog entries mostly come in at the end of
@@ -184,7 +205,7 @@ func (s *Store) load(cfg Config) error {
 	if err := s.loadCatalog(); err != nil {
 		return err
 	}
-	last, err := s.lastTimestamp()
+	last, err := newestEntry(s.db, &pebble.IterOptions{})
 	if err != nil {
 		return err
 	}
@@ -199,9 +220,10 @@ func (s *Store) load(cfg Config) error {
 	return s.trimmer.init(s, cfg.OplogMaxBytes, cfg.OplogMinAge)
 }
 
-// lastTimestamp reads the newest oplog entry's timestamp. The trimmer never deletes that entry.
-func (s *Store) lastTimestamp() (oplog.Timestamp, error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: timestampKey(kindOplog, 0), UpperBound: []byte{kindOplog + 1}})
+// newestEntry reads the timestamp of the newest oplog entry; 0: there is none. The trimmer never deletes that entry.
+func newestEntry(db *pebble.DB, o *pebble.IterOptions) (oplog.Timestamp, error) {
+	o.LowerBound, o.UpperBound = timestampKey(kindOplog, 0), []byte{kindOplog + 1}
+	it, err := db.NewIter(o)
 	if err != nil {
 		return 0, err
 	}
@@ -226,18 +248,25 @@ func initiate(ctx context.Context, s *Store) error {
 }
 
 // FormatVersion is the version of the storage format that this package writes. It reads all earlier ones.
-const FormatVersion = 1
+const FormatVersion = 2
 
 var formatKey, termKey = metaKey("format"), metaKey("term")
 
-// checkFormat refuses a store of a newer format, marks a new one, and counts the openings: the term.
-func (s *Store) checkFormat() error {
+// storedFormat is the format of the store, 0 for a new one; an error where it is newer than this package. It is in Pebble, not in the
+// journal, so that the journal's own form may change with it.
+func (s *Store) storedFormat() (uint64, error) {
 	format, err := s.meta(formatKey)
+	if err == nil && format > FormatVersion {
+		err = fmt.Errorf("it has format %d and this version knows formats up to %d: use a newer version of Sluice", format, FormatVersion)
+	}
+	return format, err
+}
+
+// checkFormat marks a new store, or one of an earlier format, and counts the openings: the term.
+func (s *Store) checkFormat() error {
+	format, err := s.storedFormat()
 	if err != nil {
 		return err
-	}
-	if format > FormatVersion {
-		return fmt.Errorf("it has format %d and this version knows formats up to %d: use a newer version of Sluice", format, FormatVersion)
 	}
 	term, err := s.meta(termKey)
 	if err != nil {
@@ -252,7 +281,13 @@ func (s *Store) checkFormat() error {
 	if err := b.Set(termKey, binary.BigEndian.AppendUint64(nil, uint64(s.term)), nil); err != nil {
 		return err
 	}
-	return b.Commit(pebble.Sync)
+	if err := s.apply(b); err != nil {
+		return err
+	}
+	if format != FormatVersion {
+		return s.db.Flush()
+	}
+	return s.sync()
 }
 
 func (r reader) meta(key []byte) (uint64, error) {
@@ -277,7 +312,9 @@ func (s *Store) Waves() *Waves { return &s.waves }
 func (s *Store) Term() int64 { return s.term }
 
 // DiskUsage returns the bytes that the store takes.
-func (s *Store) DiskUsage() int64 { return int64(s.db.Metrics().DiskSpaceUsage()) }
+func (s *Store) DiskUsage() int64 {
+	return int64(s.db.Metrics().DiskSpaceUsage()) + s.journal.size()
+}
 
 // Close ends the store: it waits until what was committed is durable. No other call may be under way. It returns the failure
 // of the storage, if there was one.
@@ -286,7 +323,8 @@ func (s *Store) Close() error {
 		s.durability.close()
 		s.waves.close()
 		s.trimmer.close()
-		s.closeErr = closePebble(s)
+		_ = s.sync() // of what has no oplog entry; the error is the store's failure
+		s.closeErr = errors.Join(s.journal.close(), closePebble(s))
 		s.cache.Unref()
 	})
 	return s.closeErr

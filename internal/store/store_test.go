@@ -344,7 +344,7 @@ func TestNewerFormatIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.db.Set(formatKey, binary.BigEndian.AppendUint64(nil, FormatVersion+1), nil); err != nil {
+	if err := errors.Join(s.set(formatKey, binary.BigEndian.AppendUint64(nil, FormatVersion+1)), s.sync()); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

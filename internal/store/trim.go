@@ -5,13 +5,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
 // trimmer keeps the oplog within its size. It divides the oplog by marks, each with the bytes since the one before; when the
-// sum is over the limit it deletes up to the oldest marks that are old enough. It never waits for a reader: those who are
+// sum is over the limit it deletes up to the oldest marks that are old enough. Its goroutine also deletes images that have
+// expired and files of the journal. It never waits for a reader: those who are
 // behind the new floor find it in the snapshot that they read.
 type trimmer struct {
 	store    *Store
@@ -84,6 +83,12 @@ func (t *trimmer) run() {
 				return
 			}
 			continue
+		case <-t.store.flushed:
+			if err := t.store.shortenJournal(); err != nil {
+				t.store.failed.set(err)
+				return
+			}
+			continue
 		case <-t.due:
 		}
 		if err := t.persist(&kept); err != nil {
@@ -113,7 +118,7 @@ func (t *trimmer) persist(kept *int) error {
 	t.mu.Unlock()
 	for _, m := range fresh {
 		value := binary.BigEndian.AppendUint64(nil, uint64(m.bytes))
-		if err := t.store.db.Set(timestampKey(kindMark, m.ts), value, pebble.NoSync); err != nil {
+		if err := t.store.set(timestampKey(kindMark, m.ts), value); err != nil {
 			return err
 		}
 	}
@@ -159,7 +164,11 @@ func (t *trimmer) trim(ts oplog.Timestamp) error {
 	if err != nil {
 		return err
 	}
-	if err := t.store.db.Apply(b, pebble.NoSync); err != nil {
+	if err := t.store.apply(b); err != nil {
+		return err
+	}
+	// Who was told that entries are gone must not find them again after a crash.
+	if err := t.store.sync(); err != nil {
 		return err
 	}
 	t.store.tail.trim(ts)

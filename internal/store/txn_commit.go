@@ -18,7 +18,7 @@ type TxnID struct {
 const CommittedTxn = -1
 
 // Commit makes everything that the transaction has written one commit, and ends it. A transaction that wrote nothing gives a
-// zero Commit. When somebody else has created a collection that it created too, the error is a WriteConflict.
+// zero Commit. The caller waits for it, as after [Write.Awaited]. When somebody else has created a collection that it created too, the error is a WriteConflict.
 func (t *Txn) Commit(id TxnID) (Commit, error) {
 	defer t.release()
 	if len(t.ops) == 0 {
@@ -26,6 +26,7 @@ func (t *Txn) Commit(id TxnID) (Commit, error) {
 	}
 	s := t.store
 	w := s.NewWrite()
+	w.Awaited()
 	t.logParts(w, id)
 	if err := t.writeItems(w); err != nil {
 		w.Discard()
