@@ -140,22 +140,12 @@ func (wc *writeConcern) unmet() *mongoerr.Error {
 // writes is what a command has written so far.
 type writes struct {
 	last    oplog.Timestamp
-	awaited bool // see await
-}
-
-// await says before the last commit of a command that acknowledge follows, which waits for it: then nobody else need be woken to
-// make it durable.
-func (op *operation) await(tx *store.Write) {
-	if op.transaction == nil {
-		tx.Awaited()
-		op.wrote.awaited = true
-	}
+	awaited bool // see writer.await
 }
 
 // leave has others make durable what the command should have waited for and did not: it need not, or it failed.
-func (op *operation) leave() {
-	st := op.server.store
-	if op.wrote.awaited && (op.wrote.last == 0 || op.wrote.last > st.Durable()) {
+func (w writes) leave(st *store.Store) {
+	if w.awaited && (w.last == 0 || w.last > st.Durable()) {
 		st.SyncSoon()
 	}
 }

@@ -282,7 +282,7 @@ func (g *insertGroup) write() (bool, error) {
 		}
 	}
 	if g.final {
-		g.op.await(tx)
+		g.await(tx)
 	}
 	commit, err := tx.Commit()
 	if err != nil {

@@ -338,7 +338,7 @@ func (m *modification) commit(tx *store.Write, done modified) (modified, error) 
 		return modified{}, err
 	}
 	if m.final && !m.multi {
-		m.op.await(tx)
+		m.await(tx)
 	}
 	commit, err := tx.Commit()
 	if err != nil {

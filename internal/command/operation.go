@@ -56,7 +56,7 @@ func newOperation(ctx context.Context, c *Conn, req *Request, dst []byte) *opera
 }
 
 func (op *operation) release() {
-	op.leave()
+	op.wrote.leave(op.server.store)
 	cleanUp(op.cleanup)
 	*op = operation{cleanup: op.cleanup[:0]} // a pooled operation must not keep a request or reply alive
 	operations.Put(op)

@@ -155,6 +155,13 @@ func loggedLSID(lsid bsonraw.Doc) bsonraw.Doc {
 // loggedLSIDSize is the size of what loggedLSID returns.
 const loggedLSIDSize = 4 + (1 + 3 + 5 + uuidSize) + (1 + 4 + 5 + sha256.Size) + 1
 
+// await says before the last commit of a command that its reply waits for it: then nobody else need be woken to make it durable.
+func (w *writer) await(tx *store.Write) {
+	if w.op.transaction == nil {
+		tx.Awaited, w.op.wrote.awaited = true, true
+	}
+}
+
 // reply appends what was done and waits for it to be as durable as asked.
 func (w *writer) reply(withModified bool) error {
 	op := w.op

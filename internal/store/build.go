@@ -126,7 +126,7 @@ func (b *Build) Close(kept bool) error {
 // apply writes a batch of the build. It need not be durable: a build that was not finished is forgotten when the store is opened
 // again, and its end waits for all that came before.
 func (b *Build) apply(batch *pebble.Batch) error {
-	return errors.Join(b.store.apply(batch), batch.Close())
+	return errors.Join(b.store.commit.apply(batch), batch.Close())
 }
 
 const (

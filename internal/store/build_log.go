@@ -184,5 +184,5 @@ func forgetBuilds(s *Store, known map[uint32]*Index) error {
 			return err
 		}
 	}
-	return s.apply(batch)
+	return s.commit.apply(batch)
 }

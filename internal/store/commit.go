@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"sync"
@@ -10,11 +11,82 @@ import (
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
-// committer hands out timestamps. Its lock is held from the choice of a timestamp until the batch has entered the journal and
-// Pebble, so that the order of timestamps is the order of both.
+// committer hands out timestamps and brings batches into the journal and into Pebble. Its lock is held from the choice of a timestamp
+// until the batch has entered both, so that the order of timestamps is theirs.
 type committer struct {
-	mu    sync.Mutex
-	clock *oplog.Clock
+	mu      sync.Mutex
+	clock   *oplog.Clock
+	db      *pebble.DB
+	journal *journal // nil: in memory
+	failed  *failure
+}
+
+// put brings a batch into the journal and into Pebble. The lock is held.
+func (c *committer) put(b *pebble.Batch, last oplog.Timestamp) error {
+	err := c.journal.append(b.Repr(), last)
+	if err == nil {
+		err = c.db.Apply(b, pebble.NoSync)
+	}
+	if err != nil {
+		c.failed.set(err)
+	}
+	return c.failed.get()
+}
+
+// apply applies a batch that has no oplog entry. It is durable with the next commit, or when sync returns.
+func (c *committer) apply(b *pebble.Batch) (err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.failed.get(); err != nil {
+		return err
+	}
+	defer c.failed.guard(&err)
+	return c.put(b, 0)
+}
+
+// set applies one key.
+func (c *committer) set(key, value []byte) error {
+	b := c.db.NewBatch()
+	defer b.Close()
+	if err := b.Set(key, value, nil); err != nil {
+		return err
+	}
+	return c.apply(b)
+}
+
+// sync makes everything durable that was applied before.
+func (c *committer) sync() (err error) {
+	if err := c.failed.get(); err != nil {
+		return err
+	}
+	defer c.failed.guard(&err)
+	if err := c.journal.sync(); err != nil {
+		c.failed.set(err)
+	}
+	return c.failed.get()
+}
+
+// replay applies a batch of the journal.
+func (c *committer) replay(batch []byte) error {
+	b := c.db.NewBatch()
+	defer b.Close()
+	if err := b.SetRepr(bytes.Clone(batch)); err != nil { // it becomes Pebble's
+		return err
+	}
+	return c.db.Apply(b, pebble.NoSync)
+}
+
+// shortenJournal gives up what Pebble holds in tables. It writes them in the order of batches, so all is there up to the newest
+// entry of the oplog that is.
+func (c *committer) shortenJournal() error {
+	if c.journal == nil {
+		return nil
+	}
+	newest, err := newestEntry(c.db, &pebble.IterOptions{OnlyReadGuaranteedDurable: true})
+	if err != nil {
+		return err
+	}
+	return c.journal.release(newest)
 }
 
 // Commit is a write that was applied. It can be read at once; it is durable when Wait returns nil.
@@ -67,7 +139,7 @@ func (w *Write) enter(c *Commit) (err error) {
 			change.shared.deleted.Store(uint64(c.Last))
 		}
 	}
-	if err := s.put(w.batch, c.Last); err != nil {
+	if err := s.commit.put(w.batch, c.Last); err != nil {
 		return err
 	}
 	for _, change := range w.counts {
@@ -77,53 +149,8 @@ func (w *Write) enter(c *Commit) (err error) {
 	if w.apply != nil {
 		w.apply(c.Last)
 	}
-	s.durability.push(*c, w.awaited)
+	s.durability.push(*c, w.Awaited)
 	return nil
-}
-
-// put brings a batch into the journal and into Pebble. The lock of commits is held.
-func (s *Store) put(b *pebble.Batch, last oplog.Timestamp) error {
-	err := s.journal.append(b.Repr(), last)
-	if err == nil {
-		err = s.db.Apply(b, pebble.NoSync)
-	}
-	if err != nil {
-		s.failed.set(err)
-	}
-	return s.failed.get()
-}
-
-// apply applies a batch that has no oplog entry. It is durable with the next commit, or when sync returns.
-func (s *Store) apply(b *pebble.Batch) (err error) {
-	s.commit.mu.Lock()
-	defer s.commit.mu.Unlock()
-	if err := s.failed.get(); err != nil {
-		return err
-	}
-	defer s.failed.guard(&err)
-	return s.put(b, 0)
-}
-
-// set applies one key.
-func (s *Store) set(key, value []byte) error {
-	b := s.db.NewBatch()
-	defer b.Close()
-	if err := b.Set(key, value, nil); err != nil {
-		return err
-	}
-	return s.apply(b)
-}
-
-// sync makes everything durable that was applied before.
-func (s *Store) sync() (err error) {
-	if err := s.failed.get(); err != nil {
-		return err
-	}
-	defer s.failed.guard(&err)
-	if err := s.journal.sync(); err != nil {
-		s.failed.set(err)
-	}
-	return s.failed.get()
 }
 
 // stamp writes the timestamps to their places, in the batch and in the entries that go to the tail.

@@ -124,7 +124,7 @@ func (d *durability) lead(s *Store) {
 
 // settle makes commits durable and hands them to the tail. After a failure nothing is ever shown again.
 func (d *durability) settle(s *Store, commits []Commit) error {
-	if err := s.sync(); err != nil {
+	if err := s.commit.sync(); err != nil {
 		return err
 	}
 	for _, c := range commits {

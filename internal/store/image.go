@@ -36,7 +36,7 @@ func (w *Write) image(old bsonraw.Doc, index int32) {
 
 // images gives out the documents as they were before they changed, and deletes those that have expired.
 type images struct {
-	store   *Store
+	commit  *committer
 	db      *pebble.DB
 	failure *failure
 	expiry  atomic.Pointer[ImageExpiry] // nil: never set
@@ -99,10 +99,10 @@ func (m *images) SetImageExpiry(e ImageExpiry) (err error) {
 	defer m.failure.guard(&err)
 	value := binary.BigEndian.AppendUint64(nil, uint64(e.Seconds))
 	value = binary.BigEndian.AppendUint64(value, uint64(e.SetAt))
-	if err := m.store.set(imageExpiryKey, value); err != nil {
+	if err := m.commit.set(imageExpiryKey, value); err != nil {
 		return err
 	}
-	if err := m.store.sync(); err != nil {
+	if err := m.commit.sync(); err != nil {
 		return err
 	}
 	m.expiry.Store(&e)
@@ -150,5 +150,5 @@ func (m *images) deleteExpired(now time.Time) error {
 	if err := b.DeleteRange(from, to, nil); err != nil {
 		return err
 	}
-	return m.store.apply(b)
+	return m.commit.apply(b)
 }

@@ -7,7 +7,6 @@ import (
 	"hash/crc32"
 	"sync"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/sluicestream/sluice/internal/oplog"
@@ -223,19 +222,6 @@ func (j *journal) release(stored oplog.Timestamp) error {
 			return err
 		}
 	}
-}
-
-// shortenJournal gives up what Pebble holds in tables. It writes them in the order of batches, so all is there up to the newest
-// entry of the oplog that is.
-func (s *Store) shortenJournal() error {
-	if s.journal == nil {
-		return nil
-	}
-	newest, err := newestEntry(s.db, &pebble.IterOptions{OnlyReadGuaranteedDurable: true})
-	if err != nil {
-		return err
-	}
-	return s.journal.release(newest)
 }
 
 // giveUp makes a file a spare one, or deletes it when there are enough.

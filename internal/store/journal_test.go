@@ -244,7 +244,7 @@ func TestStoreOutgrowsItsJournal(t *testing.T) {
 			t.Fatal(err)
 		}
 		docs++
-		most = max(most, s.journal.size())
+		most = max(most, s.commit.journal.size())
 		if n%80 != 79 {
 			continue
 		}

@@ -50,7 +50,7 @@ func (x *Index) noteArrays(s *Store, arrays []uint64) error {
 		arrays[i] |= x.Arrays(i)
 		record = binary.BigEndian.AppendUint64(record, arrays[i])
 	}
-	if err := s.set(numberedKey(kindMultikey, x.ID), record); err != nil {
+	if err := s.commit.set(numberedKey(kindMultikey, x.ID), record); err != nil {
 		return err
 	}
 	for i, parts := range arrays {

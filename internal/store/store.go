@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -75,7 +74,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("open store %q: %w", cfg.Dir, err)
 	}
 	if err := s.load(cfg); err != nil {
-		_ = s.journal.close()
+		_ = s.commit.journal.close()
 		_ = s.db.Close()
 		s.cache.Unref()
 		return nil, fmt.Errorf("open store %q: %w", cfg.Dir, err)
@@ -163,30 +162,21 @@ func (s *Store) openPebble(cfg Config) error {
 		s.cache.Unref()
 		return explainLocked(err, dir, cfg.FS)
 	}
+	s.commit.db, s.commit.failed = db, s.failed
 	s.db, s.reader.db, s.reader.live, s.reader.newest = db, stored{db}, true, &s.durability.newest
-	s.images = &images{db: db, store: s, failure: s.failed}
+	s.images = &images{db: db, commit: &s.commit, failure: s.failed}
 	s.footprint = &footprint{db, cfg.FS, cfg.Dir}
 	if cfg.Dir == "" {
 		return nil
 	}
 	if _, err = s.storedFormat(); err == nil {
-		s.journal, err = openJournal(cfg.FS, dir, s.replayed, db.Flush)
+		s.commit.journal, err = openJournal(cfg.FS, dir, s.commit.replay, db.Flush)
 	}
 	if err != nil {
 		err = errors.Join(err, db.Close())
 		s.cache.Unref()
 	}
 	return err
-}
-
-// replayed applies a batch of the journal.
-func (s *Store) replayed(batch []byte) error {
-	b := s.db.NewBatch()
-	defer b.Close()
-	if err := b.SetRepr(bytes.Clone(batch)); err != nil { // it becomes Pebble's
-		return err
-	}
-	return s.db.Apply(b, pebble.NoSync)
 }
 
 // splitByKind ends every table of Pebble's where a kind of keys ends. Documents and oplog entries mostly come in at the end of
@@ -254,8 +244,8 @@ var formatKey, termKey = metaKey("format"), metaKey("term")
 
 // storedFormat is the format of the store, 0 for a new one; an error where it is newer than this package. It is in Pebble, not in the
 // journal, so that the journal's own form may change with it.
-func (s *Store) storedFormat() (uint64, error) {
-	format, err := s.meta(formatKey)
+func (r reader) storedFormat() (uint64, error) {
+	format, err := r.meta(formatKey)
 	if err == nil && format > FormatVersion {
 		err = fmt.Errorf("it has format %d and this version knows formats up to %d: use a newer version of Sluice", format, FormatVersion)
 	}
@@ -281,13 +271,13 @@ func (s *Store) checkFormat() error {
 	if err := b.Set(termKey, binary.BigEndian.AppendUint64(nil, uint64(s.term)), nil); err != nil {
 		return err
 	}
-	if err := s.apply(b); err != nil {
+	if err := s.commit.apply(b); err != nil {
 		return err
 	}
 	if format != FormatVersion {
 		return s.db.Flush()
 	}
-	return s.sync()
+	return s.commit.sync()
 }
 
 func (r reader) meta(key []byte) (uint64, error) {
@@ -313,7 +303,7 @@ func (s *Store) Term() int64 { return s.term }
 
 // DiskUsage returns the bytes that the store takes.
 func (s *Store) DiskUsage() int64 {
-	return int64(s.db.Metrics().DiskSpaceUsage()) + s.journal.size()
+	return int64(s.db.Metrics().DiskSpaceUsage()) + s.commit.journal.size()
 }
 
 // Close ends the store: it waits until what was committed is durable. No other call may be under way. It returns the failure
@@ -323,8 +313,8 @@ func (s *Store) Close() error {
 		s.durability.close()
 		s.waves.close()
 		s.trimmer.close()
-		_ = s.sync() // of what has no oplog entry; the error is the store's failure
-		s.closeErr = errors.Join(s.journal.close(), closePebble(s))
+		_ = s.commit.sync() // of what has no oplog entry; the error is the store's failure
+		s.closeErr = errors.Join(s.commit.journal.close(), closePebble(s))
 		s.cache.Unref()
 	})
 	return s.closeErr

@@ -344,7 +344,7 @@ func TestNewerFormatIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(s.set(formatKey, binary.BigEndian.AppendUint64(nil, FormatVersion+1)), s.sync()); err != nil {
+	if err := errors.Join(s.commit.set(formatKey, binary.BigEndian.AppendUint64(nil, FormatVersion+1)), s.commit.sync()); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

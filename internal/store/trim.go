@@ -84,7 +84,7 @@ func (t *trimmer) run() {
 			}
 			continue
 		case <-t.store.flushed:
-			if err := t.store.shortenJournal(); err != nil {
+			if err := t.store.commit.shortenJournal(); err != nil {
 				t.store.failed.set(err)
 				return
 			}
@@ -118,7 +118,7 @@ func (t *trimmer) persist(kept *int) error {
 	t.mu.Unlock()
 	for _, m := range fresh {
 		value := binary.BigEndian.AppendUint64(nil, uint64(m.bytes))
-		if err := t.store.set(timestampKey(kindMark, m.ts), value); err != nil {
+		if err := t.store.commit.set(timestampKey(kindMark, m.ts), value); err != nil {
 			return err
 		}
 	}
@@ -164,11 +164,11 @@ func (t *trimmer) trim(ts oplog.Timestamp) error {
 	if err != nil {
 		return err
 	}
-	if err := t.store.apply(b); err != nil {
+	if err := t.store.commit.apply(b); err != nil {
 		return err
 	}
 	// Who was told that entries are gone must not find them again after a crash.
-	if err := t.store.sync(); err != nil {
+	if err := t.store.commit.sync(); err != nil {
 		return err
 	}
 	t.store.tail.trim(ts)

@@ -26,7 +26,7 @@ func (t *Txn) Commit(id TxnID) (Commit, error) {
 	}
 	s := t.store
 	w := s.NewWrite()
-	w.Awaited()
+	w.Awaited = true
 	t.logParts(w, id)
 	if err := t.writeItems(w); err != nil {
 		w.Discard()

@@ -28,7 +28,10 @@ type Write struct {
 	scratch []byte
 	keys    []byte // of what is inserted
 	encoded []byte // the entries
-	awaited bool
+
+	// Awaited says that who commits calls [Store.WaitDurable] for it at once, or [Store.SyncSoon]: nobody else need see to it that
+	// it becomes durable.
+	Awaited bool
 }
 
 // record is an encoded oplog entry that waits for its timestamp.
@@ -59,10 +62,6 @@ func (s *Store) NewWrite() *Write {
 	w.batch = s.db.NewBatch()
 	return w
 }
-
-// Awaited says that who commits calls [Store.WaitDurable] for it at once, or [Store.SyncSoon]: nobody else need see to it that it
-// becomes durable.
-func (w *Write) Awaited() { w.awaited = true }
 
 // Discard drops everything.
 func (w *Write) Discard() {
