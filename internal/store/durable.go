@@ -128,8 +128,8 @@ func (d *durability) settle(s *Store, commits []Commit) error {
 		return err
 	}
 	for _, c := range commits {
-		s.tail.append(c.entries)
 		s.trimmer.added(c)
+		s.tail.append(c.entries)
 	}
 	last := commits[len(commits)-1].Last
 	d.newest.Store(uint64(last))

@@ -52,7 +52,7 @@ func (t *tail) init(limit int64, since oplog.Timestamp) {
 	t.mu.since = since
 }
 
-// append adds a commit's entries, which are durable now.
+// append adds a commit's entries, which are durable now. What they hold of memory belongs to the tail then.
 func (t *tail) append(entries []logged) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -60,9 +60,14 @@ func (t *tail) append(entries []logged) {
 		if t.mu.n == len(t.mu.ring) {
 			t.grow()
 		}
-		t.mu.ring[(t.mu.first+t.mu.n)&(len(t.mu.ring)-1)] = &entries[i]
+		e := &entries[i]
+		if len(e.raw) > largeEntry { // apart from the others, so that it can go before them
+			e = &logged{ts: e.ts, raw: e.raw}
+			entries[i].raw = nil
+		}
+		t.mu.ring[(t.mu.first+t.mu.n)&(len(t.mu.ring)-1)] = e
 		t.mu.n++
-		t.mu.bytes += entryBytes(&entries[i])
+		t.mu.bytes += entryBytes(e)
 	}
 	for t.mu.bytes > t.limit && t.mu.n > 1 {
 		t.evict()

@@ -36,7 +36,8 @@ type Write struct {
 
 // record is an encoded oplog entry that waits for its timestamp.
 type record struct {
-	at, end int // where it is among the encoded ones
+	at, end int    // where it is among the encoded ones
+	own     []byte // it, where it is large and has memory of its own; else nil
 	places  oplog.Places
 }
 
@@ -73,6 +74,7 @@ func (w *Write) Discard() {
 
 func (w *Write) recycle() {
 	clear(w.inserts)
+	clear(w.records)
 	w.ofTxn.clear()
 	*w = Write{
 		store: w.store, records: w.records[:0], patches: w.patches[:0], counts: w.counts[:0], inserts: w.inserts[:0],
@@ -108,7 +110,12 @@ func (w *Write) Log(e *oplog.Entry) {
 	copy(op.Value, raw)
 	w.finish(op)
 	valueAt := w.batch.Len() - len(raw)
-	w.records = append(w.records, record{at, len(encoded), places})
+	r := record{at: at, end: len(encoded), places: places}
+	if len(raw) > largeEntry {
+		r.own = bytes.Clone(raw)
+		w.encoded = encoded[:at]
+	}
+	w.records = append(w.records, r)
 	w.patches = append(w.patches,
 		patch{valueAt - uvarintLen(len(raw)) - 8, len(w.records) - 1, false},
 		patch{valueAt + places.TS, len(w.records) - 1, true})
@@ -117,16 +124,28 @@ func (w *Write) Log(e *oplog.Entry) {
 	}
 }
 
-// keptScratch is how much memory a write that is over leaves to the next one.
-const keptScratch = 512 << 10
+const (
+	// keptScratch is how much memory a write that is over leaves to the next one.
+	keptScratch = 512 << 10
+	// largeEntry is the size from which on an entry has memory of its own.
+	largeEntry = 64 << 10
+)
+
+// raw is the encoded entry. Those that have no memory of their own are in encoded.
+func (r *record) raw(encoded []byte) []byte {
+	if r.own != nil {
+		return r.own
+	}
+	return encoded[r.at:r.end:r.end]
+}
 
 // entries copies the encoded entries to where they stay while they are in the tail, in no more memory than they need. While the tail
-// has one of them it has all.
+// has one of them it has all but the large ones.
 func (w *Write) entries() []logged {
 	kept := bytes.Clone(w.encoded)
 	entries := make([]logged, len(w.records))
-	for i, r := range w.records {
-		entries[i].raw = kept[r.at:r.end:r.end]
+	for i := range w.records {
+		entries[i].raw = w.records[i].raw(kept)
 	}
 	return entries
 }
@@ -232,9 +251,9 @@ type inserted struct {
 func (l inserts) put(w *Write) {
 	slices.SortFunc(l, func(a, b inserted) int { return bytes.Compare(a.key, b.key) })
 	for _, n := range l {
-		r := w.records[n.record]
-		at := r.at + r.places.O
-		putStamped(w, n.key, w.encoded[at:at+n.length], n.record)
+		r := &w.records[n.record]
+		doc := r.raw(w.encoded)[r.places.O:]
+		putStamped(w, n.key, doc[:n.length], n.record)
 	}
 	l.note(w.store)
 }
