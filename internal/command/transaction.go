@@ -173,6 +173,10 @@ func (t *transaction) commit(ts *transactions, id store.TxnID) (c store.Commit, 
 	if t.mu.state == txnCommitted {
 		return store.Commit{}, true, nil
 	}
+	if t.mu.killed != nil { // since this command began: it is interrupted, and the client will hear why
+		t.abortLocked(ts)
+		return store.Commit{}, false, t.mu.killed
+	}
 	t.mu.state = txnAborted
 	defer ts.remove(t)
 	if c, err = t.data.Commit(id); err == nil {

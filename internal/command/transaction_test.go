@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/oplog"
+	"github.com/sluicestream/sluice/internal/store"
 )
 
 // session is a client's session, for commands in transactions.
@@ -244,4 +245,35 @@ func TestATransactionThatIsKilledEndsItsCommand(t *testing.T) {
 	}
 	s.must(s.begin(insertOf("c", bson.D{})))
 	s.must(s.commit())
+}
+
+// TestKilledTransactionIsNotCommitted ends a transaction when its commit has begun, but is not done: what the client is told, that the
+// transaction may be run again, has to be true.
+func TestKilledTransactionIsNotCommitted(t *testing.T) {
+	t.Parallel()
+	c := newConversation(t)
+	c.ask(t, "db", bson.D{{Key: "create", Value: "c"}})
+	s := newSession(t, c, 1)
+	s.must(s.begin(insertOf("c", bson.D{{Key: "_id", Value: 1}})))
+	x, err := c.server.sessions.touch(string(append(make([]byte, 15), 1)), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := x.txn.start(func(error) {}); err != nil { // as a commit begins
+		t.Fatal(err)
+	}
+	c.server.transactions.expire(time.Now().Add(transactionLifetime + time.Second))
+	if _, _, err := x.txn.commit(&c.server.transactions, store.TxnID{}); !mongoerr.Is(err, mongoerr.TransactionExceededLifetimeLimitSeconds) {
+		t.Errorf("the commit's error is %v", err)
+	}
+	x.txn.stop(&c.server.transactions, true)
+	if n := c.ask(t, "db", bson.D{{Key: "count", Value: "c"}}).Lookup("n").AsInt64(); n != 0 {
+		t.Errorf("%d documents of the transaction that was killed", n)
+	}
+	if code := codeOf(s.commit()); code != int32(mongoerr.NoSuchTransaction) {
+		t.Errorf("code %d for another commit", code)
+	}
+	if n := c.server.transactions.len(); n != 0 {
+		t.Errorf("%d open transactions", n)
+	}
 }
