@@ -8,8 +8,12 @@ import (
 
 // parseCollectionUUID reads the argument by which a client says which collection it believes to have the name.
 func parseCollectionUUID(a argument) error {
-	a.op.wantUUID = new([16]byte)
-	return parseUUID(a, a.op.wantUUID)
+	want := new([16]byte)
+	if err := parseUUID(a, want); err != nil {
+		return err // also of one without a value, which asks for nothing
+	}
+	a.op.wantUUID = want
+	return nil
 }
 
 // parseUUID reads a UUID.
