@@ -53,7 +53,6 @@ type Store struct {
 	commit     committer
 	applied    atomic.Uint64
 	durability durability
-	journal    *journal      // nil: in memory
 	flushed    chan struct{} // Pebble has written tables
 	tail       tail
 	waves      Waves
