@@ -16,6 +16,8 @@ type recent struct {
 	mu    sync.Mutex
 	seed  maphash.Seed
 	known bool                // there is a floor
+	pause int                 // how often the floor is raised between two looks for greater keys
+	wait  int                 // how often from now on before the next
 	floor []byte              // nothing is known of keys up to this
 	most  []byte              // the greatest key that was added
 	added map[uint64]struct{} // hashes of those beyond the floor
@@ -54,9 +56,26 @@ func (r *recent) rise(key []byte) {
 
 // set raises the floor to the greatest key of all. There is none as long as the store had greater ones before they were noted.
 func (r *recent) set(db source) {
-	r.known = r.known || !hasBeyond(db, r.most)
+	if !r.known {
+		r.look(db)
+	}
 	r.floor = append(r.floor[:0], r.most...)
 	clear(r.added)
+}
+
+// maxPause is how often at most the floor is raised without a look.
+const maxPause = 1024
+
+// look asks the store whether it has greater keys than those that were noted. Since many deleted ones may lie before the first that is there,
+// it does so less often each time.
+func (r *recent) look(db source) {
+	if r.wait > 0 {
+		r.wait--
+		return
+	}
+	r.known = !hasBeyond(db, r.most)
+	r.pause = min(2*r.pause+1, maxPause)
+	r.wait = r.pause
 }
 
 // hasBeyond reports whether a collection has a document behind the key of one, or cannot be asked.

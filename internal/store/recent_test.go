@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 )
 
@@ -119,4 +121,44 @@ func insertRecentInTxn(t *testing.T, s *Store, c *Collection, id int, there *syn
 		t.Error(err)
 	}
 	there.Store(id, nil)
+}
+
+// asked is a source that counts the iterators.
+type asked struct {
+	source
+	times int
+}
+
+func (a *asked) NewIter(o *pebble.IterOptions) (iterator, error) {
+	a.times++
+	return a.source.NewIter(o)
+}
+
+// Where the store has greater keys it is asked less and less often: what is deleted between takes long to pass over.
+func TestRecentKeysBelowOthers(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{})
+	c := collection(t, s, "c")
+	db := &asked{source: s.reader.db}
+	key := func(n int) []byte { return append(numberedKey(kindDocument, c.ID), idKey(doc("_id", n))...) }
+	const most = 1 << 20
+	if err := s.db.Set(key(most), nil, pebble.NoSync); err != nil {
+		t.Fatal(err)
+	}
+	const groups = 1000
+	for n := range groups {
+		c.recent.addMany(key(n), db)
+	}
+	if db.times < 2 || db.times > 10 {
+		t.Errorf("the store was asked %d times", db.times)
+	}
+	if c.recent.lacks(key(groups)) {
+		t.Error("something is known, though there are greater keys")
+	}
+	for n := range groups {
+		c.recent.addMany(key(most+n), db)
+	}
+	if !c.recent.lacks(key(most+groups)) || c.recent.lacks(key(most)) {
+		t.Error("it is not known what is there")
+	}
 }
