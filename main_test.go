@@ -82,7 +82,7 @@ func watch(t testing.TB, target sluice.Target, pipeline any, opts *sluice.Option
 // within gives a context that a test that hangs does not outlive.
 func within(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

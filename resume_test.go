@@ -316,7 +316,7 @@ func TestOptionsReachTheServer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer session.EndSession(context.Background())
+		t.Cleanup(func() { session.EndSession(context.Background()) }) // after the stream's own, which still uses it
 		stream := watch(t, f.coll, mongo.Pipeline{{{Key: "$match", Value: bson.D{{Key: "operationType", Value: "insert"}}}}}, &sluice.Options{
 			FullDocument:             sluice.UpdateLookup,
 			FullDocumentBeforeChange: sluice.BeforeWhenAvailable,

@@ -258,7 +258,7 @@ func TestCloseKillsTheCursor(t *testing.T) {
 					if err := stream.Close(); err != nil {
 						t.Errorf("%s: close: %v", name, err)
 					}
-					if took := time.Since(begin); took > 5*time.Second {
+					if took := time.Since(begin); took > time.Minute { // not the hour
 						t.Errorf("%s: Close took %s", name, took)
 					}
 					if err := <-failed; !errors.Is(err, sluice.ErrClosed) {

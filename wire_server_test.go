@@ -50,7 +50,7 @@ func serve(t *testing.T, s *wireServer, configure ...func(*options.ClientOptions
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := client.Disconnect(ctx); err != nil && !errors.Is(err, mongo.ErrClientDisconnected) {
 			t.Errorf("disconnect: %v", err)

@@ -30,7 +30,7 @@ type program struct {
 
 func startProgram(t testing.TB, args ...string) *program {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	p := &program{cmd: exec.CommandContext(ctx, os.Args[0], args...), stderr: newTranscript()}
 	p.cmd.Env = append(os.Environ(), asProgram+"=1")
 	p.cmd.Stderr = p.stderr

@@ -182,7 +182,7 @@ func (r *runner) fill(f *file) {
 	}
 }
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // do performs an operation. Only iterateUntilDocumentOrError has a result that anybody looks at.
 func (r *runner) do(op operation) (bson.Raw, error) {

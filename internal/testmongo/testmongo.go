@@ -26,6 +26,9 @@ import (
 // EnvURI is the environment variable with the URI of a real MongoDB.
 const EnvURI = "SLUICE_TEST_MONGODB"
 
+// patience bounds what is asked of a server besides the test's own work, on a machine that may be very busy.
+const patience = time.Minute
+
 // Server is a server under test.
 type Server struct {
 	Name   string                // of the subtest
@@ -105,7 +108,7 @@ func (s *Server) Client(tb testing.TB, configure ...func(*options.ClientOptions)
 		tb.Fatalf("connect to %s: %v", s.Name, err)
 	}
 	tb.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := client.Disconnect(ctx); err != nil {
 			tb.Errorf("disconnect from %s: %v", s.Name, err)
@@ -129,7 +132,7 @@ func Database(tb testing.TB, client *mongo.Client) *mongo.Database {
 	suffix := "_" + unique()
 	db := client.Database(name[:min(len(name), longest-len(suffix))] + suffix)
 	tb.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := db.Drop(ctx); err != nil {
 			tb.Errorf("drop database %s: %v", db.Name(), err)
@@ -145,7 +148,7 @@ func (s *Server) FailPoint(tb testing.TB, name string, mode any, data bson.D) (o
 	admin := s.Client(tb).Database("admin")
 	s.failPoints <- struct{}{}
 	set := func(mode any, data bson.D) error {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		command := bson.D{{Key: "configureFailPoint", Value: name}, {Key: "mode", Value: mode}}
 		if data != nil {
