@@ -98,13 +98,12 @@ func TestCloseWithoutServer(t *testing.T) {
 		t.Fatal("the driver did not look for another server")
 	}
 
+	begin := time.Now()
 	if err := stream.Close(); err != nil {
 		t.Error(err)
 	}
-	select {
-	case <-waits:
-		t.Error("Close looked for another server")
-	default:
+	if took := time.Since(begin); took >= 5*time.Second { // what Close gives the server, all of which goes where none is found
+		t.Errorf("Close took %s", took)
 	}
 	if err := <-read; !errors.Is(err, sluice.ErrClosed) {
 		t.Errorf("the waiting Next returned %v", err)
