@@ -2,6 +2,7 @@ package changestream
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -47,7 +48,7 @@ func (s *Spec) compileStages(pipeline bsonraw.Doc, scope *expression.Scope) (p s
 	p.early, p.between = parts[0], parts[1]
 	if s.beforeChange != imageOff {
 		settled, err := aggregation.CompileBehind(pipeline, options, func(condition bsonraw.Doc) bool {
-			return !looksAt(condition, beforeChange, fullDocument)
+			return !looksAt(condition, beforeChange, fullDocument) && (s.fullDocument == imageOff || !computes(condition, fullDocument))
 		})
 		if err != nil {
 			return p, err
@@ -102,6 +103,44 @@ func looksAt(filter bsonraw.Doc, looked, settled string) bool {
 	}
 	return false
 }
+
+// computes reports whether a filter has an expression that may name a field, beyond comparing parts of it with constants: that
+// MongoDB does not ask of the log.
+func computes(filter bsonraw.Doc, field string) bool {
+	for it := filter.Iter(); it.Next(); {
+		switch key, v := string(it.Key()), it.Value(); {
+		case key == "$and" || key == "$or" || key == "$nor":
+			for branch := v.Doc().Iter(); branch.Next(); {
+				if computes(branch.Value().Doc(), field) {
+					return true
+				}
+			}
+		case key == "$expr" && names(v, field) && !comparesPath(v):
+			return true
+		}
+	}
+	return false
+}
+
+// comparesPath reports whether an expression compares a path with a constant.
+func comparesPath(e bsonraw.Value) bool {
+	if e.Type != bsonraw.TypeDocument {
+		return false
+	}
+	it := e.Doc().Iter()
+	if !it.Next() || !slices.Contains(comparisons, string(it.Key())) || it.Value().Type != bsonraw.TypeArray {
+		return false
+	}
+	for args := it.Value().Doc().Iter(); args.Next(); {
+		v := args.Value()
+		if constant := !v.IsDoc() && v.Type != bsonraw.TypeArray && !(v.Type == bsonraw.TypeString && strings.HasPrefix(v.Str(), "$")); constant {
+			return true
+		}
+	}
+	return false
+}
+
+var comparisons = []string{"$eq", "$gt", "$gte", "$lt", "$lte"}
 
 // names reports whether an expression or a schema may name a field.
 func names(v bsonraw.Value, field string) bool {

@@ -123,7 +123,7 @@ func (e *environment) read(c *store.Collection, p *aggregation.Pipeline, hint bs
 	if q.Hint, err = planHint(c, hint); err != nil {
 		return nil, err
 	}
-	q.Order, q.Limit = p.LeadingOrdering()
+	q.Order, q.Limit, q.Beyond = p.LeadingOrdering()
 	chosen := plan.Choose(c, q)
 	noteScan(e.op, c, chosen, false)
 	walk := chosen.Open(e.view)

@@ -64,7 +64,7 @@ func (x *explanation) overFind(args *findArgs) error {
 		if args.limit > 0 {
 			least = args.limit + args.skip
 		}
-		x.over = append(x.over, sortStage(args.sort, least))
+		x.over = append(x.over, sortStage(args.sort, least, "simple"))
 		wanted = 0
 	}
 	if args.skip > 0 {
@@ -97,8 +97,9 @@ func onTop(name string, in *plan.Stage, returned int64) *plan.Stage {
 	return s
 }
 
-// sortStage sorts; least is how many of the first are wanted, 0 for all.
-func sortStage(order bsonraw.Doc, least int64) stageMaker {
+// sortStage sorts; least is how many of the first are wanted, 0 for all. What it keeps of documents is "simple", or "default", with their places, for
+// who changes them.
+func sortStage(order bsonraw.Doc, least int64, keeps string) stageMaker {
 	return func(in *plan.Stage) *plan.Stage {
 		returned := in.Returned
 		if least > 0 {
@@ -111,7 +112,7 @@ func sortStage(order bsonraw.Doc, least int64) stageMaker {
 		if least > 0 {
 			s.Fields = bsonraw.AppendInt(s.Fields, "limitAmount", least)
 		}
-		s.Fields = bsonraw.AppendString(s.Fields, "type", "simple")
+		s.Fields = bsonraw.AppendString(s.Fields, "type", keeps)
 		s.Counters = bsonraw.AppendBool(nil, "usedDisk", false)
 		s.Counters = bsonraw.AppendInt(s.Counters, "spills", 0)
 		return s

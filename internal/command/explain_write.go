@@ -46,7 +46,7 @@ func (x *explanation) modifies(m *modification) error {
 	var would wouldDo
 	x.run = func() (int64, error) { return 0, m.try(x.walk, &would) }
 	if !x.walk.Plan().Sorted {
-		x.over = append(x.over, sortStage(plan.Pattern(m.sort), 1))
+		x.over = append(x.over, sortStage(plan.Pattern(m.sort), 1, "default"))
 	}
 	x.over = append(x.over, func(in *plan.Stage) *plan.Stage { return m.stage(in, &would) })
 	if m.op.cmd.name == "findAndModify" {

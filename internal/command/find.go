@@ -240,7 +240,7 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := plan.Choose(c, plan.Query{Filter: f, Order: spec.Ordering, Limit: args.limit, Hint: hint, Bounds: bounds})
+	p := plan.Choose(c, plan.Query{Filter: f, Order: spec.Ordering, Limit: args.limit, Hint: hint, Bounds: bounds, Beyond: args.skip > 0 || args.recordID})
 	if p.Sorted {
 		spec.Ordering = nil
 	}

@@ -93,9 +93,9 @@ func (w told) ending(s *Stage, returned, looks int64) *Stage {
 	return s
 }
 
-// OnlyPoint reports whether the plan looks for one _id and asks nothing else.
+// OnlyPoint reports whether the plan looks for one _id, and the filter was written so that it asks for nothing else.
 func (p *Plan) OnlyPoint() bool {
-	return p.kind == pointRead && shown(p.filter, p.ofID()) == nil
+	return p.kind == pointRead && p.filter.IsPlainID()
 }
 
 // ofID returns the conditions of a point read that the _id settles.

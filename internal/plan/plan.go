@@ -18,6 +18,9 @@ type Query struct {
 	Limit  int64              // how many documents are wanted; 0: all
 	Hint   Hint
 	Bounds *Bounds // nil: none
+	// Beyond says that more is asked for than what MongoDB looks up by an _id without a plan: documents are skipped, or told with
+	// their place.
+	Beyond bool
 }
 
 // Hint says which way must be taken. The zero Hint leaves it open.
@@ -83,7 +86,7 @@ func Choose(c *store.Collection, q Query) *Plan {
 		return p
 	}
 	if id, ok := q.Filter.ID(); ok && q.readsPoint(c, id) {
-		p.kind, p.point, p.Sorted = pointRead, c.AppendIDKey(nil, id), true
+		p.kind, p.point, p.Sorted = pointRead, c.AppendIDKey(nil, id), q.Order == nil || q.asksOnlyID(c)
 		return p
 	}
 	asked := newQuery(&q, q.Filter.Conjunction())
@@ -96,6 +99,13 @@ func Choose(c *store.Collection, q Query) *Plan {
 	best.Collection, best.filter, best.order = c, q.Filter, q.Order
 	best.branchwise = q.Hint.Index == nil && q.Filter.IsDisjunction()
 	return best
+}
+
+// asksOnlyID reports whether the query is {_id: <value>} and nothing else, which needs no order. Of any other MongoDB sorts even one
+// document, and fails where that has no key to sort by.
+func (q *Query) asksOnlyID(c *store.Collection) bool {
+	own := c.Indexes[0]
+	return q.Filter.IsPlainID() && q.Hint == Hint{} && !q.Beyond && !own.Clustered && q.Filter.Collation().Same(RulesOf(own).Collation)
 }
 
 // readsPoint reports whether the document with an _id is found by its key: strings must compare as in the collection's keys.

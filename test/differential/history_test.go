@@ -46,7 +46,7 @@ func drawn(t *testing.T, draw func(seed uint64) scenario) {
 			t.Fatalf("SLUICE_DIFFERENTIAL_SEED: %v", err)
 		}
 	}
-	var done, next atomic.Uint64
+	var done, next, failed atomic.Uint64
 	end := time.Now().Add(duration)
 	seen := &classes{seen: map[string]bool{}}
 	var working sync.WaitGroup
@@ -54,19 +54,31 @@ func drawn(t *testing.T, draw func(seed uint64) scenario) {
 		working.Go(func() {
 			for time.Now().Before(end) && t.Context().Err() == nil {
 				seed := first + next.Add(1) - 1
-				check(t, on, right, seen, draw(seed))
+				if !check(t, on, right, seen, draw(seed)) {
+					failed.Add(1)
+				}
 				done.Add(1)
 			}
 		})
 	}
 	working.Wait()
-	t.Logf("%d histories from SLUICE_DIFFERENTIAL_SEED=%d", done.Load(), first)
+	t.Logf("%d histories from SLUICE_DIFFERENTIAL_SEED=%d, of which %d differed or could not be run", done.Load(), first, failed.Load())
+	for _, why := range seen.list {
+		t.Logf("in all: %s", why)
+	}
 }
 
 // classes are the kinds of differences that were reported: one example of each is enough.
 type classes struct {
 	mu   sync.Mutex
 	seen map[string]bool
+	list []string // one of each, and all that could not be run, for the end of a long log
+}
+
+func (c *classes) note(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.list = append(c.list, fmt.Sprintf(format, args...))
 }
 
 func (c *classes) isNew(class string) bool {
@@ -77,16 +89,22 @@ func (c *classes) isNew(class string) bool {
 	return !known
 }
 
-// check runs a history and reports its first difference that is not allowed, shrunk.
-func check(t *testing.T, on servers, right []*allowed, seen *classes, s scenario) {
+// check runs a history and reports its first difference that is not allowed, shrunk, once of each kind. ok is false where there is one.
+func check(t *testing.T, on servers, right []*allowed, seen *classes, s scenario) (ok bool) {
+	t.Helper()
 	d, err := firstUnexplained(t.Context(), on, right, s)
 	if err != nil {
 		t.Errorf("%s: %v", s.name, err)
-		return
+		seen.note("%s: %v", s.name, err)
+		return false
 	}
-	if d == nil || !seen.isNew(d.class(s)) {
-		return
+	if d == nil {
+		return true
 	}
+	if !seen.isNew(d.class(s)) {
+		return false
+	}
+	seen.note("%s: %s", s.name, d.class(s))
 	small, smallest := shrink(t.Context(), s, d, func(ctx context.Context, candidate scenario) *difference {
 		found, err := firstUnexplained(ctx, on, right, candidate)
 		if err != nil {
@@ -95,6 +113,7 @@ func check(t *testing.T, on servers, right []*allowed, seen *classes, s scenario
 		return found
 	})
 	t.Errorf("%s\n%s\nthey differ in: %s", smallest.class(small), small.text(), smallest.describe(small))
+	return false
 }
 
 func firstUnexplained(ctx context.Context, on servers, right []*allowed, s scenario) (*difference, error) {

@@ -2,17 +2,22 @@ package aggregation
 
 import "slices"
 
-// arrange joins and moves stages where the result stays the same: filters that take everything go, others come before sorts and
+// arrange joins and moves stages where the result stays the same: filters that take everything and skips of nothing go, other filters come before sorts and
 // what leaves their fields alone, and are joined; limits come before projections and tell the sort before them how many documents
 // are wanted.
 func (p *Pipeline) arrange() error {
-	p.stages = slices.DeleteFunc(p.stages, func(s stage) bool {
-		m, ok := s.(*match)
-		return ok && m.filter.IsEmpty()
-	})
 	if err := p.joinFilters(); err != nil {
 		return err
 	}
+	p.stages = slices.DeleteFunc(p.stages, func(s stage) bool {
+		switch s := s.(type) {
+		case *match:
+			return s.filter.IsEmpty()
+		case *skip:
+			return s.n == 0
+		}
+		return false
+	})
 	// What a limit hindered goes on once the limit has gone ahead.
 	for range 2 {
 		if err := p.filtersFirst(); err != nil {
@@ -121,4 +126,18 @@ func wanted(stages []stage) int64 {
 		}
 	}
 	return 0
+}
+
+// beginsWithSkip reports whether some documents are left out first, be it that a limit stands before that.
+func beginsWithSkip(stages []stage) bool {
+	for _, s := range stages {
+		switch s.(type) {
+		case *skip:
+			return true
+		case *limit:
+		default:
+			return false
+		}
+	}
+	return false
 }

@@ -107,9 +107,15 @@ func conditions(dst []bsonraw.Doc, spec bsonraw.Doc) []bsonraw.Doc {
 	for it := spec.Iter(); it.Next(); {
 		key := string(it.Key())
 		switch {
-		case key == "$and" || key == "$or" && it.Value().Doc().Len() == 1:
+		case key == "$and":
 			for part := it.Value().Doc().Iter(); part.Next(); {
 				dst = conditions(dst, part.Value().Doc())
+			}
+		case key == "$or":
+			if left := possible(it.Value().Doc()); len(left) == 1 && !asksSchema(left[0]) {
+				dst = conditions(dst, left[0])
+			} else {
+				dst = append(dst, condition(key, it.Value()))
 			}
 		case key == "$nor": // none of them: each of them not
 			for part := it.Value().Doc().Iter(); part.Next(); {
@@ -177,12 +183,13 @@ func readsOnly(spec bsonraw.Doc, keeps func(path string) bool) bool {
 	for it := spec.Iter(); it.Next(); {
 		key := string(it.Key())
 		switch {
-		case key == "$and" || key == "$or" || key == "$nor":
+		case key == "$or":
+			left := possible(it.Value().Doc())
+			if len(left) == 0 || slices.ContainsFunc(left, func(branch bsonraw.Doc) bool { return !readsOnly(branch, keeps) }) {
+				return false
+			}
+		case key == "$and" || key == "$nor":
 			for branch := it.Value().Doc().Iter(); branch.Next(); {
-				only := branch.Value().Doc().Iter()
-				if key == "$or" && only.Next() && isNothing(only.Value()) && !only.Next() {
-					continue // it leaves the others
-				}
 				if !readsOnly(branch.Value().Doc(), keeps) {
 					return false
 				}
@@ -201,15 +208,6 @@ func readsOnly(spec bsonraw.Doc, keeps func(path string) bool) bool {
 		}
 	}
 	return true
-}
-
-// isNothing reports whether a field is asked for {$all: []}, which nothing matches and MongoDB takes for a condition on no field.
-func isNothing(v bsonraw.Value) bool {
-	if v.Type != bsonraw.TypeDocument {
-		return false
-	}
-	all := v.Doc().Lookup("$all")
-	return all.Type == bsonraw.TypeArray && all.Doc().IsEmpty()
 }
 
 // beforeNumber is a filter's path up to a number, which may mean an item of an array: what changes within one may be at it. A number at the

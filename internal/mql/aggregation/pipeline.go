@@ -74,18 +74,18 @@ func (p *Pipeline) LeadingFilter() *filter.Filter {
 }
 
 // LeadingOrdering returns the ordering of the $sort with which the pipeline begins, or that comes behind the leading filter, nil
-// when there is none. Limit is how many of the sorted documents are wanted, 0 for all.
-func (p *Pipeline) LeadingOrdering() (o *ordering.Ordering, limit int64) {
+// when there is none. Limit is how many of the sorted documents are wanted, 0 for all; skips says that some of them are left out.
+func (p *Pipeline) LeadingOrdering() (o *ordering.Ordering, limit int64, skips bool) {
 	i := 0
 	if p.LeadingFilter() != nil {
 		i = 1
 	}
 	if i < len(p.stages) {
 		if s, ok := p.stages[i].(*sortStage); ok {
-			return s.ordering, s.limit
+			return s.ordering, s.limit, beginsWithSkip(p.stages[i+1:])
 		}
 	}
-	return nil, 0
+	return nil, 0, false
 }
 
 // Without returns the pipeline that is left when the source takes over the leading filter, or the leading ordering, or both.

@@ -83,7 +83,7 @@ func TestWhatAPlannerTakesOver(t *testing.T) {
 	if p.LeadingFilter() == nil || len(p.LeadingFilter().Conjunction().Predicates) != 1 {
 		t.Fatal("the leading filter is not there")
 	}
-	o, limit := p.LeadingOrdering()
+	o, limit, _ := p.LeadingOrdering()
 	if o == nil || o.Fields()[0].Path != "a" || limit != 3 {
 		t.Fatalf("leading ordering %v of %d documents, want a, of 3", o, limit)
 	}
@@ -103,7 +103,7 @@ func TestWhatAPlannerTakesOver(t *testing.T) {
 		t.Errorf("over a sorted source: %s, %v", toJSON(out), err)
 	}
 	none := mustCompile(t, `[{"$limit": 2}]`, testOptions)
-	if o, _ := none.LeadingOrdering(); none.LeadingFilter() != nil || o != nil {
+	if o, _, _ := none.LeadingOrdering(); none.LeadingFilter() != nil || o != nil {
 		t.Error("a pipeline without filter and sort has some")
 	}
 }

@@ -35,6 +35,7 @@ type Filter struct {
 	usesExpr   bool
 	usesSchema bool
 	slow       bool
+	plainID    bool
 }
 
 // Compile reads a filter document. Errors carry MongoDB's codes and texts, most of them BadValue. The filter keeps references
@@ -54,6 +55,7 @@ func Compile(doc bsonraw.Doc, opts Options) (*Filter, error) {
 		usesExpr:   p.usesExpr,
 		usesSchema: p.usesSchema,
 		slow:       isSlow(c),
+		plainID:    isPlainID(doc),
 	}, nil
 }
 
@@ -110,6 +112,25 @@ func (f *Filter) ID() (v bsonraw.Value, ok bool) {
 		}
 	}
 	return v, false
+}
+
+// IsPlainID reports whether the filter was written as {_id: <value>}, without an operator.
+func (f *Filter) IsPlainID() bool { return f.plainID }
+
+func isPlainID(doc bsonraw.Doc) bool {
+	it := doc.Iter()
+	if !it.Next() || string(it.Key()) != "_id" {
+		return false
+	}
+	v := it.Value()
+	if v.Type == bsonraw.TypeRegex || it.Next() {
+		return false
+	}
+	if v.Type != bsonraw.TypeDocument {
+		return true
+	}
+	inner := v.Doc().Iter()
+	return !inner.Next() || len(inner.Key()) == 0 || inner.Key()[0] != '$'
 }
 
 // Position is MatchAt for the positional operator $ of a projection: where several clauses meet arrays, the last one as they were
