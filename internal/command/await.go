@@ -9,13 +9,15 @@ import (
 )
 
 // await waits until an empty batch gets something, for as long as the getMore allows. Writes that have nothing for this cursor
-// do not end the wait.
+// do not end the wait. What was durable when it began is looked at in any case, also when the wave that shows it comes after the
+// time is over: who has been told of a write finds it with the next getMore.
 func await(op *operation, c *cursor, batch *bsonraw.ArrayBuilder, limit batchLimit) (done bool, err error) {
 	wait := defaultAwait
 	if op.hasMaxTime {
 		wait = op.maxTime
 	}
 	st := op.server.store
+	due := st.Durable()
 	unwatched := min(wait, watchAfter)
 	timer := op.conn.timer(unwatched)
 	defer timer.Stop()
@@ -33,11 +35,17 @@ func await(op *operation, c *cursor, batch *bsonraw.ArrayBuilder, limit batchLim
 			if done, err = c.feed.fill(op, batch, limit); err != nil || done || batch.Len() > 0 {
 				return done, err
 			}
+			if wait <= 0 && c.waits.position() >= due {
+				return false, nil
+			}
 			waves.Leave(c.wait)
 			waves.Enter(c.wait, c.waits.position())
 		case <-timer.C:
 			if wait -= unwatched; wait <= 0 {
-				return false, nil
+				if c.waits.position() >= due {
+					return false, nil
+				}
+				continue // for the wave
 			}
 			unwatched = wait
 			stopWatching = watchDisconnect(op)

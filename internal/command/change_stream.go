@@ -96,7 +96,7 @@ func (f *streamFeed) fill(op *operation, batch *bsonraw.ArrayBuilder, limit batc
 	if limit.docs < 0 {
 		b.Enough = enoughBytes
 	}
-	// What is found first must be all there is, and in the oplog; later a getMore waits for the wave that brings it, and may come late.
+	// What is found first must be all there is, and in the oplog; later a getMore waits for the wave that brings it (await.go).
 	var source changestream.Source = wholeLog{f.store}
 	if f.begun && op.cmd.awaits {
 		source = f.store.Waves()
