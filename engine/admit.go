@@ -11,8 +11,9 @@ import (
 	"github.com/sluicestream/sluice/internal/wire"
 )
 
-// tellLimit is how long a refused client has to ask something and read why it gets no answer.
-const tellLimit = time.Second
+// tellLimit is how long a refused client has to ask something and read why it gets no answer. On a machine that is busy with the
+// clients that were not refused this takes its time.
+const tellLimit = 10 * time.Second
 
 // tooManyError is why a client is refused.
 type tooManyError struct {
