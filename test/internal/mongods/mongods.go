@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -35,27 +36,19 @@ func New(script string, nodes int) (*Set, error) {
 	return nil, fmt.Errorf("no %d consecutive ports are free", nodes)
 }
 
+// Ports are taken from below those that systems give away by themselves: another test's connection must not get one before the
+// node listens there, or while it is down.
+const firstPort, lastPort = 15000, 30000
+
 // freePorts finds the first of so many ports that nobody listens on.
 func freePorts(n int) (first int, free bool) {
-	var listeners []net.Listener
-	defer func() {
-		for _, l := range listeners {
-			_ = l.Close()
-		}
-	}()
-	for i := range n {
-		address := "127.0.0.1:0"
-		if i > 0 {
-			address = fmt.Sprintf("127.0.0.1:%d", first+i)
-		}
-		l, err := net.Listen("tcp", address) //nolint:noctx // binds at once
+	first = firstPort + rand.IntN(lastPort-firstPort-n)
+	for port := first; port < first+n; port++ {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)) //nolint:noctx // binds at once
 		if err != nil {
 			return 0, false
 		}
-		listeners = append(listeners, l)
-		if i == 0 {
-			first = l.Addr().(*net.TCPAddr).Port
-		}
+		defer l.Close()
 	}
 	return first, true
 }
