@@ -774,7 +774,8 @@ func TestRetriesArePaced(t *testing.T) {
 		}
 		return replies{opens: []bson.D{cursorReply(1, 10, "t0")}, mores: []bson.D{failure(43)}}.answer(n, name, body)
 	}
-	retry := sluice.Retry{MaxElapsed: 300 * time.Millisecond, MinBackoff: 50 * time.Millisecond, MaxBackoff: 50 * time.Millisecond}
+	// Long enough for a second attempt on a machine that is busy with other things.
+	retry := sluice.Retry{MaxElapsed: 3 * time.Second, MinBackoff: 500 * time.Millisecond, MaxBackoff: 500 * time.Millisecond}
 	stream := watch(t, orders(t, s), nil, &sluice.Options{Retry: retry})
 	if _, ok, err := stream.TryNext(within(t)); ok || err != nil {
 		t.Fatalf("while it can pass: %v, %v", ok, err)
@@ -783,7 +784,7 @@ func TestRetriesArePaced(t *testing.T) {
 	if failed, ok := errors.AsType[*sluice.Error](err); !ok || failed.Op != "resume" || failed.Code != 134 {
 		t.Errorf("%v, want the last failure", err)
 	}
-	// Each attempt is an aggregate and the driver's one retry; there are at most 300/25 of them, and the driver's own.
+	// Each attempt is an aggregate and the driver's one retry; there are at most 3000/250 of them, and the driver's own.
 	if n := len(s.named("aggregate")); n < 4 || n > 1+2*13 {
 		t.Errorf("%d aggregates", n)
 	}
