@@ -48,7 +48,7 @@ func (s *Spec) compileStages(pipeline bsonraw.Doc, scope *expression.Scope) (p s
 	p.early, p.between = parts[0], parts[1]
 	if s.beforeChange != imageOff {
 		settled, err := aggregation.CompileBehind(pipeline, options, func(condition bsonraw.Doc) bool {
-			return !looksAt(condition, beforeChange, fullDocument) && (s.fullDocument == imageOff || !computes(condition, fullDocument))
+			return !looksAt(condition, beforeChange, fullDocument, "updateDescription") && (s.fullDocument == imageOff || !computes(condition, fullDocument))
 		})
 		if err != nil {
 			return p, err
@@ -73,18 +73,18 @@ const (
 
 // fills is a look-up that fills a field of the event.
 func fills(field string, how image) aggregation.Barrier {
-	return func(condition bsonraw.Doc) bool { return how == imageOff || !looksAt(condition, field, "") }
+	return func(condition bsonraw.Doc) bool { return how == imageOff || !looksAt(condition, field) }
 }
 
-// looksAt reports whether a filter may see a field of the event. Of conditions on whole arrays it says so always, but within the field
-// that is settled: what it holds is in the log, and there MongoDB asks all that is asked of it.
-func looksAt(filter bsonraw.Doc, looked, settled string) bool {
+// looksAt reports whether a filter may see a field of the event. Of conditions on whole arrays it says so always, but within
+// those that are settled: what they hold is in the log, or they are not there, and then MongoDB asks all that is asked of them.
+func looksAt(filter bsonraw.Doc, looked string, settled ...string) bool {
 	for it := filter.Iter(); it.Next(); {
 		key := string(it.Key())
 		switch {
 		case key == "$and" || key == "$or" || key == "$nor":
 			for branch := it.Value().Doc().Iter(); branch.Next(); {
-				if looksAt(branch.Value().Doc(), looked, settled) {
+				if looksAt(branch.Value().Doc(), looked, settled...) {
 					return true
 				}
 			}
@@ -96,7 +96,7 @@ func looksAt(filter bsonraw.Doc, looked, settled string) bool {
 			// Conditions on whole arrays MongoDB does not move.
 			data := it.Value().Data
 			field, _, _ := strings.Cut(key, ".")
-			if field == looked || field != settled && (contains(data, "$elemMatch\x00") || contains(data, "$size\x00")) {
+			if field == looked || !slices.Contains(settled, field) && (contains(data, "$elemMatch\x00") || contains(data, "$size\x00")) {
 				return true
 			}
 		}

@@ -149,19 +149,22 @@ func (f *findAndModifyArgs) compile(w *writer, scope *expression.Scope) (m *modi
 		}
 	}
 	if !f.fields.IsEmpty() {
-		if fields, err = projection.CompileFind(f.fields, scope); err != nil {
-			return nil, nil, err
-		}
-		if f.returnNew && fields.Positional() {
-			return nil, nil, mongoerr.New(mongoerr.BadValue, "Cannot use a positional projection and return the new document")
-		}
-		if fields.Positional() {
-			if err := m.filter.CheckPosition(); err != nil {
-				return nil, nil, err
-			}
-		}
+		fields, m.refused = f.compileFields(m.filter, scope)
 	}
 	return m, fields, nil
+}
+
+func (f *findAndModifyArgs) compileFields(of *filter.Filter, scope *expression.Scope) (*projection.Projection, error) {
+	fields, err := projection.CompileFind(f.fields, scope)
+	switch {
+	case err != nil:
+		return nil, err
+	case !fields.Positional():
+		return fields, nil
+	case f.returnNew:
+		return nil, mongoerr.New(mongoerr.BadValue, "Cannot use a positional projection and return the new document")
+	}
+	return fields, of.CheckPosition()
 }
 
 // famAnswer makes the answer, which is also what a repeated command gives.

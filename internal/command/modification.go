@@ -27,7 +27,9 @@ type modification struct {
 	hint   bsonraw.Value
 	multi  bool
 	upsert bool
-	update *update.Update // nil: documents are removed
+	// refused is what is wrong with what the statement asks for, but is told only where there is a collection.
+	refused error
+	update  *update.Update // nil: documents are removed
 	// supplied is what an upsert inserts, instead of a document made of the filter and the update; nil for the latter.
 	supplied bsonraw.Doc
 
@@ -50,6 +52,9 @@ const maxAttempts = 1000
 
 func (m *modification) run() (modified, error) {
 	if m.op.explaining != nil {
+		if m.refused != nil {
+			return modified{}, m.refused
+		}
 		return modified{}, m.op.explaining.modifies(m)
 	}
 	for range maxAttempts {
@@ -77,6 +82,9 @@ func (m *modification) attempt() (done modified, again bool, err error) {
 	defer unlock()
 	if c == nil {
 		return modified{}, false, nil
+	}
+	if m.refused != nil {
+		return modified{}, false, m.refused
 	}
 	hint, err := planHint(c, m.hint)
 	if err != nil {
