@@ -36,9 +36,11 @@ type journal struct {
 		first   oplog.Timestamp // of the first that has one
 	}
 
-	writing sync.Mutex // what follows is of the one who writes
-	number  uint64     // of the file
-	file    *journalFile
+	writing sync.Mutex   // what follows is of the one who writes
+	failed  error        // after which nothing is written: it would stand behind a gap
+	number  uint64       // of the file
+	limit   int64        // journalBytes, but in tests
+	file    *journalFile // nil: another one could not be begun
 	buffer  []byte
 	starts  []int
 
@@ -131,10 +133,15 @@ func (j *journal) sync() error {
 	if cap(records) > keptBuffer {
 		j.buffer, j.starts = nil, nil
 	}
-	if len(records) == 0 {
-		return nil
+	if len(records) > 0 && j.failed == nil {
+		j.failed = j.write(records, starts, first)
 	}
-	if j.file.end >= journalBytes {
+	return j.failed
+}
+
+// write writes records, which begin at the given places, and makes them durable.
+func (j *journal) write(records []byte, starts []int, first oplog.Timestamp) error {
+	if j.file.end >= j.limit {
 		if err := j.change(); err != nil {
 			return err
 		}
@@ -159,7 +166,9 @@ func (j *journal) change() error {
 	if err := j.file.write(end); err != nil {
 		return err
 	}
-	if err := j.file.Close(); err != nil {
+	full := j.file
+	j.file = nil
+	if err := full.Close(); err != nil {
 		return err
 	}
 	j.files.Lock()
@@ -170,16 +179,20 @@ func (j *journal) change() error {
 
 // begin begins a file. Its name is durable before anything is in it: a file that is written over has its old name or what it
 // held under that, never the old name and new records.
-func (j *journal) begin(number uint64) (err error) {
-	name := j.path(journalName(number))
-	if j.file, err = createJournalFile(j.disk, name, j.takeSpare()); err != nil {
+func (j *journal) begin(number uint64) error {
+	file, err := createJournalFile(j.disk, j.path(journalName(number)), j.takeSpare())
+	if err != nil {
 		return err
 	}
-	if err := j.folder.Sync(); err != nil {
+	if err = j.folder.Sync(); err == nil {
+		err = file.write(binary.LittleEndian.AppendUint64([]byte(journalMagic), number))
+	}
+	if err != nil {
+		_ = file.Close() // the other error says more
 		return err
 	}
-	j.number = number
-	return j.file.write(binary.LittleEndian.AppendUint64([]byte(journalMagic), number))
+	j.file, j.number = file, number
+	return nil
 }
 
 func (j *journal) path(name string) string { return j.disk.PathJoin(j.dir, name) }
@@ -265,5 +278,8 @@ func (j *journal) close() error {
 	}
 	j.writing.Lock()
 	defer j.writing.Unlock()
+	if j.file == nil {
+		return j.folder.Close()
+	}
 	return errors.Join(j.file.Close(), j.folder.Close())
 }

@@ -31,7 +31,10 @@ const (
 func createJournalFile(disk vfs.FS, name, reused string) (*journalFile, error) {
 	if reused == "" {
 		file, err := disk.Create(name, journalCategory)
-		return &journalFile{File: file}, err
+		if err != nil {
+			return nil, err
+		}
+		return &journalFile{File: file}, nil
 	}
 	file, err := disk.ReuseForWrite(reused, name, journalCategory)
 	if err != nil {

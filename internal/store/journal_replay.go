@@ -5,20 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/sluicestream/sluice/internal/oplog"
 )
 
 // openJournal replays the journal of a store through apply, each batch in its order, calls store to have all of it in tables, and begins
-// a new file.
+// a new file. stored is the newest oplog entry that is in tables.
 //
-// What is replayed may be in tables already. That does no harm as batches do not depend on what was there before: when all from
-// some batch on are applied again, in their order, the last one to write a key wins as it did at first.
-func openJournal(disk vfs.FS, dir string, apply func(batch []byte) error, store func() error) (_ *journal, err error) {
-	j := &journal{disk: disk, dir: dir}
+// Only what comes after that entry's batch is replayed. Pebble writes tables when it likes: they may have what the journal does
+// not, as it was not synced yet. Older batches, put over that, would take it back in part.
+func openJournal(disk vfs.FS, dir string, stored oplog.Timestamp, apply func(batch []byte) error, store func() error) (_ *journal, err error) {
+	j := &journal{disk: disk, dir: dir, limit: journalBytes}
 	if j.folder, err = disk.OpenDir(dir); err != nil {
 		return nil, err
 	}
@@ -45,7 +48,7 @@ func openJournal(disk vfs.FS, dir string, apply func(batch []byte) error, store 
 		j.number = max(j.number, number)
 	}
 	slices.Sort(numbers)
-	if err := j.replay(numbers, apply); err != nil {
+	if err := j.replay(numbers, stored, apply); err != nil {
 		return nil, err
 	}
 	if len(numbers) > 0 {
@@ -53,16 +56,26 @@ func openJournal(disk vfs.FS, dir string, apply func(batch []byte) error, store 
 			return nil, err
 		}
 	}
-	for _, number := range numbers {
-		if err := j.giveUp(number); err != nil {
-			return nil, err
-		}
-	}
-	// No file of the new sequence may be there with one of the old.
-	if err := j.folder.Sync(); err != nil {
+	if err := j.giveUpAll(numbers); err != nil {
 		return nil, err
 	}
 	return j, j.begin(j.number + 1)
+}
+
+// giveUpAll gives up files that were replayed, for good: no file of the new sequence may be there with one of the old. The last
+// one goes when the others are gone: what is left has the end of the journal.
+func (j *journal) giveUpAll(numbers []uint64) error {
+	for i, number := range numbers {
+		if i > 0 && i == len(numbers)-1 {
+			if err := j.folder.Sync(); err != nil {
+				return err
+			}
+		}
+		if err := j.giveUp(number); err != nil {
+			return err
+		}
+	}
+	return j.folder.Sync()
 }
 
 // parseJournalName reports the number in a file's name, and whether it is a spare one.
@@ -76,8 +89,8 @@ func parseJournalName(name string) (number uint64, spare, ok bool) {
 	return number, spare, err == nil && number > 0
 }
 
-// replay applies the batches of files.
-func (j *journal) replay(numbers []uint64, apply func(batch []byte) error) error {
+// replay applies the batches of files that come after what is stored. Before it applies any it has looked at all.
+func (j *journal) replay(numbers []uint64, stored oplog.Timestamp, apply func(batch []byte) error) error {
 	// Files were given up in their order, but the disk may have kept that of some only: what is before a gap was given up.
 	from := 0
 	for i := 1; i < len(numbers); i++ {
@@ -85,30 +98,77 @@ func (j *journal) replay(numbers []uint64, apply func(batch []byte) error) error
 			from = i
 		}
 	}
-	var last journalReader // that was begun
-	empty := ""
-	for _, number := range numbers[from:] {
-		r := journalReader{name: journalName(number), number: number}
-		if err := r.read(j.disk, j.path(r.name)); err != nil {
+	numbers = numbers[from:]
+	end, err := j.survey(numbers, stored)
+	if err != nil {
+		return err
+	}
+	for _, number := range numbers {
+		if number < end.number {
+			continue
+		}
+		r, err := j.read(number)
+		if err != nil {
 			return err
 		}
-		switch {
-		case !r.begun:
-			empty = r.name // as the last one may be
-			continue
-		case empty != "":
-			return fmt.Errorf("%s is damaged at its beginning, or of a newer version of Sluice: what follows would be lost", empty)
-		case last.begun && !last.ended:
-			return fmt.Errorf("%s is damaged at byte %d: what follows would be lost", last.name, last.at)
-		}
 		for batch := r.next(); batch != nil; batch = r.next() {
+			if number == end.number && r.at <= end.at {
+				continue
+			}
 			if err := apply(batch); err != nil {
 				return fmt.Errorf("%s: %w", r.name, err)
 			}
 		}
-		r.data, last = nil, r
 	}
 	return nil
+}
+
+// journalPlace is a place in the journal: the number of a file, and a byte in it.
+type journalPlace struct {
+	number uint64
+	at     int
+}
+
+// survey returns where what is stored ends, and an error if a file that is not the last one does not end as it should.
+func (j *journal) survey(numbers []uint64, stored oplog.Timestamp) (end journalPlace, err error) {
+	var last *journalReader // that was begun
+	var newest oplog.Timestamp
+	empty := ""
+	for _, number := range numbers {
+		r, err := j.read(number)
+		switch {
+		case err != nil:
+			return end, err
+		case !r.begun:
+			empty = r.name // as the last one may be
+			continue
+		case empty != "":
+			return end, fmt.Errorf("%s is damaged at its beginning, or of a newer version of Sluice: what follows would be lost", empty)
+		case last != nil && !last.ended:
+			return end, fmt.Errorf("%s is damaged at byte %d: what follows would be lost", last.name, last.at)
+		}
+		for r.next() != nil {
+			newest = max(newest, r.ts)
+			if r.ts != 0 && r.ts <= stored {
+				end = journalPlace{number, r.at}
+			}
+		}
+		r.data, last = nil, r
+	}
+	if newest != 0 && newest < stored {
+		// Tables have a commit that the journal lacks, and so all that came before it, what has no entry included.
+		end = journalPlace{number: math.MaxUint64}
+	}
+	return end, nil
+}
+
+func (j *journal) read(number uint64) (*journalReader, error) {
+	r := &journalReader{name: journalName(number), number: number}
+	err := r.read(j.disk, j.path(r.name))
+	if !r.begun {
+		r.data = nil // there are no records in it
+	}
+	return r, err
 }
 
 // journalReader reads the records of a file.
@@ -117,8 +177,9 @@ type journalReader struct {
 	number uint64
 	data   []byte
 	at     int
-	begun  bool // it has a header
-	ended  bool // it has a successor
+	ts     oplog.Timestamp // of the last entry in the record that was read; 0: it has none
+	begun  bool            // it has a header
+	ended  bool            // it has a successor
 }
 
 func (r *journalReader) read(disk vfs.FS, path string) error {
@@ -152,6 +213,7 @@ func (r *journalReader) next() []byte {
 		return nil
 	}
 	r.at += len(record)
+	r.ts = oplog.Timestamp(binary.LittleEndian.Uint64(record[8:]))
 	if n == 0 {
 		r.ended = true
 		return nil

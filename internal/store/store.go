@@ -168,13 +168,23 @@ func (s *Store) openPebble(cfg Config) error {
 	if cfg.Dir == "" {
 		return nil
 	}
-	if _, err = s.storedFormat(); err == nil {
-		s.commit.journal, err = openJournal(cfg.FS, dir, s.commit.replay, db.Flush)
-	}
-	if err != nil {
+	if err = replayJournal(s, cfg.FS, dir); err != nil {
 		err = errors.Join(err, db.Close())
 		s.cache.Unref()
 	}
+	return err
+}
+
+// replayJournal opens the journal, of which Pebble has in tables all up to its newest entry.
+func replayJournal(s *Store, disk vfs.FS, dir string) error {
+	if _, err := s.storedFormat(); err != nil {
+		return err
+	}
+	stored, err := newestEntry(s.db, &pebble.IterOptions{})
+	if err != nil {
+		return err
+	}
+	s.commit.journal, err = openJournal(disk, dir, stored, s.commit.replay, s.db.Flush)
 	return err
 }
 
