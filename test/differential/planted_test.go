@@ -73,7 +73,7 @@ var streamFaults = []fault{
 	{"the position at the end is ahead", "changestream/stream.go", `mark := HighWaterMark(end)`, `mark := HighWaterMark(end + planted.One(FAULT))`, ``},
 	{"the position goes back", "changestream/stream.go", `if end > s.tokenTS {`, `if end > s.tokenTS || FAULT && end == s.tokenTS {`, ``},
 	{"an image is that of the transaction's first operation", "changestream/images.go", `c.ts, c.index)`, `c.ts, planted.Index(FAULT, c.index))`, ``},
-	{"filters on images run before there are any", "changestream/stages.go", `return how == imageOff || !looksAt(condition, field, "")`, `return FAULT || how == imageOff || !looksAt(condition, field, "")`, ``},
+	{"filters on images run before there are any", "changestream/stages.go", `return how == imageOff || !looksAt(condition, field)`, `return FAULT || how == imageOff || !looksAt(condition, field)`, ``},
 	{"expanded events are shown to all", "changestream/fill.go", `s.form&formExpanded != 0 || !c.kind.expanded()`, `s.form&formExpanded != 0 || FAULT || !c.kind.expanded()`, ``},
 	{"what was renamed is not looked up", "store/read.go", `c == nil || c.DB`, `c == nil || FAULT || c.DB`, `"renameCollection":`},
 }
