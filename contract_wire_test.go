@@ -494,15 +494,7 @@ func TestForgottenCursorIsKilledOnItsServer(t *testing.T) {
 	client := serve(t, s, func(o *options.ClientOptions) { o.SetHeartbeatInterval(500 * time.Millisecond) })
 	coll := client.Database("shop").Collection("orders", options.Collection().SetReadPreference(readpref.Secondary()))
 	stream := watch(t, coll, nil, nil)
-	failed := make(chan error, 1)
-	go func() { _, err := stream.Next(t.Context()); failed <- err }()
-	<-waiting
-	if err := stream.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := <-failed; !errors.Is(err, sluice.ErrClosed) {
-		t.Errorf("Next: %v", err)
-	}
+	closeWhileNext(t, stream, waiting)
 	kills := s.named("killCursors")
 	if len(kills) == 0 || kills[len(kills)-1].host != "secondary:2" || kills[len(kills)-1].body.Lookup("cursors", "0").AsInt64() != 7 {
 		t.Errorf("killed %v, want cursor 7 on the secondary at last", kills)
@@ -820,15 +812,7 @@ func TestCloseWhileACursorIsOpened(t *testing.T) {
 			if more == nil {
 				stream.SetMaxAwaitTime(time.Minute)
 			}
-			failed := make(chan error, 1)
-			go func() { _, err := stream.Next(t.Context()); failed <- err }()
-			<-opening
-			if err := stream.Close(); err != nil {
-				t.Error(err)
-			}
-			if err := <-failed; !errors.Is(err, sluice.ErrClosed) {
-				t.Errorf("Next: %v", err)
-			}
+			closeWhileNext(t, stream, opening)
 			kills := s.named("killSessions")
 			if len(kills) == 0 {
 				t.Fatal("the session was not killed")

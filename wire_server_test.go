@@ -227,6 +227,20 @@ func killed(body bson.Raw) bson.D {
 	return bson.D{{Key: "cursorsKilled", Value: body.Lookup("cursors")}, {Key: "ok", Value: 1}}
 }
 
+// closeWhileNext closes a stream while a call of Next waits; waiting is closed when its request is under way.
+func closeWhileNext(t *testing.T, stream *sluice.Stream[order], waiting <-chan struct{}) {
+	t.Helper()
+	failed := make(chan error, 1)
+	go func() { _, err := stream.Next(t.Context()); failed <- err }()
+	<-waiting
+	if err := stream.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-failed; !errors.Is(err, sluice.ErrClosed) {
+		t.Errorf("Next: %v", err)
+	}
+}
+
 func tokenDoc(name string) bson.D { return bson.D{{Key: "_data", Value: name}} }
 
 func change(token string, id int) bson.D {

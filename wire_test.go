@@ -149,15 +149,7 @@ func TestCloseOpensNothing(t *testing.T) {
 		}
 	}
 	stream := watch(t, serve(t, s).Database("shop").Collection("orders"), nil, nil)
-	failed := make(chan error, 1)
-	go func() { _, err := stream.Next(t.Context()); failed <- err }()
-	<-waiting
-	if err := stream.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := <-failed; !errors.Is(err, sluice.ErrClosed) {
-		t.Errorf("Next: %v", err)
-	}
+	closeWhileNext(t, stream, waiting)
 	kills := s.named("killCursors")
 	if len(kills) != 1 || kills[0].body.Lookup("cursors", "0").AsInt64() != 7 || kills[0].body.Lookup("killCursors").StringValue() != "orders" {
 		t.Errorf("killed %v, want cursor 7 of orders once", kills)

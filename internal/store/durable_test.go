@@ -1,10 +1,14 @@
 package store
 
 import (
+	"context"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -69,5 +73,54 @@ func TestCommitsShareASync(t *testing.T) {
 	}
 	if n, err := s.Count(t.Context(), c); n != 101 || err != nil {
 		t.Errorf("there are %d documents, %v", n, err)
+	}
+}
+
+// TestEveryCommitBecomesDurable: whoever waits or does not, and whose wait is given up, also where it was to lead.
+func TestEveryCommitBecomesDurable(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{Dir: "data", FS: vfs.NewMem()})
+	c := collection(t, s, "c")
+	const writers, commits = 8, 300
+	var working sync.WaitGroup
+	for w := range writers {
+		random := rand.New(rand.NewPCG(uint64(w), 5))
+		working.Go(func() {
+			for n := range commits {
+				tx := s.NewWrite()
+				d := doc("_id", w*commits+n)
+				if err := tx.Insert(c, idKey(d), c.Indexed(d), insertEntry(c, d)); err != nil {
+					t.Error(err)
+				}
+				waits := random.IntN(3) > 0
+				tx.Awaited = waits
+				commit, err := tx.Commit()
+				if err != nil {
+					t.Error(err)
+				}
+				if !waits {
+					continue
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				if random.IntN(2) == 0 {
+					go cancel()
+				}
+				if err := commit.Wait(ctx); err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+				cancel()
+			}
+		})
+	}
+	working.Wait()
+	x := NewWait()
+	for s.Waves().Newest() < s.Applied() {
+		s.Waves().Enter(x, s.Waves().Newest())
+		select {
+		case <-x.Turn():
+		case <-time.After(time.Minute):
+			t.Fatalf("%v is not durable, of all that was written up to %v", s.Durable(), s.Applied())
+		}
+		s.Waves().Leave(x)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -82,15 +83,15 @@ func (j *journal) append(batch []byte, last oplog.Timestamp) error {
 		return nil
 	}
 	j.mu.Lock()
-	full := len(j.mu.pending) > pendingBytes
-	j.mu.Unlock()
-	if full {
-		if err := j.sync(); err != nil {
+	defer j.mu.Unlock()
+	if len(j.mu.pending) > pendingBytes {
+		j.mu.Unlock()
+		err := j.sync()
+		j.mu.Lock()
+		if err != nil {
 			return err
 		}
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	if j.mu.first == 0 {
 		j.mu.first = last
 	}
@@ -239,20 +240,26 @@ func (j *journal) release(stored oplog.Timestamp) error {
 
 // giveUp makes a file a spare one, or deletes it when there are enough.
 func (j *journal) giveUp(number uint64) error {
-	name := j.path(journalName(number))
+	name, spare := j.path(journalName(number)), spareName(number)
 	j.files.Lock()
-	defer j.files.Unlock()
-	if len(j.files.spares) >= memTables {
+	enough := len(j.files.spares) >= memTables
+	j.files.Unlock()
+	// Not under the lock, which writers take.
+	if enough {
 		return j.disk.Remove(name)
 	}
-	if err := j.disk.Rename(name, j.path(spareName(number))); err != nil {
+	if err := j.disk.Rename(name, j.path(spare)); err != nil {
 		return err
 	}
-	j.files.spares = append(j.files.spares, spareName(number))
+	j.files.Lock()
+	defer j.files.Unlock()
+	if !slices.Contains(j.files.spares, spare) { // a power failure may have left the file under both names
+		j.files.spares = append(j.files.spares, spare)
+	}
 	return nil
 }
 
-// size returns the bytes that the journal takes on disk.
+// size returns the bytes that the journal takes on disk, as far as the disk tells.
 func (j *journal) size() (total int64) {
 	if j == nil {
 		return 0

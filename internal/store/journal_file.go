@@ -36,7 +36,11 @@ func createJournalFile(disk vfs.FS, name, reused string) (*journalFile, error) {
 		}
 		return &journalFile{File: file}, nil
 	}
-	file, err := disk.ReuseForWrite(reused, name, journalCategory)
+	// Not the filesystem's ReuseForWrite, which may take another file instead.
+	if err := disk.Rename(reused, name); err != nil {
+		return nil, err
+	}
+	file, err := disk.OpenReadWrite(name, journalCategory)
 	if err != nil {
 		return nil, err
 	}

@@ -284,7 +284,7 @@ func (s *Store) checkFormat() error {
 		return err
 	}
 	if format != FormatVersion {
-		return s.db.Flush()
+		return s.db.Flush() // from the journal an earlier version would not learn of it
 	}
 	return s.commit.sync()
 }

@@ -201,16 +201,8 @@ func TestTxnMovesUniqueEntries(t *testing.T) {
 	if _, err := x.Commit(testTxn); err != nil {
 		t.Fatal(err)
 	}
-	entries, err := s.Entries(c.Indexes[1], Range{}, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for entries.Next() {
-		n++
-	}
-	if err := entries.Close(); n != 2 || err != nil {
-		t.Errorf("%d entries (%v), want 2", n, err)
+	if n := countEntries(t, s, c.Indexes[1]); n != 2 {
+		t.Errorf("%d entries, want 2", n)
 	}
 }
 
