@@ -1,6 +1,7 @@
 package store
 
 import (
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -158,9 +159,7 @@ func (c *crashing) load(s *Store, disk *vfs.MemFS, found versions) *vfs.MemFS {
 		}
 	}
 	mu.Lock()
-	for key, version := range durable {
-		c.durable[key] = version
-	}
+	maps.Copy(c.durable, durable)
 	mu.Unlock()
 	left := c.fail(disk, 0, 0, 30, 70, 100)
 	close(stop)
