@@ -141,6 +141,7 @@ func (wc *writeConcern) unmet() *mongoerr.Error {
 type writes struct {
 	last    oplog.Timestamp
 	awaited bool // see writer.await
+	stage   bool // a stage of a pipeline writes: its command waits at the end, if it comes there, and others sync what is written until then
 }
 
 // leave has others make durable what the command should have waited for and did not: it need not, or it failed.

@@ -15,7 +15,7 @@ import (
 // of a retryable write, and no answer to the client.
 func writesTo(op *operation, db string) *operation {
 	w := *op
-	w.db, w.session, w.wantUUID, w.cleanup = db, nil, nil, nil
+	w.db, w.session, w.wantUUID, w.cleanup, w.wrote = db, nil, nil, nil, writes{stage: true}
 	return &w
 }
 

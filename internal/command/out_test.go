@@ -45,3 +45,28 @@ func TestWhatOutLeftBehindIsDroppedWhenTheServerStarts(t *testing.T) {
 		t.Errorf("after the restart there are %s", names)
 	}
 }
+
+// TestFailedMergeIsSeen: what a $merge wrote before it failed is an event at once, though nobody waits until it is durable.
+func TestFailedMergeIsSeen(t *testing.T) {
+	t.Parallel()
+	c := newConversation(t)
+	c.ask(t, "db", insertOf("c", bson.D{{Key: "_id", Value: 1}}, bson.D{{Key: "_id", Value: 2}}))
+	c.ask(t, "db", insertOf("into", bson.D{{Key: "_id", Value: 2}}))
+	id := send(t, c.conn, "db", bson.D{
+		{Key: "aggregate", Value: "into"},
+		{Key: "pipeline", Value: bson.A{bson.D{{Key: "$changeStream", Value: bson.D{}}}}},
+		{Key: "cursor", Value: bson.D{}},
+	}).Lookup("cursor", "id").Int64()
+	reply := send(t, c.conn, "db", bson.D{
+		{Key: "aggregate", Value: "c"},
+		{Key: "pipeline", Value: bson.A{bson.D{{Key: "$merge", Value: bson.D{{Key: "into", Value: "into"}, {Key: "whenMatched", Value: "fail"}}}}}},
+		{Key: "cursor", Value: bson.D{}},
+	})
+	if code := reply.Lookup("code").Int32(); code != 11000 {
+		t.Fatalf("$merge: %s", reply)
+	}
+	next := send(t, c.conn, "db", bson.D{{Key: "getMore", Value: id}, {Key: "collection", Value: "into"}, {Key: "maxTimeMS", Value: 5000}})
+	if events, err := next.Lookup("cursor", "nextBatch").Array().Values(); err != nil || len(events) != 1 {
+		t.Errorf("the stream has %s", next)
+	}
+}

@@ -157,7 +157,7 @@ const loggedLSIDSize = 4 + (1 + 3 + 5 + uuidSize) + (1 + 4 + 5 + sha256.Size) + 
 
 // await says before the last commit of a command that its reply waits for it: then nobody else need be woken to make it durable.
 func (w *writer) await(tx *store.Write) {
-	if w.op.transaction == nil {
+	if w.op.transaction == nil && !w.op.wrote.stage {
 		tx.Awaited, w.op.wrote.awaited = true, true
 	}
 }

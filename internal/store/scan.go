@@ -28,6 +28,9 @@ func scan(ctx context.Context, s *Store, from oplog.Timestamp, limit *atomic.Uin
 	var entries [64]*oplog.Entry
 	for {
 		durable := oplog.Timestamp(limit.Load())
+		if durable < from { // also for who has seen more than what is shown to others yet
+			return from - 1, s.failed.get()
+		}
 		n, covered, since := s.tail.read(from, buf[:])
 		if !covered {
 			end, more, err := scanStored(ctx, s, from, min(since, durable), fn)
@@ -38,7 +41,7 @@ func scan(ctx context.Context, s *Store, from oplog.Timestamp, limit *atomic.Uin
 			continue
 		}
 		if n == 0 {
-			return max(durable, from-1), s.failed.get()
+			return durable, s.failed.get()
 		}
 		if err := takeApart(buf[:n], entries[:n]); err != nil {
 			return from - 1, err
