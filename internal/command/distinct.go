@@ -107,13 +107,14 @@ func distinctOfView(op *operation, view string, path bsonraw.Path, query bsonraw
 	return nil
 }
 
-// distinctList collects values, each once; of those that are equal the first. They are given in their order, as MongoDB does, though it
-// promises none.
+// distinctList collects values, each once; of those that are equal the first, and of those in one document the first of their order
+// without a collation. They are given in their order, as MongoDB does, though it promises none.
 type distinctList struct {
-	by   *collation.Collation
-	seen map[string]bsonraw.Value // by their keys
-	size int
-	key  []byte
+	by    *collation.Collation
+	seen  map[string]bsonraw.Value // by their keys
+	size  int
+	key   []byte
+	found []bsonraw.Value // in one document
 }
 
 func newDistinctList(by *collation.Collation) *distinctList {
@@ -138,44 +139,44 @@ func (d *distinctList) collect(op *operation, walk *plan.Walk, path bsonraw.Path
 
 // addFrom adds what a document has at the path.
 func (d *distinctList) addFrom(doc bsonraw.Doc, path bsonraw.Path) error {
-	d.addAt(doc.Value(), path.Parts())
+	d.found = d.found[:0]
+	d.find(doc.Value(), path.Parts())
+	if d.by != nil && len(d.found) > 1 {
+		slices.SortStableFunc(d.found, bsonraw.Compare)
+	}
+	for _, v := range d.found {
+		d.add(v)
+	}
 	if d.size > bsonraw.MaxDocumentSize {
 		return mongoerr.New(17217, "distinct too big, 16mb cap")
 	}
 	return nil
 }
 
-// addAt adds what a value has at a path. In an array a number is a place and nothing else; another name is looked for in its documents.
-func (d *distinctList) addAt(v bsonraw.Value, path []bsonraw.PathPart) {
+// find finds what a value has at a path, of an array each element. In an array a number is a place and nothing else; another name is looked
+// for in its documents.
+func (d *distinctList) find(v bsonraw.Value, path []bsonraw.PathPart) {
 	switch {
+	case len(path) == 0 && v.Type == bsonraw.TypeArray:
+		for it := v.Doc().Iter(); it.Next(); {
+			d.found = append(d.found, it.Value())
+		}
+	case len(path) == 0 && !v.IsMissing():
+		d.found = append(d.found, v)
 	case len(path) == 0:
-		d.add(v)
 	case v.Type == bsonraw.TypeDocument || v.Type == bsonraw.TypeArray && path[0].Index >= 0:
-		d.addAt(v.Doc().Lookup(path[0].Name), path[1:])
+		d.find(v.Doc().Lookup(path[0].Name), path[1:])
 	case v.Type == bsonraw.TypeArray:
 		for it := v.Doc().Iter(); it.Next(); {
 			if it.Value().Type == bsonraw.TypeDocument {
-				d.addAt(it.Value(), path)
+				d.find(it.Value(), path)
 			}
 		}
 	}
 }
 
-// add adds a value, or the elements of an array one by one.
+// add adds a value.
 func (d *distinctList) add(v bsonraw.Value) {
-	if v.IsMissing() {
-		return
-	}
-	if v.Type == bsonraw.TypeArray {
-		for it := v.Doc().Iter(); it.Next(); {
-			d.addOne(it.Value())
-		}
-		return
-	}
-	d.addOne(v)
-}
-
-func (d *distinctList) addOne(v bsonraw.Value) {
 	d.key = d.by.AppendKey(d.key[:0], v)
 	if _, ok := d.seen[string(d.key)]; ok {
 		return

@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -320,6 +321,7 @@ func (g *generator) aggregate() bson.D {
 	for range g.random.IntN(4) {
 		pipeline = append(pipeline, g.stages()...)
 	}
+	pipeline = slices.DeleteFunc(pipeline, unwindsLeftOut(pipeline))
 	if g.chance(2) {
 		pipeline = append(pipeline, g.group()...)
 	} else {

@@ -59,6 +59,9 @@ func unplanned(before []step, read step, fails bool) (ways [][]step) {
 	switch name, hinted, ofView := command[0].Key, has(command, "hint"), command[0].Value == view; {
 	case name == "aggregate":
 		way(before, inOrder(command))
+		if !fails {
+			way(before, wholeDocuments(command))
+		}
 		if !fails && !hinted && !ofView {
 			way(before, collection(inOrder(command)))
 		}
@@ -66,6 +69,9 @@ func unplanned(before []step, read step, fails bool) (ways [][]step) {
 		way(before, inOrder(asPipeline(command)))
 	case name != "distinct" && !fails && !hinted:
 		way(before, collection(command))
+		if name == "find" {
+			way(before, wholeDocuments(asPipeline(command)))
+		}
 	}
 	if command[0].Value == view {
 		way(viewsInOrder(before), command)
@@ -113,6 +119,18 @@ func inOrder(command bson.D) bson.D {
 			command[i].Value = append(separate(stages, false), inhibited)
 		default:
 			command[i].Value = separate(stages, command[0].Value == view)
+		}
+	}
+	return command
+}
+
+// wholeDocuments is a pipeline whose first stage too gets documents as they are: before a sort mongod leaves out of them what the stages behind it
+// do not read, and elements of arrays that the sort looks at go with it.
+func wholeDocuments(command bson.D) bson.D {
+	command = inOrder(command)
+	for i, e := range command {
+		if stages, ok := e.Value.(bson.A); ok && e.Key == "pipeline" {
+			command[i].Value = append(bson.A{inhibited}, stages...)
 		}
 	}
 	return command

@@ -1,6 +1,11 @@
 package differential
 
-import "go.mongodb.org/mongo-driver/v2/bson"
+import (
+	"slices"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
 
 // barrier is behind a $unionWith, into which mongod moves the $match that follows, so that not all documents come to where stages fail.
 var barrier = doc("$limit", 50)
@@ -72,6 +77,22 @@ func (g *generator) unwind(path string) bson.D {
 		spec = append(spec, bson.E{Key: "includeArrayIndex", Value: g.oneOf("i", "a.i", "x.i")})
 	}
 	return doc("$unwind", spec)
+}
+
+// unwindsLeftOut reports which stages of a pipeline unwind an array that a projection before takes fields of elements from: mongod's $unwind
+// may count elements that the projection has left out. See the scenario "elements that are left out".
+func unwindsLeftOut(pipeline bson.A) func(stage any) bool {
+	var below []string
+	for _, stage := range pipeline {
+		fields, _ := field(stage.(bson.D), "$project").(bson.D)
+		for _, f := range fields {
+			below = append(below, "$"+f.Key)
+		}
+	}
+	return func(stage any) bool {
+		spec, ok := field(stage.(bson.D), "$unwind").(bson.D)
+		return ok && slices.ContainsFunc(below, func(path string) bool { return strings.HasPrefix(path, field(spec, "path").(string)+".") })
+	}
 }
 
 // within draws a pipeline within another. Match is what it may begin with.
