@@ -162,7 +162,7 @@ func asPipeline(find bson.D) bson.D {
 func separate(stages bson.A, begun bool) bson.A {
 	out := bson.A{}
 	for _, stage := range stages {
-		if begun {
+		if d, ok := stage.(bson.D); begun && !(ok && has(d, "$documents")) { // which can only be the first
 			out = append(out, inhibited)
 		}
 		begun = true
