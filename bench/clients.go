@@ -71,7 +71,7 @@ func (s settings) compareClients(ctx context.Context, spec string, progress io.W
 	}
 	task := reading{uri: spec, start: "0,0"}
 	if spec == "embedded" {
-		programs = programs[:2] // the libraries that live in the engine's process
+		programs = programs[:3] // the libraries that live in the engine's process
 	} else {
 		p, err := s.launcher.launch(ctx, spec)
 		if err != nil {
@@ -160,7 +160,11 @@ func (l launcher) clients(ctx context.Context, progress io.Writer) ([]clientProg
 			return command
 		}
 	}
-	programs := []clientProgram{{"go-driver", allHandlers, goReader("driver")}, {"sluice", allHandlers, goReader("sluice")}}
+	programs := []clientProgram{
+		{"go-driver", allHandlers, goReader("driver")},
+		{"sluice", allHandlers, goReader("sluice")},
+		{floorName, []string{"empty", "struct", "wait"}, goReader(floorName)}, // whatever the handler
+	}
 	if python, err := l.python(ctx); err != nil {
 		fmt.Fprintln(progress, "without Python's libraries:", err)
 	} else {

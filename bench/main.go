@@ -12,8 +12,8 @@
 //	go run . -clients mongod,embedded -rounds 3
 //
 // compares client libraries instead: each reads the same backlog from one server through one change stream, in a process of its own.
-// The Go driver is the base; PyMongo, Motor and the Node driver are there where Python and Node are. "embedded" is the engine in the
-// reader's own process.
+// The Go driver is the base; PyMongo, Motor and the Node driver are there where Python and Node are. "floor" sends the getMores one after the
+// other and looks at no event. "embedded" is the engine in the reader's own process.
 //
 //	go run . -growth ../docs/growth
 //

@@ -1,8 +1,9 @@
 // Command reader reads a collection's backlog through one change stream and prints how long that took, as one line of JSON. The bench
 // runs it as a process of its own for each sample, as it does the readers in other languages beside it.
 //
-//	reader -library driver|sluice -uri URI|embedded -collection DB.COLL -events N -start SECONDS,INCREMENT -handler empty|struct|map|wait [-wait D] [-batch N]
+//	reader -library driver|sluice|floor -uri URI|embedded -collection DB.COLL -events N -start SECONDS,INCREMENT -handler empty|struct|map|wait [-wait D] [-batch N]
 //
+// The library "floor" sends the getMores one after the other and looks at no event: what it takes is what the server and the connection leave.
 // With the URI "embedded" it opens an engine in this process, in memory, and writes the backlog itself first.
 package main
 
@@ -20,6 +21,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"github.com/sluicestream/sluice"
 	"github.com/sluicestream/sluice/engine"
@@ -68,7 +70,7 @@ func main() {
 }
 
 func parse() (a arguments, err error) {
-	flag.StringVar(&a.library, "library", "sluice", "driver or sluice")
+	flag.StringVar(&a.library, "library", "sluice", "driver, sluice or floor")
 	flag.StringVar(&a.uri, "uri", "embedded", "the server")
 	flag.StringVar(&a.handler, "handler", "empty", "empty, struct, map or wait")
 	flag.IntVar(&a.events, "events", 100_000, "how many events there are")
@@ -111,7 +113,7 @@ func run(ctx context.Context, a arguments) (err error) {
 			return err
 		}
 	}
-	read := map[string]func(context.Context, *mongo.Collection, arguments) error{"driver": readDriver, "sluice": readSluice}[a.library]
+	read := map[string]func(context.Context, *mongo.Collection, arguments) error{"driver": readDriver, "sluice": readSluice, "floor": readFloor}[a.library]
 	if read == nil {
 		return fmt.Errorf("no library %q", a.library)
 	}
@@ -233,4 +235,47 @@ func readSluice(ctx context.Context, collection *mongo.Collection, a arguments) 
 		}
 	}
 	return nil
+}
+
+func readFloor(ctx context.Context, collection *mongo.Collection, a arguments) error {
+	session, err := collection.Database().Client().StartSession() // a cursor is that of one session
+	if err != nil {
+		return err
+	}
+	defer session.EndSession(ctx)
+	ctx = mongo.NewSessionContext(ctx, session)
+	cursor := bson.D{}
+	if a.batch > 0 {
+		cursor = bson.D{{Key: "batchSize", Value: a.batch}}
+	}
+	reply, err := collection.Database().RunCommand(ctx, bson.D{
+		{Key: "aggregate", Value: collection.Name()},
+		{Key: "pipeline", Value: bson.A{bson.D{{Key: "$changeStream", Value: bson.D{{Key: "startAtOperationTime", Value: a.start}}}}}},
+		{Key: "cursor", Value: cursor},
+	}).Raw()
+	batch := "firstBatch"
+	for read := 0; err == nil; batch = "nextBatch" {
+		read += countElements(reply.Lookup("cursor", batch).Array())
+		if read >= a.events {
+			return nil
+		}
+		more := bson.D{{Key: "getMore", Value: reply.Lookup("cursor", "id").Int64()}, {Key: "collection", Value: collection.Name()}}
+		if a.batch > 0 {
+			more = append(more, bson.E{Key: "batchSize", Value: a.batch})
+		}
+		reply, err = collection.Database().RunCommand(ctx, more).Raw()
+	}
+	return err
+}
+
+// countElements counts the elements of an array.
+func countElements(array bson.RawArray) (n int) {
+	const length = 4
+	for rest := []byte(array[length:]); ; n++ {
+		_, after, ok := bsoncore.ReadElement(rest)
+		if !ok {
+			return n
+		}
+		rest = after
+	}
 }
