@@ -97,14 +97,14 @@ func (q *Query) bounded(p *Plan) {
 }
 
 // AppendIndexKey appends a document with the index entry through which the current document was found: its values by the paths of
-// the index. It is empty where no index was used.
+// the index. It is empty where no index was used: that of a clustered collection is none, it has no entries.
 func (w *Walk) AppendIndexKey(dst []byte, doc bsonraw.Doc) ([]byte, error) {
 	dst, at := bsonraw.BeginDoc(dst)
 	var err error
 	switch {
-	case w.plan.kind == pointRead:
+	case w.plan.kind == pointRead && !w.plan.Collection.Indexes[0].Clustered:
 		dst = bsonraw.AppendValue(dst, "_id", doc.Lookup("_id"))
-	case w.current != nil && w.current.scan.index != nil:
+	case w.current != nil && w.current.scan.index != nil && !w.current.scan.index.Clustered:
 		dst, err = w.current.appendValues(dst, doc)
 	}
 	return bsonraw.EndDoc(dst, at), err
