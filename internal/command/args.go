@@ -28,7 +28,7 @@ func (op *operation) arguments(fn func(name string, a argument) error) error {
 		if i > 0 {
 			name = argumentName(it.Key())
 		}
-		absent := i > 0 && isNullish(v) && isAbsent(op.cmd.name, name, v)
+		absent := i > 0 && isNullish(v) && !notAbsent[op.cmd.name+"."+name]
 		if absent {
 			v = bsonraw.Value{}
 		}
@@ -60,16 +60,12 @@ func apart(given, absent func(name string, a argument) error) func(name string, 
 	}
 }
 
-// notAbsent are the arguments that cannot be undefined, and whether they cannot be null either.
+// notAbsent are the arguments that cannot be null or undefined.
 var notAbsent = map[string]bool{
 	"aggregate.allowDiskUse": true, "aggregate.hint": true, "count.hint": true, "count.limit": true, "findAndModify.hint": true,
-	"find.allowDiskUse": false, "find.collation": false, "find.hint": false, "find.projection": false, "find.singleBatch": false, "find.sort": false,
-}
-
-// isAbsent reports whether the value of an argument says that it is not given.
-func isAbsent(command, name string, v bsonraw.Value) bool {
-	orNull, present := notAbsent[command+"."+name]
-	return v.Type == bsonraw.TypeNull && !orNull || v.Type == bsonraw.TypeUndefined && !present
+	"find.allowDiskUse": true, "find.allowPartialResults": true, "find.awaitData": true, "find.collation": true, "find.filter": true,
+	"find.hint": true, "find.max": true, "find.min": true, "find.noCursorTimeout": true, "find.oplogReplay": true, "find.projection": true,
+	"find.readOnce": true, "find.returnKey": true, "find.showRecordId": true, "find.singleBatch": true, "find.sort": true, "find.tailable": true,
 }
 
 func isNullish(v bsonraw.Value) bool {

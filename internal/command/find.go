@@ -23,7 +23,6 @@ type findArgs struct {
 	tailable, awaitData            bool
 	min, max                       bsonraw.Doc // nil: not given
 	returnKey, recordID            bool
-	nulls                          bool // there were arguments without a value
 }
 
 // find {find: <collection>, filter, sort, projection, skip, limit, batchSize, singleBatch, hint, let, ...} opens a cursor over the
@@ -65,16 +64,10 @@ func (f *findArgs) read(op *operation) error {
 	if err := op.arguments(f.parse); err != nil {
 		return err
 	}
-	if f.nulls {
-		if err := f.refuseNulls(op); err != nil {
-			return err
-		}
-	}
 	return f.checkTailable()
 }
 
 func (f *findArgs) parse(name string, a argument) error {
-	f.nulls = f.nulls || a.IsMissing() || isNullish(a.Value)
 	switch name {
 	case "find":
 		return a.collection(&f.coll)
@@ -99,10 +92,8 @@ func (f *findArgs) parse(name string, a argument) error {
 		return parsePlainFlag(a, &f.singleBatch)
 	case "noCursorTimeout":
 		return parsePlainFlag(a, &f.noTimeout)
-	case "allowDiskUse", "allowPartialResults", "readOnce":
+	case "allowDiskUse", "allowPartialResults", "oplogReplay", "readOnce":
 		return parsePlainFlag(a, &f.ignore)
-	case "oplogReplay":
-		return a.flag(&f.ignore)
 	case "collation":
 		return a.collation(&f.collation)
 	case "collectionUUID":

@@ -14,23 +14,6 @@ import (
 	"github.com/sluicestream/sluice/internal/plan"
 )
 
-// refuseNulls refuses null for the arguments that may not be null: unlike those of other commands, some of find's may not.
-func (f *findArgs) refuseNulls(op *operation) error {
-	for it := op.body.Iter(); it.Next(); {
-		if it.Value().Type != bsonraw.TypeNull {
-			continue
-		}
-		switch name := string(it.Key()); name {
-		case "filter", "sort", "projection", "min", "max", "collation", "singleBatch", "returnKey", "showRecordId", "tailable", "awaitData",
-			"noCursorTimeout", "allowDiskUse", "allowPartialResults", "hint":
-			if err := f.parse(name, argument{op, name, it.Value()}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // bound reads min or max; an empty one is none.
 func (a argument) bound(to *bsonraw.Doc) error {
 	var d bsonraw.Doc

@@ -34,7 +34,7 @@ func isGeneric(key []byte) bool {
 	case "$db", "lsid", "txnNumber", "autocommit", "startTransaction", "maxTimeMS", "comment", "readConcern", "writeConcern",
 		"$clusterTime", "$readPreference", "apiVersion", "apiStrict", "apiDeprecationErrors", "$audit", "$client", "$configServerState",
 		"allowImplicitCollectionCreation", "maxTimeMSOpOnly", "databaseVersion", "shardVersion", "$queryOptions", "help", "coordinator",
-		"readOnce", "mayBypassWriteBlocking", "clientOperationKey":
+		"mayBypassWriteBlocking", "clientOperationKey":
 		return true
 	}
 	return false
