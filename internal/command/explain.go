@@ -99,6 +99,9 @@ func (x *explanation) explain(op *operation, body bsonraw.Doc) error {
 	case run == nil:
 		return mongoerr.New(mongoerr.IllegalOperation, "Cannot explain cmd: %s", it.Key())
 	}
+	if err := refuseRepeated(cmd.name, body); err != nil {
+		return err
+	}
 	inner := *op // its reply is not given to anybody
 	inner.body, inner.cmd, inner.command, inner.cleanup, inner.explaining = body, cmd, cmd.name, nil, x
 	inner.out, inner.start = bsonraw.BeginDoc(nil)

@@ -42,13 +42,26 @@ func isGeneric(key []byte) bool {
 
 func (op *operation) parseGeneric() error {
 	op.command = op.cmd.name
+	var names nameSet
+	var failed error
+	repeated := false
 	for it := op.body.Iter(); it.Next(); {
-		if string(it.Key()) == "writeConcern" && !op.cmd.concerns && op.body.Lookup("autocommit").IsMissing() {
-			return mongoerr.New(mongoerr.InvalidOptions, "Command %s does not support writeConcern", op.cmd.name)
+		repeated = names.add(it.Key()) || repeated
+		switch {
+		case failed != nil: // that an argument is there twice is said in its place
+		case string(it.Key()) == "writeConcern" && !op.cmd.concerns && op.body.Lookup("autocommit").IsMissing():
+			failed = mongoerr.New(mongoerr.InvalidOptions, "Command %s does not support writeConcern", op.cmd.name)
+		default:
+			failed = op.generic.parse(it.Key(), it.Value())
 		}
-		if err := op.generic.parse(it.Key(), it.Value()); err != nil {
+	}
+	if repeated {
+		if err := refuseRepeated(op.cmd.name, op.body); err != nil {
 			return err
 		}
+	}
+	if failed != nil {
+		return failed
 	}
 	if op.db == "" && !op.req.Legacy {
 		return mongoerr.New(40571, "OP_MSG requests require a $db argument")
