@@ -187,6 +187,9 @@ func openAggregate(op *operation, args *aggregateArgs) (*pipelineFeed, error) {
 	if err := args.resolve(op); err != nil {
 		return nil, err
 	}
+	if err := checkSnapshotOf(op, args.coll); err != nil {
+		return nil, err
+	}
 	scope, err := op.scope(args.coll, args.collation, args.let)
 	if err != nil {
 		return nil, err

@@ -91,7 +91,9 @@ func beginInTransaction(op *operation) error {
 			return err
 		}
 		x.advance(op.server, op.txnNumber)
-		x.txn = &transaction{session: x.key, number: op.txnNumber, expires: time.Now().Add(op.server.transactions.lifetime()), data: data}
+		x.txn = &transaction{
+			session: x.key, number: op.txnNumber, expires: time.Now().Add(op.server.transactions.lifetime()), data: data, exact: op.readConcern.level == "snapshot",
+		}
 		op.server.transactions.add(x.txn)
 	}
 	if op.cmd.name == "commitTransaction" && x.txn.isCommitted() {

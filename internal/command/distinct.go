@@ -51,6 +51,9 @@ func distinct(op *operation) error {
 	if isView(op, coll) {
 		return distinctOfView(op, coll, bsonraw.NewPath(key), query, by)
 	}
+	if err := checkSnapshotOf(op, coll); err != nil {
+		return err
+	}
 	scope, err := op.scope(coll, by, nil)
 	if err != nil {
 		return err

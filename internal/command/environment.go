@@ -18,6 +18,7 @@ import (
 type environment struct {
 	op     *operation // nil between two batches
 	view   store.View
+	exact  bool         // the read concern is "snapshot"
 	walks  []*plan.Walk // those that are open
 	bypass bool         // bypassDocumentValidation
 	last   store.Commit // of what stages wrote
@@ -25,7 +26,9 @@ type environment struct {
 
 var _ aggregation.Environment = (*environment)(nil)
 
-func newEnvironment(op *operation) *environment { return &environment{op: op, view: op.view} }
+func newEnvironment(op *operation) *environment {
+	return &environment{op: op, view: op.view, exact: wantsSnapshot(op)}
+}
 
 // pause lets go of what the walks hold of the store.
 func (e *environment) pause() error {
@@ -102,6 +105,9 @@ func makesUnique(c *store.Collection, x *store.Index, fields []string, by *colla
 // Read returns what a pipeline makes of the documents of a collection.
 func (e *environment) Read(ns aggregation.Namespace, p *aggregation.Pipeline) (aggregation.Reader, error) {
 	c, err := e.collection(ns)
+	if err == nil && e.exact {
+		err = refuseSnapshotOf(c)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,9 @@ func find(op *operation) error {
 	if isView(op, args.coll) {
 		return findView(op, &args)
 	}
+	if err := checkSnapshotOf(op, args.coll); err != nil {
+		return err
+	}
 	feed, err := openFind(op, &args)
 	if err != nil {
 		return err

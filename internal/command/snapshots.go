@@ -47,6 +47,31 @@ func readSnapshot(op *operation) error {
 	return nil
 }
 
+// wantsSnapshot reports whether the read concern, of the command or of its transaction, is "snapshot".
+func wantsSnapshot(op *operation) bool {
+	if op.transaction != nil {
+		return op.transaction.exact
+	}
+	return op.readConcern.level == "snapshot"
+}
+
+// checkSnapshotOf refuses to read a capped collection with the read concern "snapshot", as MongoDB does: before anything that is wrong
+// with what is asked of the collection.
+func checkSnapshotOf(op *operation, coll string) error {
+	if !wantsSnapshot(op) {
+		return nil
+	}
+	return refuseSnapshotOf(op.view.Catalog().Collection(op.db, coll))
+}
+
+// refuseSnapshotOf is checkSnapshotOf where it is known that a snapshot is wanted; the collection may be nil.
+func refuseSnapshotOf(c *store.Collection) error {
+	if c == nil || c.Cap == nil {
+		return nil
+	}
+	return mongoerr.New(mongoerr.SnapshotUnavailable, "Reading from capped collections with readConcern snapshot is not supported")
+}
+
 // take returns a snapshot, to be given back: that of a time, or for 0 one of now.
 func (s *snapshots) take(ctx context.Context, st *store.Store, at oplog.Timestamp) (*heldSnapshot, error) {
 	if at == 0 || at == st.Applied() {

@@ -30,6 +30,7 @@ type transaction struct {
 	number  int64
 	expires time.Time
 	data    *store.Txn // nil for one that was committed before the server was started
+	exact   bool       // its read concern is "snapshot"
 
 	mu struct {
 		sync.Mutex
