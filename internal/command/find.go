@@ -203,10 +203,6 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 	if err := op.prepareRead(); err != nil {
 		return nil, err
 	}
-	left := args.limit
-	if left == 0 {
-		left = -1
-	}
 	c, err := op.collection(args.coll)
 	if err == nil {
 		err = checkUUID(op, op.db, args.coll, c)
@@ -215,7 +211,7 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 		return nil, err
 	}
 	if c == nil {
-		return &pipelineFeed{out: emptySource{}, left: left}, nil
+		return &pipelineFeed{out: emptySource{}}, nil // it is over before it begins, even for a batch of nothing
 	}
 	hint, err := args.planHint(c)
 	if err != nil {
@@ -243,7 +239,19 @@ func openFind(op *operation, args *findArgs) (*pipelineFeed, error) {
 	if args.tailable {
 		walk.Tail()
 	}
-	return &pipelineFeed{walk: walk, out: args.source(spec, walk), left: left}, nil
+	return &pipelineFeed{walk: walk, out: args.source(spec, walk), left: args.most(p)}, nil
+}
+
+// most is how many documents a find by a plan gives at most; negative: any number. Of one _id it is known that nothing follows: the cursor
+// does not stay open to find that out.
+func (f *findArgs) most(p *plan.Plan) int64 {
+	switch {
+	case p.OnlyPoint():
+		return 1
+	case f.limit == 0:
+		return -1
+	}
+	return f.limit
 }
 
 // planHint is what the hint asks for; the order {$natural} is one too.

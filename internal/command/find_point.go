@@ -71,7 +71,7 @@ func findPoint(op *operation) (ok bool, err error) {
 	if err != nil {
 		return true, err
 	}
-	if c == nil || !hasPoint(c, id) {
+	if c == nil || !hasPoint(c, id) || f.args.isMore(op, c) {
 		return false, nil
 	}
 	if err := checkUUID(op, op.db, f.args.coll, c); err != nil {
@@ -100,7 +100,13 @@ func (f *findArgs) isPoint() bool {
 		f.tailable || f.min != nil || f.max != nil || f.returnKey || f.recordID {
 		return false
 	}
-	return f.batchSize < 0 || f.batchSize > 1 || f.batchSize == 1 && (f.limit == 1 || f.singleBatch)
+	return f.batchSize != 0
+}
+
+// isMore reports whether there is more to the find because of what the collection is: of a clustered one the cursor stays open behind a
+// batch that is full, and a capped one has no snapshots.
+func (f *findArgs) isMore(op *operation, c *store.Collection) bool {
+	return f.batchSize == 1 && c.Indexes[0].Clustered || c.Cap != nil && wantsSnapshot(op)
 }
 
 // hasPoint reports whether a collection has at most one document with an _id, which its key finds.

@@ -34,7 +34,6 @@ func TestFindByIDWithoutPlanSaysTheSame(t *testing.T) {
 	options := []bson.D{
 		{},
 		{{Key: "limit", Value: 1}, {Key: "singleBatch", Value: true}},
-		{{Key: "limit", Value: 2}, {Key: "batchSize", Value: 1}},
 		{{Key: "limit", Value: 1}, {Key: "batchSize", Value: 1}},
 		{{Key: "limit", Value: 1}, {Key: "batchSize", Value: 0}},
 		{{Key: "batchSize", Value: 1}, {Key: "singleBatch", Value: true}},
@@ -76,6 +75,43 @@ func TestFindByIDWithoutPlanSaysTheSame(t *testing.T) {
 					t.Errorf("%s, _id %v, %v: got\n%v, with a plan\n%v", coll, id, more, plain, planned)
 				}
 			}
+		}
+	}
+}
+
+// TestFullBatchOfOneIDIsTheLast asks for one _id and one document a batch: the cursor does not stay open, whether the find has a plan or not,
+// but where the _id is asked for in another way.
+func TestFullBatchOfOneIDIsTheLast(t *testing.T) {
+	t.Parallel()
+	c := newConversation(t)
+	c.ask(t, "db", bson.D{{Key: "create", Value: "clustered"}, {Key: "clusteredIndex", Value: bson.D{
+		{Key: "key", Value: bson.D{{Key: "_id", Value: 1}}}, {Key: "unique", Value: true},
+	}}})
+	byID := bson.D{{Key: "_id", Value: 1}}
+	for _, coll := range []string{"plain", "clustered"} {
+		c.ask(t, "db", insertOf(coll, byID))
+	}
+	for _, test := range []struct {
+		name, coll string
+		filter     bson.D
+		more       bson.D
+		open       bool
+	}{
+		{"no plan", "plain", byID, nil, false},
+		{"a plan", "plain", byID, bson.D{{Key: "sort", Value: bson.D{{Key: "n", Value: 1}}}}, false},
+		{"a hint", "plain", byID, bson.D{{Key: "hint", Value: "_id_"}}, true},
+		{"an operator", "plain", bson.D{{Key: "_id", Value: bson.D{{Key: "$eq", Value: 1}}}}, nil, true},
+		{"clustered", "clustered", byID, nil, true},
+		{"a batch of nothing", "plain", byID, bson.D{{Key: "batchSize", Value: 0}}, true},
+		{"a batch of nothing without a collection", "missing", byID, bson.D{{Key: "batchSize", Value: 0}}, false},
+	} {
+		command := bson.D{{Key: "find", Value: test.coll}, {Key: "filter", Value: test.filter}}
+		if test.more == nil || test.more[0].Key != "batchSize" {
+			command = append(command, bson.E{Key: "batchSize", Value: 1})
+		}
+		reply := c.ask(t, "db", append(command, test.more...))
+		if open := reply.Lookup("cursor", "id").Int64() != 0; open != test.open {
+			t.Errorf("%s: the cursor is open: %v, want %v", test.name, open, test.open)
 		}
 	}
 }

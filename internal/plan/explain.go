@@ -93,10 +93,8 @@ func (w told) ending(s *Stage, returned, looks int64) *Stage {
 	return s
 }
 
-// OnlyPoint reports whether the plan looks for one _id, and the filter was written so that it asks for nothing else.
-func (p *Plan) OnlyPoint() bool {
-	return p.kind == pointRead && p.filter.IsPlainID()
-}
+// OnlyPoint reports whether the plan looks for one _id, and the query was written so that it asks for nothing else.
+func (p *Plan) OnlyPoint() bool { return p.only }
 
 // ofID returns the conditions of a point read that the _id settles.
 func (p *Plan) ofID() []filter.Predicate {

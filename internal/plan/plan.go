@@ -37,6 +37,7 @@ type Plan struct {
 	filter   *filter.Filter
 	kind     kind
 	point    []byte   // of pointRead: the key of the one _id
+	only     bool     // of pointRead: the query is {_id: <value>} and nothing else
 	branches []branch // of the others: one, or those that are joined
 	order    *ordering.Ordering
 
@@ -86,7 +87,8 @@ func Choose(c *store.Collection, q Query) *Plan {
 		return p
 	}
 	if id, ok := q.Filter.ID(); ok && q.readsPoint(c, id) {
-		p.kind, p.point, p.Sorted = pointRead, c.AppendIDKey(nil, id), q.Order == nil || q.asksOnlyID(c)
+		p.kind, p.point, p.only = pointRead, c.AppendIDKey(nil, id), q.asksOnlyID(c)
+		p.Sorted = q.Order == nil || p.only
 		return p
 	}
 	asked := newQuery(&q, q.Filter.Conjunction())

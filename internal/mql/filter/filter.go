@@ -114,7 +114,8 @@ func (f *Filter) ID() (v bsonraw.Value, ok bool) {
 	return v, false
 }
 
-// IsPlainID reports whether the filter was written as {_id: <value>}, without an operator.
+// IsPlainID reports whether the filter was written as {_id: <value>}, without an operator, and the value is of a type that MongoDB looks up
+// without a plan.
 func (f *Filter) IsPlainID() bool { return f.plainID }
 
 func isPlainID(doc bsonraw.Doc) bool {
@@ -123,14 +124,17 @@ func isPlainID(doc bsonraw.Doc) bool {
 		return false
 	}
 	v := it.Value()
-	if v.Type == bsonraw.TypeRegex || it.Next() {
+	if it.Next() {
 		return false
 	}
-	if v.Type != bsonraw.TypeDocument {
-		return true
+	switch v.Type {
+	case bsonraw.TypeRegex, bsonraw.TypeSymbol, bsonraw.TypeDBPointer:
+		return false
+	case bsonraw.TypeDocument:
+		inner := v.Doc().Iter()
+		return !inner.Next() || len(inner.Key()) == 0 || inner.Key()[0] != '$'
 	}
-	inner := v.Doc().Iter()
-	return !inner.Next() || len(inner.Key()) == 0 || inner.Key()[0] != '$'
+	return true
 }
 
 // Position is MatchAt for the positional operator $ of a projection: where several clauses meet arrays, the last one as they were
