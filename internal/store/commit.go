@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/batchrepr"
 
 	"github.com/sluicestream/sluice/internal/oplog"
 )
@@ -19,6 +20,7 @@ type committer struct {
 	db      *pebble.DB
 	journal *journal // nil: in memory
 	failed  *failure
+	number  uint64 // of the last batch without an oplog entry
 }
 
 // put brings a batch into the journal and into Pebble. The lock is held.
@@ -33,7 +35,8 @@ func (c *committer) put(b *pebble.Batch, last oplog.Timestamp) error {
 	return c.failed.get()
 }
 
-// apply applies a batch that has no oplog entry. It is durable with the next commit, or when sync returns.
+// apply applies a batch that has no oplog entry, and gives it a number in place of the timestamp. It is durable with the next commit, or
+// when sync returns.
 func (c *committer) apply(b *pebble.Batch) (err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -41,7 +44,34 @@ func (c *committer) apply(b *pebble.Batch) (err error) {
 		return err
 	}
 	defer c.failed.guard(&err)
+	c.number++
+	if err := b.Set(batchNumberKey, binary.BigEndian.AppendUint64(nil, c.number), nil); err != nil {
+		return err
+	}
 	return c.put(b, 0)
+}
+
+// batchNumberKey has the number of the last batch without an oplog entry.
+var batchNumberKey = metaKey("batch")
+
+// batchNumber is the number of a batch without an oplog entry; 0: it has none.
+func batchNumber(batch []byte) uint64 {
+	r := batchrepr.Read(batch)
+	for {
+		_, key, value, ok, err := r.Next()
+		if !ok || err != nil {
+			return 0
+		}
+		if bytes.Equal(key, batchNumberKey) && len(value) == 8 {
+			return binary.BigEndian.Uint64(value)
+		}
+	}
+}
+
+// place is a place in the sequence of batches: what comes later has a greater timestamp, or a greater number.
+type place struct {
+	entry  oplog.Timestamp // the newest entry of the oplog
+	number uint64          // of the last batch without one
 }
 
 // set applies one key.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,11 +15,11 @@ import (
 )
 
 // openJournal replays the journal of a store through apply, each batch in its order, calls store to have all of it in tables, and begins
-// a new file. stored is the newest oplog entry that is in tables.
+// a new file. stored is how far tables go.
 //
-// Only what comes after that entry's batch is replayed. Pebble writes tables when it likes: they may have what the journal does
-// not, as it was not synced yet. Older batches, put over that, would take it back in part.
-func openJournal(disk vfs.FS, dir string, stored oplog.Timestamp, apply func(batch []byte) error, store func() error) (_ *journal, err error) {
+// Only what comes after that is replayed. Pebble writes tables when it likes: they may have what the journal does not, as it was not
+// synced yet. Older batches, put over that, would take it back in part.
+func openJournal(disk vfs.FS, dir string, stored place, apply func(batch []byte) error, store func() error) (_ *journal, err error) {
 	j := &journal{disk: disk, dir: dir, limit: journalBytes}
 	if j.folder, err = disk.OpenDir(dir); err != nil {
 		return nil, err
@@ -90,7 +89,7 @@ func parseJournalName(name string) (number uint64, spare, ok bool) {
 }
 
 // replay applies the batches of files that come after what is stored. Before it applies any it has looked at all.
-func (j *journal) replay(numbers []uint64, stored oplog.Timestamp, apply func(batch []byte) error) error {
+func (j *journal) replay(numbers []uint64, stored place, apply func(batch []byte) error) error {
 	// Files were given up in their order, but the disk may have kept that of some only: what is before a gap was given up.
 	from := 0
 	for i := 1; i < len(numbers); i++ {
@@ -130,9 +129,8 @@ type journalPlace struct {
 }
 
 // survey returns where what is stored ends, and an error if a file that is not the last one does not end as it should.
-func (j *journal) survey(numbers []uint64, stored oplog.Timestamp) (end journalPlace, err error) {
+func (j *journal) survey(numbers []uint64, stored place) (end journalPlace, err error) {
 	var last *journalReader // that was begun
-	var newest oplog.Timestamp
 	empty := ""
 	for _, number := range numbers {
 		r, err := j.read(number)
@@ -147,17 +145,12 @@ func (j *journal) survey(numbers []uint64, stored oplog.Timestamp) (end journalP
 		case last != nil && !last.ended:
 			return end, fmt.Errorf("%s is damaged at byte %d: what follows would be lost", last.name, last.at)
 		}
-		for r.next() != nil {
-			newest = max(newest, r.ts)
-			if r.ts != 0 && r.ts <= stored {
+		for batch := r.next(); batch != nil; batch = r.next() {
+			if r.within(batch, stored) {
 				end = journalPlace{number, r.at}
 			}
 		}
 		r.data, last = nil, r
-	}
-	if newest != 0 && newest < stored {
-		// Tables have a commit that the journal lacks, and so all that came before it, what has no entry included.
-		end = journalPlace{number: math.MaxUint64}
 	}
 	return end, nil
 }
@@ -196,6 +189,15 @@ func (r *journalReader) read(disk vfs.FS, path string) error {
 		r.begun, r.at = true, journalHeader
 	}
 	return nil
+}
+
+// within reports whether the batch that was read is known to lie within what ends at a place.
+func (r *journalReader) within(batch []byte, end place) bool {
+	if r.ts != 0 {
+		return r.ts <= end.entry
+	}
+	number := batchNumber(batch)
+	return number != 0 && number <= end.number
 }
 
 // next returns the next batch, or nil when there is none.

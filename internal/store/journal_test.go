@@ -18,7 +18,7 @@ import (
 func openJournalOf(t *testing.T, disk vfs.FS) (*journal, []string, error) {
 	t.Helper()
 	var replayed []string
-	j, err := openJournal(disk, "", 0, func(batch []byte) error {
+	j, err := openJournal(disk, "", place{}, func(batch []byte) error {
 		replayed = append(replayed, string(batch))
 		return nil
 	}, func() error { return nil })
@@ -272,7 +272,7 @@ func TestStoreOutgrowsItsJournal(t *testing.T) {
 
 func FuzzJournal(f *testing.F) {
 	disk := vfs.NewMem()
-	j, err := openJournal(disk, "", 0, nil, nil)
+	j, err := openJournal(disk, "", place{}, nil, nil)
 	if err != nil {
 		f.Fatal(err)
 	}

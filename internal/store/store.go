@@ -175,13 +175,17 @@ func (s *Store) openPebble(cfg Config) error {
 	return err
 }
 
-// replayJournal opens the journal, of which Pebble has in tables all up to its newest entry.
+// replayJournal opens the journal, of which Pebble has a part in tables.
 func replayJournal(s *Store, disk vfs.FS, dir string) error {
 	if _, err := s.storedFormat(); err != nil {
 		return err
 	}
-	stored, err := newestEntry(s.db, &pebble.IterOptions{})
-	if err != nil {
+	var stored place
+	var err error
+	if stored.entry, err = newestEntry(s.db, &pebble.IterOptions{}); err != nil {
+		return err
+	}
+	if stored.number, err = s.meta(batchNumberKey); err != nil {
 		return err
 	}
 	s.commit.journal, err = openJournal(disk, dir, stored, s.commit.replay, s.db.Flush)
@@ -196,7 +200,10 @@ func splitByKind(start []byte) (pebble.SpanPolicy, []byte, error) {
 }
 
 // load reads what the store needs to go on.
-func (s *Store) load(cfg Config) error {
+func (s *Store) load(cfg Config) (err error) {
+	if s.commit.number, err = s.meta(batchNumberKey); err != nil {
+		return err
+	}
 	if err := s.checkFormat(); err != nil {
 		return err
 	}

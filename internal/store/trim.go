@@ -142,9 +142,22 @@ func (t *trimmer) cut(kept *int) oplog.Timestamp {
 	return ts
 }
 
-// trim deletes the oplog up to and including ts, with the marks, the images and the retry records of that time, and moves the
-// floor, all in one batch.
+// trim deletes the oplog up to and including ts, for good.
 func (t *trimmer) trim(ts oplog.Timestamp) error {
+	if err := t.remove(ts); err != nil {
+		return err
+	}
+	// Who was told that entries are gone must not find them again after a crash.
+	if err := t.store.commit.sync(); err != nil {
+		return err
+	}
+	t.store.tail.trim(ts)
+	return nil
+}
+
+// remove removes the oplog up to and including ts, with the marks, the images and the retry records of that time, and moves the
+// floor, all in one batch.
+func (t *trimmer) remove(ts oplog.Timestamp) error {
 	b := t.store.db.NewBatch()
 	defer b.Close()
 	for _, kind := range []byte{kindOplog, kindMark, kindImage} {
@@ -164,13 +177,5 @@ func (t *trimmer) trim(ts oplog.Timestamp) error {
 	if err != nil {
 		return err
 	}
-	if err := t.store.commit.apply(b); err != nil {
-		return err
-	}
-	// Who was told that entries are gone must not find them again after a crash.
-	if err := t.store.commit.sync(); err != nil {
-		return err
-	}
-	t.store.tail.trim(ts)
-	return nil
+	return t.store.commit.apply(b)
 }
