@@ -23,8 +23,12 @@ import (
 //	record: checksum (4), length of the batch (4), timestamp of the last oplog entry in it, 0 for none (8), batch
 //
 // Numbers are little-endian. The checksum is CRC-32C of the file's number and of what follows the checksum, so that what a file held
-// before it was written over is no record of it. A record without a batch ends a file that has a successor; the last file ends
-// where there is no record. Files are no longer needed when Pebble has written to tables what they hold.
+// before it was written over is no record of it. A record without a batch ends a file that has a successor, if its timestamp is 0;
+// the last file ends where there is no record. Files are no longer needed when Pebble has written to tables what they hold.
+//
+// What is written at once begins with a mark: a record without a batch that has its own place in the file for a timestamp. All before it
+// was synced when it was written. So where a mark comes after what is no record, the file was damaged. Without one, that is how a power
+// failure leaves what was being written.
 type journal struct {
 	disk   vfs.FS
 	dir    string
@@ -95,6 +99,10 @@ func (j *journal) append(batch []byte, last oplog.Timestamp) error {
 	if j.mu.first == 0 {
 		j.mu.first = last
 	}
+	if len(j.mu.pending) == 0 {
+		j.mu.starts = append(j.mu.starts, 0)
+		j.mu.pending = appendRecord(j.mu.pending, nil, 0) // a mark, of a place that is not known yet
+	}
 	j.mu.starts = append(j.mu.starts, len(j.mu.pending))
 	j.mu.pending = appendRecord(j.mu.pending, batch, last)
 	return nil
@@ -140,7 +148,7 @@ func (j *journal) sync() error {
 	return j.failed
 }
 
-// write writes records, which begin at the given places, and makes them durable.
+// write writes a mark and records, which begin at the given places, and makes them durable.
 func (j *journal) write(records []byte, starts []int, first oplog.Timestamp) error {
 	if j.file.end >= j.limit {
 		if err := j.change(); err != nil {
@@ -150,6 +158,7 @@ func (j *journal) write(records []byte, starts []int, first oplog.Timestamp) err
 	if first != 0 {
 		j.date(first)
 	}
+	binary.LittleEndian.PutUint64(records[8:], uint64(j.file.end))
 	for i, at := range starts {
 		end := len(records)
 		if i+1 < len(starts) {

@@ -137,18 +137,23 @@ func (j *journal) survey(numbers []uint64, stored place) (end journalPlace, err 
 		switch {
 		case err != nil:
 			return end, err
+		case !r.begun && r.goesOn():
+			return end, damagedBeginning(r.name)
 		case !r.begun:
 			empty = r.name // as the last one may be
 			continue
 		case empty != "":
-			return end, fmt.Errorf("%s is damaged at its beginning, or of a newer version of Sluice: what follows would be lost", empty)
+			return end, damagedBeginning(empty)
 		case last != nil && !last.ended:
-			return end, fmt.Errorf("%s is damaged at byte %d: what follows would be lost", last.name, last.at)
+			return end, last.damage()
 		}
 		for batch := r.next(); batch != nil; batch = r.next() {
 			if r.within(batch, stored) {
 				end = journalPlace{number, r.at}
 			}
+		}
+		if !r.ended && r.goesOn() {
+			return end, r.damage()
 		}
 		r.data, last = nil, r
 	}
@@ -157,11 +162,7 @@ func (j *journal) survey(numbers []uint64, stored place) (end journalPlace, err 
 
 func (j *journal) read(number uint64) (*journalReader, error) {
 	r := &journalReader{name: journalName(number), number: number}
-	err := r.read(j.disk, j.path(r.name))
-	if !r.begun {
-		r.data = nil // there are no records in it
-	}
-	return r, err
+	return r, r.read(j.disk, j.path(r.name))
 }
 
 // journalReader reads the records of a file.
@@ -202,7 +203,29 @@ func (r *journalReader) within(batch []byte, end place) bool {
 
 // next returns the next batch, or nil when there is none.
 func (r *journalReader) next() []byte {
-	rest := r.data[r.at:]
+	if !r.begun {
+		return nil
+	}
+	for !r.ended {
+		record := r.record(r.at)
+		if record == nil {
+			return nil
+		}
+		stamp := binary.LittleEndian.Uint64(record[8:])
+		if len(record) > recordHeader {
+			r.at += len(record)
+			r.ts = oplog.Timestamp(stamp)
+			return record[recordHeader:]
+		}
+		r.ended = stamp == 0
+		r.at += len(record)
+	}
+	return nil
+}
+
+// record returns the record that begins at a place, or nil when there is none.
+func (r *journalReader) record(at int) []byte {
+	rest := r.data[at:]
 	if len(rest) < recordHeader {
 		return nil
 	}
@@ -214,11 +237,25 @@ func (r *journalReader) next() []byte {
 	if binary.LittleEndian.Uint32(record) != recordSum(record, r.number) {
 		return nil
 	}
-	r.at += len(record)
-	r.ts = oplog.Timestamp(binary.LittleEndian.Uint64(record[8:]))
-	if n == 0 {
-		r.ended = true
-		return nil
+	return record
+}
+
+// goesOn reports whether there is a mark after the place up to which the file could be read.
+func (r *journalReader) goesOn() bool {
+	rest := r.data[r.at:]
+	for place := uint64(r.at); len(rest) >= recordHeader; place, rest = place+1, rest[1:] {
+		// Where a place is written eight bytes later is rare enough to look closer.
+		if binary.LittleEndian.Uint64(rest[8:]) == place && len(r.record(int(place))) == recordHeader {
+			return true
+		}
 	}
-	return record[recordHeader:]
+	return false
+}
+
+func damagedBeginning(name string) error {
+	return fmt.Errorf("%s is damaged at its beginning, or of a newer version of Sluice: what follows would be lost", name)
+}
+
+func (r *journalReader) damage() error {
+	return fmt.Errorf("%s is damaged at byte %d: what follows would be lost", r.name, r.at)
 }

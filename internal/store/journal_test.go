@@ -163,6 +163,51 @@ func TestJournalThatIsDamagedInTheMiddleIsRefused(t *testing.T) {
 	}
 }
 
+// TestJournalThatIsDamagedBeforeASync spoils the last file at every byte. Damage to what was synced before the last sync is told from
+// a power failure in that one.
+func TestJournalThatIsDamagedBeforeASync(t *testing.T) {
+	t.Parallel()
+	disk := vfs.NewMem()
+	j, _ := mustOpenJournal(t, disk)
+	fillFiles(t, j, "of a file before it was written over ", 3)
+	if err := errors.Join(j.release(1<<62), j.change()); err != nil {
+		t.Fatal(err)
+	}
+	name := journalName(j.number)
+	appendAll(t, j, "one", "two")
+	appendAll(t, j, "three")
+	synced := int(j.file.end)
+	appendAll(t, j, "four", "five")
+	whole, end := readAll(t, disk, name), int(j.file.end)
+	if len(whole) < 2*end {
+		t.Fatal("the file is not one that was written over")
+	}
+	for at := range end {
+		byteSpoilt, partLost := bytes.Clone(whole), bytes.Clone(whole)
+		byteSpoilt[at] ^= 0x10
+		clear(partLost[max(at-50, 0) : at+1])
+		for _, data := range [][]byte{byteSpoilt, partLost} {
+			left := vfs.NewMem()
+			writeFile(t, left, name, data)
+			again, got, err := openJournalOf(t, left)
+			if err == nil {
+				err = again.close()
+			}
+			damaged := err != nil && strings.Contains(err.Error(), name+" is damaged at")
+			switch {
+			case bytes.Equal(data[:synced], whole[:synced]):
+				if err != nil || len(got) < 3 || len(got) > 4 {
+					t.Errorf("spoilt at byte %d, in the last sync: %q, %v", at, got, err)
+				}
+			case bytes.Equal(data[synced:synced+recordHeader], whole[synced:synced+recordHeader]):
+				if !damaged {
+					t.Errorf("spoilt at byte %d, with a sync at %d: %q, %v", at, synced, got, err)
+				}
+			}
+		}
+	}
+}
+
 func TestJournalFilesAreGivenUpInTheirOrderAndUsedAgain(t *testing.T) {
 	t.Parallel()
 	disk := vfs.NewMem()
@@ -285,7 +330,7 @@ func FuzzJournal(f *testing.F) {
 	}
 	f.Add(r.data[:100], uint8(40))
 	f.Fuzz(func(t *testing.T, data []byte, at uint8) {
-		r := journalReader{number: 1, data: data}
+		r := journalReader{number: 1, data: data, begun: true}
 		for batch := r.next(); batch != nil; batch = r.next() {
 			if len(batch) == 0 || r.at > len(data) {
 				t.Fatalf("a batch of %d bytes up to %d of %d", len(batch), r.at, len(data))
@@ -294,11 +339,12 @@ func FuzzJournal(f *testing.F) {
 		if r.at > len(data) {
 			t.Fatalf("read up to %d of %d", r.at, len(data))
 		}
+		_ = r.goesOn()
 		// A record stands alone: wherever it begins, it ends what it says.
 		if int(at) <= len(data) {
 			record := appendRecord(bytes.Clone(data[:at]), []byte("batch"), 7)
 			sealRecord(record[at:], 1)
-			r := journalReader{number: 1, data: append(record, data[at:]...), at: int(at)}
+			r := journalReader{number: 1, data: append(record, data[at:]...), at: int(at), begun: true}
 			if batch := r.next(); string(batch) != "batch" {
 				t.Fatalf("%q", batch)
 			}
