@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/batchrepr"
 
+	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
@@ -21,6 +22,25 @@ type committer struct {
 	journal *journal // nil: in memory
 	failed  *failure
 	number  uint64 // of the last batch without an oplog entry
+	closed  bool
+}
+
+// errClosed is the error of a commit that comes too late.
+var errClosed = mongoerr.New(mongoerr.ShutdownInProgress, "the store is closed")
+
+// refusal is why nothing is committed any more; nil: it is. The lock is held.
+func (c *committer) refusal() error {
+	if c.closed {
+		return errClosed
+	}
+	return c.failed.get()
+}
+
+// close has later commits refused.
+func (c *committer) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
 }
 
 // put brings a batch into the journal and into Pebble. The lock is held.
@@ -40,7 +60,7 @@ func (c *committer) put(b *pebble.Batch, last oplog.Timestamp) error {
 func (c *committer) apply(b *pebble.Batch) (err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.failed.get(); err != nil {
+	if err := c.refusal(); err != nil {
 		return err
 	}
 	defer c.failed.guard(&err)
@@ -154,7 +174,7 @@ func (w *Write) enter(c *Commit) (err error) {
 	s := w.store
 	s.commit.mu.Lock()
 	defer s.commit.mu.Unlock()
-	if err := s.failed.get(); err != nil {
+	if err := s.commit.refusal(); err != nil {
 		return err
 	}
 	defer s.failed.guard(&err)

@@ -329,6 +329,7 @@ func (s *Store) Close() error {
 		s.durability.close()
 		s.waves.close()
 		s.trimmer.close()
+		s.commit.close()
 		_ = s.commit.sync() // of what has no oplog entry; the error is the store's failure
 		s.closeErr = errors.Join(s.commit.journal.close(), closePebble(s))
 		s.cache.Unref()
