@@ -247,14 +247,18 @@ func (j *journal) release(stored oplog.Timestamp) error {
 	}
 }
 
-// giveUp makes a file a spare one, or deletes it when there are enough.
+// giveUp makes a file a spare one, or deletes it when there are enough or a commit made it much larger than others.
 func (j *journal) giveUp(number uint64) error {
 	name, spare := j.path(journalName(number)), spareName(number)
 	j.files.Lock()
 	enough := len(j.files.spares) >= memTables
 	j.files.Unlock()
 	// Not under the lock, which writers take.
-	if enough {
+	info, err := j.disk.Stat(name)
+	if err != nil {
+		return err
+	}
+	if enough || info.Size() > 4*max(j.limit, fillAhead) {
 		return j.disk.Remove(name)
 	}
 	if err := j.disk.Rename(name, j.path(spare)); err != nil {

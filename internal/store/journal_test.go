@@ -255,6 +255,25 @@ func TestJournalFilesAreGivenUpInTheirOrderAndUsedAgain(t *testing.T) {
 	}
 }
 
+// TestJournalKeepsNoLargeFile: what one large commit took is not taken for good.
+func TestJournalKeepsNoLargeFile(t *testing.T) {
+	t.Parallel()
+	disk := vfs.NewMem()
+	j, _ := mustOpenJournal(t, disk)
+	j.limit = 64 << 10
+	appendAll(t, j, strings.Repeat("x", 4<<20))
+	fillFiles(t, j, "after it ", 3)
+	if err := j.release(1 << 62); err != nil {
+		t.Fatal(err)
+	}
+	if len(j.files.spares) == 0 {
+		t.Error("no file is kept")
+	}
+	if size := j.size(); size > 2<<20 {
+		t.Errorf("with everything in tables the journal has %d bytes", size)
+	}
+}
+
 // TestJournalFilesThatComeBack: what was given up may be there again after a power failure, with a gap behind it.
 func TestJournalFilesThatComeBack(t *testing.T) {
 	t.Parallel()
