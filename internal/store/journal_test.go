@@ -179,9 +179,10 @@ func TestJournalThatIsDamagedBeforeASync(t *testing.T) {
 	synced := int(j.file.end)
 	appendAll(t, j, "four", "five")
 	whole, end := readAll(t, disk, name), int(j.file.end)
-	if len(whole) < 2*end {
+	if len(whole) < 3*end {
 		t.Fatal("the file is not one that was written over")
 	}
+	whole = whole[:3*end]
 	for at := range end {
 		byteSpoilt, partLost := bytes.Clone(whole), bytes.Clone(whole)
 		byteSpoilt[at] ^= 0x10
@@ -189,10 +190,11 @@ func TestJournalThatIsDamagedBeforeASync(t *testing.T) {
 		for _, data := range [][]byte{byteSpoilt, partLost} {
 			left := vfs.NewMem()
 			writeFile(t, left, name, data)
-			again, got, err := openJournalOf(t, left)
-			if err == nil {
-				err = again.close()
-			}
+			var got []string
+			err := (&journal{disk: left}).replay([]uint64{j.number}, place{}, func(batch []byte) error {
+				got = append(got, string(batch))
+				return nil
+			})
 			damaged := err != nil && strings.Contains(err.Error(), name+" is damaged at")
 			switch {
 			case bytes.Equal(data[:synced], whole[:synced]):
