@@ -43,7 +43,7 @@ func (f *fault) parseField(name string, v bsonraw.Value) {
 	case "failCommands":
 		f.commands = map[string]bool{}
 		for _, s := range stringsOf(v) {
-			if c := lookup([]byte(s)); c != nil {
+			if c := lookupAny([]byte(s)); c != nil {
 				f.commands[c.name] = true
 			}
 		}
@@ -162,6 +162,8 @@ func runInto(op *operation, f *fault) error {
 	case f.code != 0:
 		op.fault = f
 		return f.error("Failing command via 'failCommand' failpoint")
+	case f.block && op.maxTime > 0 && !op.cmd.awaits && !time.Now().Before(op.timeLimit()):
+		return errTimeLimit
 	case f.concern != nil:
 		op.fault = f
 	}
@@ -187,7 +189,8 @@ var withExtra = map[mongoerr.Code]bool{
 	65: true, 169: true, 227: true, 236: true, 249: true, 271: true, 283: true, 284: true, 304: true, 320: true,
 }
 
-// block holds the command up, unless the client goes away, its time is over or the server stops.
+// block holds the command up, unless the client goes away or the server stops. As in MongoDB a time limit does not end it: it counts
+// from the command's beginning, and is looked at afterwards. So a client's own limit, a little longer than the one that it sends, comes first.
 func block(op *operation, millis bsonraw.Value) error {
 	if millis.IsMissing() {
 		return mongoerr.New(mongoerr.InvalidOptions, "must specify 'blockTimeMS' when 'blockConnection' is true")
@@ -198,18 +201,11 @@ func block(op *operation, millis bsonraw.Value) error {
 	}
 	ctx, cancel := context.WithCancel(op.ctx)
 	defer cancel()
-	if op.maxTime > 0 && !op.cmd.awaits {
-		ctx, cancel = context.WithTimeout(ctx, op.maxTime)
-		defer cancel()
-	}
 	defer op.conn.info.WatchDisconnect(cancel)()
 	timer := time.NewTimer(time.Duration(min(n, math.MaxInt32)) * time.Millisecond)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		if end, limited := ctx.Deadline(); limited && !time.Now().Before(end) {
-			return errTimeLimit // both ended at the same time: the limit counts
-		}
 		return nil
 	case <-op.server.stopping.Done():
 		return context.Cause(op.server.stopping)

@@ -40,6 +40,9 @@ func isGeneric(key []byte) bool {
 	return false
 }
 
+// timeLimit is when the time of a command that has a limit is over.
+func (g *generic) timeLimit() time.Time { return g.began.Add(g.maxTime) }
+
 func (op *operation) parseGeneric() error {
 	op.command = op.cmd.name
 	var names nameSet

@@ -78,7 +78,7 @@ func (op *operation) execute() error {
 	if !it.Next() {
 		return mongoerr.New(mongoerr.CommandNotFound, "no such command: ''")
 	}
-	cmd := lookup(it.Key())
+	cmd := lookupAny(it.Key())
 	if cmd == nil || op.req.Legacy && !cmd.greets {
 		return unknownCommand(op, it.Key())
 	}
@@ -90,11 +90,11 @@ func (op *operation) execute() error {
 		return err
 	}
 	op.conn.running.know(op)
-	if err := runInto(op, op.server.failPoints.find(op)); err != nil || op.hangUp {
-		return err
-	}
 	if cmd.admin && op.db != "admin" {
 		return mongoerr.New(mongoerr.Unauthorized, "%s may only be run against the admin database.", cmd.name)
+	}
+	if err := runInto(op, op.server.failPoints.find(op)); err != nil || op.hangUp {
+		return err
 	}
 	if err := op.server.store.Err(); err != nil {
 		return mongoerr.New(mongoerr.InternalError, "storage failed, the server is stopping: %v", err)
@@ -111,7 +111,7 @@ func (op *operation) begin() error {
 		if err := failTimeLimit(op); err != nil {
 			return err
 		}
-		ctx, cancel := context.WithTimeout(op.ctx, op.maxTime)
+		ctx, cancel := context.WithDeadline(op.ctx, op.timeLimit())
 		op.ctx = ctx
 		op.atEnd(cancel)
 	}

@@ -56,31 +56,49 @@ var (
 	endsTxn  = flags{inTxn: true, endsTxn: true, admin: true, concerns: true}
 )
 
-// commands is every command that the engine knows, by name. It is made at first use, because rows and what they run refer to
-// each other.
+// commands is every command that the engine knows, by name: those that it runs, and those that it refuses. It is made at first use,
+// because rows and what they run refer to each other.
 var commands struct {
-	once   sync.Once
-	byName map[string]*command
+	once            sync.Once
+	byName, refused map[string]*command
 }
 
 // aliases are other spellings that clients use.
 var aliases = map[string]string{
 	"buildinfo": "buildInfo", "collstats": "collStats", "datasize": "dataSize", "dbhash": "dbHash", "dbstats": "dbStats",
-	"deleteIndexes": "dropIndexes", "findandmodify": "findAndModify", "ismaster": "isMaster", "mapreduce": "mapReduce",
+	"deleteIndexes": "dropIndexes", "findandmodify": "findAndModify", "getlasterror": "getLastError", "ismaster": "isMaster", "mapreduce": "mapReduce",
 }
 
-// table returns the commands by name.
+func makeCommands() { commands.byName, commands.refused = newTable(), newRefused() }
+
+// table returns the commands that are run by name.
 func table() map[string]*command {
-	commands.once.Do(func() { commands.byName = newTable() })
+	commands.once.Do(makeCommands)
 	return commands.byName
 }
 
-// lookup finds a command by name, or nil.
-func lookup(name []byte) *command {
-	if c := table()[string(name)]; c != nil {
+// refused returns the commands that are refused by name.
+func refused() map[string]*command {
+	commands.once.Do(makeCommands)
+	return commands.refused
+}
+
+// lookup finds a command that is run by name, or nil.
+func lookup(name []byte) *command { return lookupIn(table(), name) }
+
+// lookupAny finds a command by name, also one that is refused, or nil.
+func lookupAny(name []byte) *command {
+	if c := lookup(name); c != nil {
 		return c
 	}
-	return table()[aliases[string(name)]]
+	return lookupIn(refused(), name)
+}
+
+func lookupIn(table map[string]*command, name []byte) *command {
+	if c := table[string(name)]; c != nil {
+		return c
+	}
+	return table[aliases[string(name)]]
 }
 
 func newTable() map[string]*command {

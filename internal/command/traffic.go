@@ -21,8 +21,10 @@ type commandCount struct{ total, failed atomic.Int64 }
 
 func (t *traffic) init() {
 	t.byCommand = make(map[string]*commandCount, len(table()))
-	for name := range table() {
-		t.byCommand[name] = &commandCount{}
+	for _, commands := range []map[string]*command{table(), refused()} {
+		for name := range commands {
+			t.byCommand[name] = &commandCount{}
+		}
 	}
 }
 

@@ -50,17 +50,22 @@ const (
 	oneMember   = "the set has one member, which is the primary"
 )
 
+// newRefused makes the rows of those commands. They are refused last, after whatever ends a command that is run: so tests of clients
+// can have them fail.
+func newRefused() map[string]*command {
+	rows := make(map[string]*command, len(unsupported))
+	for name, instead := range unsupported {
+		rows[name] = &command{name, loggedIn, changing, func(*operation) error {
+			return mongoerr.New(mongoerr.CommandNotSupported, "the command '%s' is not supported by this server: %s", name, instead)
+		}, "refused: " + instead}
+	}
+	return rows
+}
+
 // unknownCommand is the error of a command that this server does not have.
 func unknownCommand(op *operation, name []byte) error {
 	if op.req.Legacy {
 		return mongoerr.New(mongoerr.UnsupportedOpQueryCommand, "Unsupported OP_QUERY command: %s. The client driver may require an upgrade.", name)
-	}
-	known := string(name)
-	if alias, ok := aliases[known]; ok {
-		known = alias
-	}
-	if instead, ok := unsupported[known]; ok {
-		return mongoerr.New(mongoerr.CommandNotSupported, "the command '%s' is not supported by this server: %s", known, instead)
 	}
 	return mongoerr.New(mongoerr.CommandNotFound, "no such command: '%s'", name)
 }
