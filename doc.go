@@ -23,11 +23,19 @@
 //
 // So a program may look now and then, each time with a deadline, and miss nothing:
 //
-//	ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
-//	defer cancel()
-//	event, ok, err := stream.TryNext(ctx)
-//	if errors.Is(err, context.DeadlineExceeded) {
-//		return nil // nothing in time: the same stream has it next time
+//	look := func() error { // between other work
+//		ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+//		defer cancel()
+//		for {
+//			event, ok, err := stream.TryNext(ctx)
+//			switch {
+//			case errors.Is(err, context.DeadlineExceeded), err == nil && !ok:
+//				return nil // nothing more in time: the next look goes on here
+//			case err != nil:
+//				return err
+//			}
+//			handle(event)
+//		}
 //	}
 //
 // An [Event] is a view of the bytes that the server sent; its methods decode what they are asked for.
@@ -49,6 +57,9 @@
 // readers just wait longer. [Options].Retry bounds that. What cannot pass ends the stream with an [*Error], which wraps
 // the driver's error and one of [ErrHistoryLost], [ErrInvalidToken] and [ErrTooLarge] where it applies. Policies say what
 // happens instead: [Options].OnInvalidate, OnHistoryLost, SplitLargeEvents.
+//
+// After an error of a read, [Stream.Alive] tells what has ended: true means the context, and the stream goes on with another one; false
+// means the stream, and another one goes on from [Stream.ResumeToken] if all events that were handed out are dealt with.
 //
 // # Being told
 //

@@ -45,12 +45,14 @@ func Example_poll() {
 		if err != nil {
 			panic(err)
 		}
-		// The token may have moved although nothing came: store it, so that a restart has less to look through.
+		if ok {
+			fmt.Println(event.OperationType(), event.DocumentKey().Lookup("_id").AsInt64())
+		}
+		// The event is dealt with: store the token now. Without one it may have moved too: a restart has less to look through then.
 		if stream.ResumeToken().IsZero() {
 			panic("no token")
 		}
 		if ok {
-			fmt.Println(event.OperationType(), event.DocumentKey().Lookup("_id").AsInt64())
 			continue // there may be more
 		}
 		fmt.Println("nothing now")

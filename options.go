@@ -71,11 +71,12 @@ type Options struct {
 	// Retry bounds the attempts to open the cursor again after a failure; default: no limit, with pauses of 50 ms to 10 s.
 	Retry Retry
 
-	// OnInvalidate says what happens after an invalidate event; default: the stream ends.
+	// OnInvalidate says what happens after an invalidate event, EndOnInvalidate or ContinueOnInvalidate, also where the pipeline
+	// lets no such event through; default: the stream ends.
 	OnInvalidate InvalidatePolicy
 
 	// OnHistoryLost says what happens when the server's oplog no longer reaches back to the stream's position, or does not
-	// have it; default: the stream ends with ErrHistoryLost, or ErrInvalidToken.
+	// have it: FailOnHistoryLost, RestartNow or RestartAtTime; default: the stream ends with ErrHistoryLost, or ErrInvalidToken.
 	OnHistoryLost HistoryLostPolicy
 
 	// RestartAt is where RestartAtTime restarts; it belongs to that policy alone, which has no default. A time before the
@@ -127,8 +128,8 @@ type InvalidatePolicy int
 
 // The policies of Options.OnInvalidate.
 const (
-	EndOnInvalidate      InvalidatePolicy = iota // the stream ends with io.EOF after the event
-	ContinueOnInvalidate                         // the event is handed out, then the stream goes on after it, with what comes under the same name
+	EndOnInvalidate      InvalidatePolicy = iota // the stream ends with io.EOF, after the event if the pipeline lets it through
+	ContinueOnInvalidate                         // the event is handed out if the pipeline lets it through, then the stream goes on after it, with what comes under the same name
 )
 
 // HistoryLostPolicy says what happens when the events after the stream's position are gone from the server's oplog, or

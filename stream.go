@@ -20,8 +20,8 @@ type Stream[T any] struct {
 	m *machine
 }
 
-// Next returns the next event, and waits for it as long as ctx lives. When ctx ends first, it returns ctx's error and
-// nothing is lost: the same stream goes on, and the next call of any kind, with another context, gets the event. It
+// Next returns the next event, and waits for it as long as ctx lives. When ctx ends first, or has ended before, it returns
+// ctx's error and nothing is lost: the same stream goes on, and the next call of any kind, with another context, gets the event. It
 // returns io.EOF at the end of an invalidated stream, ErrClosed after Close, or a final *Error, which is never
 // context.DeadlineExceeded or context.Canceled. Failures that may pass are not returned: the stream resumes as
 // Options.Retry allows.
@@ -30,7 +30,7 @@ func (s *Stream[T]) Next(ctx context.Context) (Event[T], error) {
 	return Event[T]{raw: event}, err
 }
 
-// TryNext returns the next event if one was received already. Otherwise it sends one getMore, which takes
+// TryNext returns the next event if one was received already and ctx has not ended. Otherwise it sends one getMore, which takes
 // Options.MaxAwaitTime at most when nothing happens, and returns the first event that brings, or false and nil if there
 // is nothing now. A ctx with a deadline bounds it further and costs nothing, as with Next: after
 // context.DeadlineExceeded the getMore goes on, and the next call takes what it brought, or joins it if it is still under

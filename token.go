@@ -14,7 +14,7 @@ import (
 // Options.StartAfter take. A Token is immutable and comparable with ==, keeps no other memory alive, and its zero
 // value means none. Equality is that of the bytes.
 //
-// A Token can be stored as text (MarshalText), inside a JSON or BSON document (it marshals itself), or as its raw
+// A Token can be stored as text (MarshalText, and UnmarshalText to read it), inside a JSON or BSON document (it marshals itself), or as its raw
 // bytes (Raw and NewToken). The zero Token is the empty text, and null in JSON and BSON.
 type Token struct {
 	raw string // a BSON document; a string because it is immutable and comparable

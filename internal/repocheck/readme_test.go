@@ -14,7 +14,7 @@ var goBlock = regexp.MustCompile("(?s)```go\n(.*?)```")
 
 // snippetImports are the packages that code in the README uses by these names.
 var snippetImports = []string{
-	"context", "fmt", "log", "time", "github.com/sluicestream/sluice", "go.mongodb.org/mongo-driver/v2/bson", "go.mongodb.org/mongo-driver/v2/mongo",
+	"context", "errors", "fmt", "log", "time", "github.com/sluicestream/sluice", "go.mongodb.org/mongo-driver/v2/bson", "go.mongodb.org/mongo-driver/v2/mongo",
 }
 
 // TestReadmeCompiles has the compiler and vet look at each piece of Go code in the README.
