@@ -21,10 +21,10 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"github.com/sluicestream/sluice"
 	"github.com/sluicestream/sluice/engine"
+	"github.com/sluicestream/sluice/internal/bsonraw"
 )
 
 // document is what the backlog holds.
@@ -255,7 +255,7 @@ func readFloor(ctx context.Context, collection *mongo.Collection, a arguments) e
 	}).Raw()
 	batch := "firstBatch"
 	for read := 0; err == nil; batch = "nextBatch" {
-		read += countElements(reply.Lookup("cursor", batch).Array())
+		read += countEvents(reply.Lookup("cursor", batch).Array())
 		if read >= a.events {
 			return nil
 		}
@@ -268,14 +268,10 @@ func readFloor(ctx context.Context, collection *mongo.Collection, a arguments) e
 	return err
 }
 
-// countElements counts the elements of an array.
-func countElements(array bson.RawArray) (n int) {
-	const length = 4
-	for rest := []byte(array[length:]); ; n++ {
-		_, after, ok := bsoncore.ReadElement(rest)
-		if !ok {
-			return n
-		}
-		rest = after
+// countEvents counts the documents of an array without a look at them.
+func countEvents(array bson.RawArray) (n int) {
+	for events := bsonraw.Doc(array).Iter(); events.Next(); {
+		n++
 	}
+	return n
 }
