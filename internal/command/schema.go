@@ -121,7 +121,7 @@ func addCollection(st store.Target, ch *store.Change, db, name string, with newC
 	}
 	c := &store.Collection{
 		ID: ch.NewID(), DB: db, Name: name, UUID: newUUID(),
-		Indexes: []*store.Index{idIndex}, Shared: &store.Shared{},
+		Indexes: []*store.Index{idIndex}, Shared: store.NewShared(),
 	}
 	c.SetOptions(with.options)
 	if c.Cap != nil {

@@ -58,6 +58,13 @@ type Shared struct {
 	measured atomic.Uint64 // the last number that a measurement got
 }
 
+// NewShared returns the part of a new collection, which is known to be empty.
+func NewShared() *Shared {
+	s := &Shared{}
+	s.tally.known.Store(true)
+	return s
+}
+
 // NS returns the namespace, "db.collection".
 func (c *Collection) NS() string { return c.DB + "." + c.Name }
 

@@ -15,7 +15,8 @@ type Stats struct {
 	Bytes int64 // of the documents as BSON
 }
 
-// tally is the Stats of a collection as they change. They are counted when somebody first asks; from then on commits keep them.
+// tally is the Stats of a collection as they change. Those of a collection that was there when the store was opened are counted when
+// somebody first asks; from then on commits keep them.
 type tally struct {
 	mu    sync.Mutex // held while counting
 	known atomic.Bool

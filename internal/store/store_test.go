@@ -38,7 +38,7 @@ func open(tb testing.TB, cfg Config) *Store {
 func collection(tb testing.TB, s *Store, name string, specs ...bsonraw.Doc) *Collection {
 	tb.Helper()
 	ch := s.Change()
-	c := &Collection{ID: ch.NewID(), DB: "db", Name: name, Options: bsonraw.Empty, Shared: &Shared{}}
+	c := &Collection{ID: ch.NewID(), DB: "db", Name: name, Options: bsonraw.Empty, Shared: NewShared()}
 	binary.BigEndian.PutUint32(c.UUID[:], c.ID)
 	for _, spec := range append([]bsonraw.Doc{indexSpec("_id_", "_id", false)}, specs...) {
 		x, err := ch.NewIndex(spec)

@@ -300,7 +300,7 @@ func TestTxnCreatesCollections(t *testing.T) {
 	s := open(t, Config{})
 	create := func(x *Txn) *Collection {
 		ch := x.Change()
-		c := &Collection{ID: ch.NewID(), DB: "db", Name: "new", Options: bsonraw.Empty, Shared: &Shared{}}
+		c := &Collection{ID: ch.NewID(), DB: "db", Name: "new", Options: bsonraw.Empty, Shared: NewShared()}
 		index, err := ch.NewIndex(indexSpec("_id_", "_id", false))
 		if err != nil {
 			t.Fatal(err)
