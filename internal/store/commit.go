@@ -57,13 +57,21 @@ func (c *committer) put(b *pebble.Batch, last oplog.Timestamp) error {
 
 // apply applies a batch that has no oplog entry, and gives it a number in place of the timestamp. It is durable with the next commit, or
 // when sync returns.
-func (c *committer) apply(b *pebble.Batch) (err error) {
+func (c *committer) apply(b *pebble.Batch) error {
+	return c.applyWith(b, func() error { return nil })
+}
+
+// applyWith is apply for a batch that fill completes by what is there when it is applied.
+func (c *committer) applyWith(b *pebble.Batch, fill func() error) (err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.refusal(); err != nil {
 		return err
 	}
 	defer c.failed.guard(&err)
+	if err := fill(); err != nil {
+		return err
+	}
 	c.number++
 	if err := b.Set(batchNumberKey, binary.BigEndian.AppendUint64(nil, c.number), nil); err != nil {
 		return err

@@ -1,9 +1,14 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/sluicestream/sluice/internal/oplog"
 )
@@ -155,9 +160,12 @@ func (t *trimmer) trim(ts oplog.Timestamp) error {
 	return nil
 }
 
-// remove removes the oplog up to and including ts, with the marks, the images and the retry records of that time, and moves the
-// floor, all in one batch.
+// remove removes the oplog up to and including ts, with the marks and the images of that time, and moves the floor, all in one batch. The
+// retry records of that time go before.
 func (t *trimmer) remove(ts oplog.Timestamp) error {
+	if err := t.removeRetries(ts); err != nil {
+		return err
+	}
 	b := t.store.db.NewBatch()
 	defer b.Close()
 	for _, kind := range []byte{kindOplog, kindMark, kindImage} {
@@ -168,14 +176,60 @@ func (t *trimmer) remove(ts oplog.Timestamp) error {
 	if err := b.Set(floorKey, binary.BigEndian.AppendUint64(nil, uint64(ts+1)), nil); err != nil {
 		return err
 	}
+	return t.store.commit.apply(b)
+}
+
+// removeRetries removes the retry records up to and including ts.
+func (t *trimmer) removeRetries(ts oplog.Timestamp) error {
+	var old [][]byte
 	err := t.store.each(kindRetry, func(key, value []byte) error {
-		if len(value) >= retryHeader && oplog.Timestamp(binary.BigEndian.Uint64(value[8:])) <= ts {
-			return b.Delete(key, nil)
+		if isRetryUpTo(value, ts) {
+			old = append(old, bytes.Clone(key))
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return t.store.commit.apply(b)
+	for keys := range slices.Chunk(old, retriesAtOnce) {
+		b := t.store.db.NewBatch()
+		err := t.store.commit.applyWith(b, func() error { return t.deleteRetries(b, keys, ts) })
+		if err := errors.Join(err, b.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retriesAtOnce is how many retry records are removed while no commit can come in between.
+const retriesAtOnce = 128
+
+// deleteRetries deletes those of the retry records that are still as old: a session that has written meanwhile has put a new one in its
+// place. The commit lock is held.
+func (t *trimmer) deleteRetries(b *pebble.Batch, keys [][]byte, ts oplog.Timestamp) error {
+	for _, key := range keys {
+		value, closer, err := t.store.db.Get(key)
+		if errors.Is(err, pebble.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		old := isRetryUpTo(value, ts)
+		if err := closer.Close(); err != nil {
+			return err
+		}
+		if !old {
+			continue
+		}
+		if err := b.Delete(key, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isRetryUpTo reports whether a retry record is of an entry up to and including ts.
+func isRetryUpTo(record []byte, ts oplog.Timestamp) bool {
+	return len(record) >= retryHeader && oplog.Timestamp(binary.BigEndian.Uint64(record[8:])) <= ts
 }

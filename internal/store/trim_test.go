@@ -1,8 +1,10 @@
 package store
 
 import (
+	"fmt"
 	"testing"
 
+	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/oplog"
 )
 
@@ -29,3 +31,53 @@ func TestMarksThatAreCutBeforeTheyAreStored(t *testing.T) {
 		t.Errorf("%d marks are stored, %d are taken for stored, want the two that are left", stored, kept)
 	}
 }
+
+// TestTrimLeavesNewRetryRecords: sessions go on to write while the records of what they wrote before are trimmed. The new ones, which have
+// taken their places, stay.
+func TestTrimLeavesNewRetryRecords(t *testing.T) {
+	t.Parallel()
+	const sessions = 3000
+	s := open(t, Config{})
+	c := collection(t, s, "c")
+	write := func(i, number int) oplog.Timestamp {
+		w := s.NewWrite()
+		w.Awaited = true
+		d := doc("_id", i+number*sessions)
+		if err := w.Insert(c, idKey(d), c.Indexed(d), insertEntry(c, d)); err != nil {
+			t.Error(err)
+		}
+		w.Retryable(testSession(i), RetryRecord{TxnNumber: int64(number), Count: 1, Result: bsonraw.Empty})
+		commit, err := w.Commit()
+		if err != nil {
+			t.Error(err)
+		}
+		return commit.Last
+	}
+	var old oplog.Timestamp
+	for i := range sessions {
+		old = write(i, 0)
+	}
+	trimmed := make(chan error, 1)
+	go func() { trimmed <- s.trimmer.remove(old) }()
+	for i := range sessions {
+		write(i, 1)
+	}
+	if err := <-trimmed; err != nil {
+		t.Fatal(err)
+	}
+	lost := 0
+	for i := range sessions {
+		records, err := s.RetryRecords(testSession(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(records) != 1 || records[0].TxnNumber != 1 {
+			lost++
+		}
+	}
+	if lost > 0 {
+		t.Errorf("the new records of %d sessions are gone", lost)
+	}
+}
+
+func testSession(i int) []byte { return fmt.Appendf(nil, "session %08d", i) }
