@@ -28,12 +28,18 @@ type copying struct {
 
 // run copies. The new collection's lock is held exclusively until unlock.
 func (c *copying) run() (made *store.Collection, unlock func(), err error) {
-	if made, err = c.create(); err != nil {
+	ch, made, err := c.prepare()
+	if err != nil {
 		return nil, nil, err
 	}
-	// It is newer than every other collection, so its lock comes last.
+	// Before anybody else can find it. It is newer than every other collection, so its lock comes last.
 	if unlock, err = lockAlone(c.op.ctx, made); err != nil {
-		return nil, nil, errors.Join(err, c.drop(made))
+		ch.Discard()
+		return nil, nil, err
+	}
+	if _, err = ch.Commit(); err != nil {
+		unlock()
+		return nil, nil, err
 	}
 	if err = c.documents(made); err != nil {
 		err = errors.Join(err, c.drop(made))
@@ -45,6 +51,16 @@ func (c *copying) run() (made *store.Collection, unlock func(), err error) {
 
 // create creates the collection with its indexes in one commit.
 func (c *copying) create() (*store.Collection, error) {
+	ch, made, err := c.prepare()
+	if err != nil {
+		return nil, err
+	}
+	_, err = ch.Commit()
+	return made, err
+}
+
+// prepare makes the collection with its indexes, which comes into being with the change.
+func (c *copying) prepare() (*store.Change, *store.Collection, error) {
 	st := c.op.server.store
 	ch := st.Change()
 	made, err := addCollection(st, ch, c.db, c.name, newCollection{options: c.options, idIndex: c.from.Indexes[0].Spec})
@@ -56,10 +72,9 @@ func (c *copying) create() (*store.Collection, error) {
 	}
 	if err != nil {
 		ch.Discard()
-		return nil, err
+		return nil, nil, err
 	}
-	_, err = ch.Commit()
-	return made, err
+	return ch, made, nil
 }
 
 func (c *copying) addIndexes(ch *store.Change, made *store.Collection) error {
