@@ -246,6 +246,9 @@ func (r *KeyReader) binary(dst []byte) ([]byte, error) {
 	if b, err = r.take(n + 1); err != nil {
 		return dst, err
 	}
+	if !hasInnerLength(b[0], b[1:]) {
+		return dst, r.fail("an old binary has a wrong inner length")
+	}
 	return append(binary.LittleEndian.AppendUint32(dst, uint32(n)), b...), nil
 }
 

@@ -331,6 +331,7 @@ func FuzzKeyReader(f *testing.F) {
 	}
 	f.Add(bytes.Repeat([]byte{0x50}, 1000), []byte(nil))
 	f.Add([]byte{0x5A, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}, []byte{0x80, 1, 0, 0, 0, 0})
+	f.Add(append([]byte{0x5A, 16, 2}, bytes.Repeat([]byte{'0'}, 16)...), []byte(nil)) // an old binary whose inner length is wrong
 	f.Fuzz(func(t *testing.T, key, types []byte) {
 		r, err := bsonraw.NewKeyReader(key, types)
 		for err == nil {

@@ -68,10 +68,8 @@ func validateValue(v Value, maxDepth int) error {
 			return fmt.Errorf("boolean is %d, not 0 or 1", v.Data[0])
 		}
 	case TypeBinary:
-		if v.Data[4] == 0x02 {
-			if len(v.Data) < 9 || int(int32(binary.LittleEndian.Uint32(v.Data[5:]))) != len(v.Data)-9 {
-				return errors.New("old binary has a wrong inner length")
-			}
+		if !hasInnerLength(v.Data[4], v.Data[5:]) {
+			return errors.New("old binary has a wrong inner length")
 		}
 	case TypeCodeScope:
 		code, scope := v.CodeScope()
@@ -95,3 +93,11 @@ func printable(key []byte) string {
 	}
 	return fmt.Sprintf("%x", key)
 }
+
+// hasInnerLength reports whether a binary's data begin with the length of what follows, where its subtype is the old one that has it so.
+func hasInnerLength(subtype byte, data []byte) bool {
+	return subtype != oldBinary || len(data) >= 4 && int64(int32(binary.LittleEndian.Uint32(data))) == int64(len(data)-4)
+}
+
+// oldBinary is the subtype of binary data that have their length within them too.
+const oldBinary = 0x02

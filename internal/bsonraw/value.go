@@ -60,7 +60,7 @@ func (v Value) Binary() (subtype byte, data []byte) {
 		return 0, nil
 	}
 	subtype, data = v.Data[4], v.Data[5:]
-	if subtype == 0x02 && len(data) >= 4 {
+	if subtype == oldBinary && len(data) >= 4 {
 		data = data[4:]
 	}
 	return subtype, data
