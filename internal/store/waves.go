@@ -12,13 +12,14 @@ import (
 
 // Waves show durable entries to those who wait for them. Waking a thousand streams for each single write would cost far more
 // than the write. So those who wait take turns, a few at a time, and writers never stand in line behind all of them; and after a wave
-// that took long the next one waits and brings what came in meanwhile, to all streams alike, so that streams take a share of
-// the machine and no more. With few streams every commit is a wave of its own.
+// that took long there is a pause, and the next one brings what came in meanwhile, to all streams alike, so that streams take a share of
+// the machine and no more. With few streams every commit is a wave of its own, made by whoever made it durable: a goroutine sees to the
+// long ones alone.
 type Waves struct {
 	store    *Store
 	released atomic.Uint64 // entries up to this timestamp are shown
 	turns    int           // how many are served at a time
-	dirty    chan struct{} // something is durable that is not shown yet
+	long     chan longWave // one has begun
 	over     chan struct{} // everybody of the wave was served
 	quit     chan struct{}
 	done     chan struct{}
@@ -28,7 +29,15 @@ type Waves struct {
 		waiting waitList // for the next wave
 		queue   waitList // for their turn in this one
 		serving int      // have their turn
+		paused  bool     // a long wave is not over, or the pause after it
+		late    bool     // something became durable meanwhile
 	}
+}
+
+// longWave is a wave of more than have their turn at once.
+type longWave struct {
+	begun time.Time
+	woken int
 }
 
 // Wait is the wait of one stream. It can be used again, by one goroutine at a time.
@@ -58,12 +67,20 @@ func (w *Waves) init(s *Store, released oplog.Timestamp) {
 	w.store = s
 	w.released.Store(uint64(released))
 	w.turns = 2 * runtime.GOMAXPROCS(0)
-	w.dirty, w.over = make(chan struct{}, 1), make(chan struct{}, 1)
+	w.long, w.over = make(chan longWave, 1), make(chan struct{}, 1)
 	w.quit, w.done = make(chan struct{}), make(chan struct{})
 }
 
 // announce tells that something became durable.
-func (w *Waves) announce() { tell(w.dirty) }
+func (w *Waves) announce() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.mu.paused {
+		w.mu.late = true
+		return
+	}
+	w.wave()
+}
 
 func tell(c chan struct{}) {
 	select {
@@ -72,7 +89,7 @@ func tell(c chan struct{}) {
 	}
 }
 
-// run is the goroutine that makes the waves.
+// run is the goroutine that ends long waves.
 func (w *Waves) run() {
 	defer close(w.done)
 	timer := time.NewTimer(0)
@@ -81,38 +98,47 @@ func (w *Waves) run() {
 		select {
 		case <-w.quit:
 			return
-		case <-w.dirty:
-		}
-		begun := time.Now()
-		woken := w.wave()
-		if woken <= w.turns {
-			continue
-		}
-		timer.Reset(longestWave)
-		select {
-		case <-w.quit:
-			return
-		case <-w.over:
-		case <-timer.C:
-		}
-		took := time.Since(begun)
-		timer.Reset(min(pauseShare*took, time.Duration(woken)*pausePerStream, longestWave-took))
-		select {
-		case <-w.quit:
-			return
-		case <-timer.C:
+		case wave := <-w.long:
+			if !w.sitOut(wave, timer) {
+				return
+			}
+			w.resume()
 		}
 	}
 }
 
-// wave shows everything durable to those who wait. It returns how many they are.
-func (w *Waves) wave() (woken int) {
+// sitOut returns when a wave and the pause after it are over; false: it is to end.
+func (w *Waves) sitOut(wave longWave, timer *time.Timer) bool {
+	timer.Reset(longestWave)
+	select {
+	case <-w.quit:
+		return false
+	case <-w.over:
+	case <-timer.C:
+	}
+	took := time.Since(wave.begun)
+	timer.Reset(min(pauseShare*took, time.Duration(wave.woken)*pausePerStream, longestWave-took))
+	select {
+	case <-w.quit:
+		return false
+	case <-timer.C:
+	}
+	return true
+}
+
+// resume ends a pause.
+func (w *Waves) resume() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	select { // of an earlier wave that nobody waited for
-	case <-w.over:
-	default:
+	late := w.mu.late
+	w.mu.paused, w.mu.late = false, false
+	if late {
+		w.wave()
 	}
+}
+
+// wave shows everything durable to those who wait. It returns how many they are. The lock is held.
+func (w *Waves) wave() (woken int) {
 	w.released.Store(uint64(w.store.Durable()))
 	for w.mu.waiting.first != nil {
 		x := w.mu.waiting.first
@@ -120,6 +146,14 @@ func (w *Waves) wave() (woken int) {
 		w.mu.queue.add(x)
 	}
 	woken = w.mu.queue.n
+	if woken > w.turns {
+		select { // of an earlier wave that nobody waited for
+		case <-w.over:
+		default:
+		}
+		w.mu.paused = true
+		w.long <- longWave{time.Now(), woken}
+	}
 	w.callNext()
 	return woken
 }

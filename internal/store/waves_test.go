@@ -5,15 +5,20 @@ import "testing"
 // hasTurn reports whether it is a wait's turn, and leaves it so.
 func hasTurn(x *Wait) bool { return len(x.turn) == 1 }
 
-// quiet is a store on which no waves come but those that the test makes.
+// quiet is waves that only the test makes, and ends.
 func quiet(t *testing.T) *Waves {
 	t.Helper()
 	s := open(t, Config{})
-	wait := NewWait()
-	s.Waves().Enter(wait, s.Durable()-1)
-	<-wait.Turn() // the opening itself is shown
-	s.Waves().Leave(wait)
-	return s.Waves()
+	w := new(Waves)
+	w.init(s, s.Durable())
+	return w
+}
+
+// count makes a wave and returns how many wait for it.
+func count(w *Waves) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.wave()
 }
 
 // TestIdleStreamsDelayNoWave waits in vain again and again, as idle streams do: nobody is left to be counted then.
@@ -26,11 +31,11 @@ func TestIdleStreamsDelayNoWave(t *testing.T) {
 		w.Leave(idle)
 	}
 	w.Enter(stays, w.Newest())
-	if n := w.wave(); n != 1 {
+	if n := count(w); n != 1 {
 		t.Errorf("a wave found %d who wait, want 1", n)
 	}
 	w.Leave(stays)
-	if n := w.wave(); n != 0 {
+	if n := count(w); n != 0 {
 		t.Errorf("a wave found %d who wait, want none", n)
 	}
 }
@@ -45,7 +50,7 @@ func TestStreamsTakeTurns(t *testing.T) {
 		w.Enter(x, w.Newest())
 		waits = append(waits, x)
 	}
-	if n := w.wave(); n != len(waits) {
+	if n := count(w); n != len(waits) {
 		t.Fatalf("a wave found %d who wait, want %d", n, len(waits))
 	}
 	gone := waits[len(waits)-1]
@@ -76,7 +81,10 @@ func TestStreamsTakeTurns(t *testing.T) {
 	if len(w.over) != 1 {
 		t.Error("the wave is not over when everybody was served")
 	}
-	if n := w.wave(); n != len(served) {
+	if wave := <-w.long; wave.woken != len(waits) {
+		t.Errorf("a wave of %d was told of, want %d", wave.woken, len(waits))
+	}
+	if n := count(w); n != len(served) {
 		t.Errorf("the next wave found %d who wait, want %d", n, len(served))
 	}
 	for _, x := range waits {
@@ -96,7 +104,40 @@ func TestALateStreamWaitsForNoWave(t *testing.T) {
 		}
 		w.Leave(x)
 	}
-	if hasTurn(x) || w.wave() != 0 {
+	if hasTurn(x) || count(w) != 0 {
 		t.Error("something is left of a wait that was left")
+	}
+}
+
+// TestNothingIsShownInThePause has something become durable while a long wave is served. It is shown to all alike, after the pause.
+func TestNothingIsShownInThePause(t *testing.T) {
+	t.Parallel()
+	w := quiet(t)
+	var waits []*Wait
+	for range w.turns + 1 {
+		x := NewWait()
+		w.Enter(x, w.Newest())
+		waits = append(waits, x)
+	}
+	w.announce()
+	for _, x := range waits {
+		w.Leave(x)
+		w.Enter(x, w.Newest())
+	}
+	w.announce()
+	for _, x := range waits {
+		if hasTurn(x) {
+			t.Fatal("a stream has its turn in the pause")
+		}
+	}
+	<-w.long
+	w.resume()
+	for _, x := range waits[:w.turns] {
+		if !hasTurn(x) {
+			t.Error("a stream has no turn after the pause, though something became durable in it")
+		}
+	}
+	for _, x := range waits {
+		w.Leave(x)
 	}
 }
