@@ -27,6 +27,7 @@ type Engine struct {
 	refusals chan struct{} // a place for each refused client that is being told why
 
 	maxSockets int // how many of the connections may be by sockets; not changed once there are any
+	lone       *lone
 
 	closeOnce sync.Once
 	closed    chan struct{} // Close has ended
@@ -57,7 +58,7 @@ const maxRefusals = 16
 // newEngine starts an engine on a backend, which it owns.
 func newEngine(cfg Config, b backend) *Engine {
 	e := &Engine{
-		cfg: cfg, log: cfg.Logger, backend: b, maxSockets: defaultMaxConnections,
+		cfg: cfg, log: cfg.Logger, backend: b, maxSockets: defaultMaxConnections, lone: newLone(),
 		closed: make(chan struct{}), drained: make(chan struct{}), refusals: make(chan struct{}, maxRefusals),
 	}
 	e.ctx, e.stop = context.WithCancel(context.Background())

@@ -130,7 +130,7 @@ func (e *Engine) accept(l *listener) {
 		socket, err := l.Accept()
 		if err == nil {
 			pause = shortestPause
-			e.admit(socket, l.advertised)
+			e.admit(newSocket(socket, e.lone), l.advertised)
 			continue
 		}
 		if errors.Is(err, net.ErrClosed) {
