@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+
+	"github.com/sluicestream/sluice/internal/socket"
 )
 
 // ErrClosed is returned by what needs an open engine once Close or Shutdown was called, or its storage failed.
@@ -27,7 +29,7 @@ type Engine struct {
 	refusals chan struct{} // a place for each refused client that is being told why
 
 	maxSockets int // how many of the connections may be by sockets; not changed once there are any
-	lone       *lone
+	lone       *socket.Lone
 
 	closeOnce sync.Once
 	closed    chan struct{} // Close has ended
@@ -58,7 +60,7 @@ const maxRefusals = 16
 // newEngine starts an engine on a backend, which it owns.
 func newEngine(cfg Config, b backend) *Engine {
 	e := &Engine{
-		cfg: cfg, log: cfg.Logger, backend: b, maxSockets: defaultMaxConnections, lone: newLone(),
+		cfg: cfg, log: cfg.Logger, backend: b, maxSockets: defaultMaxConnections, lone: socket.NewLone(),
 		closed: make(chan struct{}), drained: make(chan struct{}), refusals: make(chan struct{}, maxRefusals),
 	}
 	e.ctx, e.stop = context.WithCancel(context.Background())

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"net/url"
 	"time"
+
+	"github.com/sluicestream/sluice/internal/socket"
 )
 
 // listener is an open listener and what it is known by.
@@ -127,10 +129,10 @@ const (
 func (e *Engine) accept(l *listener) {
 	pause := shortestPause
 	for {
-		socket, err := l.Accept()
+		conn, err := l.Accept()
 		if err == nil {
 			pause = shortestPause
-			e.admit(newSocket(socket, e.lone), l.advertised)
+			e.admit(socket.New(conn, e.lone), l.advertised)
 			continue
 		}
 		if errors.Is(err, net.ErrClosed) {

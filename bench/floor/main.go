@@ -18,14 +18,20 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
+
+	"github.com/sluicestream/sluice/internal/socket"
 )
 
 func main() {
 	dir := flag.String("dir", "", "folder for the file that is written (required)")
 	listen := flag.String("listen", "127.0.0.1:0", "address")
 	flag.Parse()
+	if os.Getenv("GOMAXPROCS") == "" { // as `sluice serve` does
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := serve(ctx, *dir, *listen, os.Stdout)
 	stop()
@@ -55,15 +61,17 @@ func serve(ctx context.Context, dir, address string, out io.Writer) (err error) 
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { _ = listener.Close() })()
 	group.Go(func() { journal.tick(ctx) })
+	lone := socket.NewLone()
 	fmt.Fprintf(out, "mongodb://%s/?directConnection=true\n", listener.Addr())
 	for {
-		socket, err := listener.Accept()
+		conn, err := listener.Accept()
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
 			return err
 		}
+		socket := socket.New(conn, lone)
 		group.Go(func() {
 			defer context.AfterFunc(ctx, func() { _ = socket.Close() })()
 			c := newConnection(socket, journal)

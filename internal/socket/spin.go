@@ -1,4 +1,4 @@
-package engine
+package socket
 
 import (
 	"runtime"
@@ -14,19 +14,20 @@ const (
 	longestRest = 1 << 10
 )
 
-// lone tells whether one connection alone is in use: others would need the processor that it takes to spin.
-type lone struct {
+// Lone tells whether one connection of a server alone is in use: others would need the processor that it takes to spin.
+type Lone struct {
 	last  atomic.Pointer[spin]
 	never bool // there is one processor
 }
 
-func newLone() *lone { return &lone{never: runtime.GOMAXPROCS(0) == 1} }
+// NewLone is for all connections of a server.
+func NewLone() *Lone { return &Lone{never: min(runtime.NumCPU(), runtime.GOMAXPROCS(0)) == 1} }
 
 // spin decides whether a connection's goroutine spins, which is to look again and again, for its client's next message. A client that
 // sends one as soon as it has a reply, and is the only one that does, gets the next reply about a third earlier, because waking
 // a thread takes as long as the command. It belongs to who reads.
 type spin struct {
-	lone   *lone
+	lone   *Lone
 	alone  bool // the last message of all was this connection's too
 	rest   int  // for so many messages it does not spin
 	inVain int  // how long the last rest was

@@ -1,4 +1,4 @@
-package engine
+package socket
 
 import (
 	"io"
@@ -31,8 +31,9 @@ type transfer struct {
 	try   func(fd uintptr) (done bool)
 }
 
-// newSocket returns a connection that does what conn does, or conn.
-func newSocket(conn net.Conn, lone *lone) net.Conn {
+// New returns a connection that does what conn does, or conn itself where it is no socket of the system. One goroutine at a time may
+// read, and one write.
+func New(conn net.Conn, lone *Lone) net.Conn {
 	system, is := conn.(syscall.Conn)
 	if !is {
 		return conn
