@@ -119,7 +119,7 @@ func TestWaitsEnd(t *testing.T) {
 		t.Parallel()
 		served, client := pair(t, "tcp")
 		client.Close()
-		if err := read(served); err != io.EOF {
+		if err := read(served); !errors.Is(err, io.EOF) {
 			t.Errorf("%v, want io.EOF", err)
 		}
 	})
@@ -178,7 +178,7 @@ func TestWaitsEnd(t *testing.T) {
 }
 
 // TestAMessageCostsNoMemory asks and answers as servers do.
-func TestAMessageCostsNoMemory(t *testing.T) {
+func TestAMessageCostsNoMemory(t *testing.T) { //nolint:paralleltest // allocations of others would count
 	served, client := pair(t, "tcp")
 	asked, answer := make([]byte, 100), make([]byte, 100)
 	if n := testing.AllocsPerRun(100, func() {
