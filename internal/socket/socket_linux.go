@@ -80,11 +80,20 @@ func (s *socket) tryRead(fd uintptr) bool {
 }
 
 // Read reads what is there, or waits for it.
-func (s *socket) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
+func (s *socket) Read(p []byte) (n int, err error) {
+	if len(p) == 0 || len(p) > shortTransfer {
+		n, err = s.Conn.Read(p)
+	} else {
+		n, err = s.readShort(p)
 	}
-	s.in.rest = p[:min(len(p), shortTransfer)]
+	if n > 0 {
+		s.spin.came()
+	}
+	return n, err
+}
+
+func (s *socket) readShort(p []byte) (int, error) {
+	s.in.rest = p
 	err := s.raw.Read(s.in.try)
 	s.in.rest = nil
 	switch {
@@ -95,7 +104,6 @@ func (s *socket) Read(p []byte) (int, error) {
 	case s.in.moved == 0:
 		return 0, io.EOF
 	}
-	s.spin.came()
 	return s.in.moved, nil
 }
 
