@@ -35,7 +35,7 @@ type connection struct {
 }
 
 func newConnection(socket net.Conn, j *journal) *connection {
-	return &connection{socket: socket, reader: bufio.NewReaderSize(socket, 64<<10), journal: j}
+	return &connection{socket: socket, reader: bufio.NewReaderSize(socket, 16<<10), journal: j}
 }
 
 // serve answers until the client is gone.
