@@ -3,7 +3,8 @@
 //	go run . -peers mongod,sluice -workloads 'insert-*,live-100' -seconds 3 -rounds 3
 //
 // A peer is "mongod" or "sluice", which it starts and ends, "embedded", an engine in the bench's own process, "floor", which answers
-// without doing anything but to sync a file and so shows what is out of reach for any server, or NAME=URI, a server on this machine
+// without doing anything but to sync a file and so shows what is out of reach for any server, "floor+3us", which also takes so long for
+// each command, or NAME=URI, a server on this machine
 // that runs already. The first is the base of all ratios, the second is judged. In every round each peer takes its turn, in an order that turns around from round to round, so that what
 // disturbs the machine disturbs all alike. Documents have 300 bytes, and writes are w:majority, j:true and retryable. Client and
 // servers share the machine's CPUs, so the load goes over bare connections that cost less than a driver: what is compared is servers.
@@ -144,7 +145,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	s := settings{}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	peers := flags.String("peers", "mongod,sluice", `comma-separated: "mongod", "sluice", "embedded", "floor", NAME=URI; the first is the base of the ratios`)
+	peers := flags.String("peers", "mongod,sluice", `comma-separated: "mongod", "sluice", "embedded", "floor", "floor+TIME", NAME=URI; the first is the base of the ratios`)
 	clients := flags.String("clients", "", `compare client libraries on these servers instead: comma-separated "mongod", "sluice", "embedded", NAME=URI`)
 	flags.StringVar(&s.growth, "growth", "", "write plots of how costs grow into this folder instead; -workloads chooses among them")
 	patterns := flags.String("workloads", "*", "comma-separated patterns of names (see -list)")

@@ -57,7 +57,7 @@ type launcher struct {
 	mongodScript string
 }
 
-// launch starts or finds the peer that spec describes: "sluice", "mongod", "embedded", "floor", or NAME=URI.
+// launch starts or finds the peer that spec describes: "sluice", "mongod", "embedded", "floor", "floor+TIME", or NAME=URI.
 func (l launcher) launch(ctx context.Context, spec string) (*peer, error) {
 	var p *peer
 	var err error
@@ -69,8 +69,8 @@ func (l launcher) launch(ctx context.Context, spec string) (*peer, error) {
 		p, err = l.sluice(ctx)
 	case spec == "mongod":
 		p, err = l.mongod(ctx)
-	case spec == floorName:
-		p, err = l.floor(ctx)
+	case spec == floorName || strings.HasPrefix(spec, floorName+"+"):
+		p, err = l.floor(ctx, spec)
 	case spec == "embedded":
 		p, err = embedded(ctx)
 	default:
@@ -99,12 +99,18 @@ func (l launcher) sluice(ctx context.Context) (*peer, error) {
 	return p, nil
 }
 
-// floor starts what does nothing of what it is asked for: what a load reaches there bounds what it can reach.
-func (l launcher) floor(ctx context.Context) (*peer, error) {
-	p, err := l.built(ctx, floorName, ".", "./floor", "-dir")
+// floor starts what does nothing of what it is asked for: what a load reaches there bounds what it can reach. "floor+3us" takes so long
+// for each command.
+func (l launcher) floor(ctx context.Context, spec string) (*peer, error) {
+	_, work, working := strings.Cut(spec, "+")
+	if !working {
+		work = "0s"
+	}
+	p, err := l.built(ctx, floorName, ".", "./floor", "-work", work, "-dir")
 	if err != nil {
 		return nil, err
 	}
+	p.name = spec
 	p.only = []string{"insert*", "find*", "inc-*", "mixed*", "transaction*", "live*"}
 	return p, nil
 }

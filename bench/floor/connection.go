@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
@@ -28,14 +29,15 @@ type connection struct {
 	socket  net.Conn
 	reader  *bufio.Reader
 	journal *journal
+	work    time.Duration // a command takes of a processor
 	message []byte
 	reply   []byte
 	inside  []byte   // what its transaction has written
 	stream  position // of its stream
 }
 
-func newConnection(socket net.Conn, j *journal) *connection {
-	return &connection{socket: socket, reader: bufio.NewReaderSize(socket, 16<<10), journal: j}
+func newConnection(socket net.Conn, j *journal, work time.Duration) *connection {
+	return &connection{socket: socket, reader: bufio.NewReaderSize(socket, 16<<10), journal: j, work: work}
 }
 
 // serve answers until the client is gone.
@@ -79,6 +81,8 @@ func (c *connection) answer() error {
 	}
 	body := bson.Raw(c.message[bodyAt:])
 	body = body[:binary.LittleEndian.Uint32(body)]
+	for begun := time.Now(); time.Since(begun) < c.work; {
+	}
 	reply, err := c.run(body, c.message[bodyAt+len(body):])
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -18,7 +19,7 @@ func start(t *testing.T) *mongo.Database {
 	ctx, stop := context.WithCancel(t.Context())
 	read, write := io.Pipe()
 	ended := make(chan error, 1)
-	go func() { ended <- serve(ctx, t.TempDir(), "127.0.0.1:0", write) }()
+	go func() { ended <- serve(ctx, t.TempDir(), "127.0.0.1:0", time.Microsecond, write) }()
 	uri, err := bufio.NewReader(read).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,8 @@
 //
 //	go run ./floor -dir DIR
 //
+// With -work 3us it keeps a processor busy for so long before it answers a command: what a server reaches that takes as long for it.
+//
 // Here is only as much of the protocol as the load of the bench uses. Streams begin at present, and belong to one connection.
 package main
 
@@ -21,6 +23,7 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/sluicestream/sluice/internal/socket"
 )
@@ -28,12 +31,13 @@ import (
 func main() {
 	dir := flag.String("dir", "", "folder for the file that is written (required)")
 	listen := flag.String("listen", "127.0.0.1:0", "address")
+	work := flag.Duration("work", 0, "how long each command takes of a processor")
 	flag.Parse()
 	if os.Getenv("GOMAXPROCS") == "" { // as `sluice serve` does
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := serve(ctx, *dir, *listen, os.Stdout)
+	err := serve(ctx, *dir, *listen, *work, os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "floor:", err)
@@ -42,7 +46,7 @@ func main() {
 }
 
 // serve serves until ctx ends. It prints the URI on which.
-func serve(ctx context.Context, dir, address string, out io.Writer) (err error) {
+func serve(ctx context.Context, dir, address string, work time.Duration, out io.Writer) (err error) {
 	if dir == "" {
 		return errors.New("-dir is required")
 	}
@@ -74,7 +78,7 @@ func serve(ctx context.Context, dir, address string, out io.Writer) (err error) 
 		socket := socket.New(conn, lone)
 		group.Go(func() {
 			defer context.AfterFunc(ctx, func() { _ = socket.Close() })()
-			c := newConnection(socket, journal)
+			c := newConnection(socket, journal, work)
 			if err := c.serve(); err != nil && ctx.Err() == nil {
 				fmt.Fprintln(os.Stderr, "floor:", err)
 			}
