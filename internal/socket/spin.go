@@ -48,12 +48,12 @@ func (s *spin) worth() bool {
 	return true
 }
 
-// ended notes whether spinning was of use.
+// ended notes whether spinning was of use. Where it is about as often in vain, it becomes rare.
 func (s *spin) ended(came bool) {
 	if came {
-		s.inVain = 0
+		s.inVain /= 4
 		return
 	}
-	s.inVain = min(max(1, 2*s.inVain), longestRest)
+	s.inVain = min(2*s.inVain+1, longestRest)
 	s.rest = s.inVain
 }
