@@ -19,7 +19,8 @@ import (
 func main() {
 	if os.Getenv("GOMAXPROCS") == "" {
 		// A thread that waits for the disk keeps one of Go's places for running threads until the scheduler looks, which takes
-		// some ten microseconds, and looking costs. With a place to spare others go on at once.
+		// some ten microseconds, and looking costs. With a place to spare others go on at once. What this loses is that
+		// Go follows a change of the limits of a container while it runs.
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

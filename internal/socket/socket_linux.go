@@ -4,9 +4,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
-	"unsafe"
 )
 
 // shortTransfer is the most that is read or written at once without the Go scheduler being told: that takes microseconds. It is
@@ -20,7 +20,9 @@ type socket struct {
 	net.Conn
 	raw     syscall.RawConn
 	in, out transfer
-	spin    spin
+
+	spin     spin
+	answered atomic.Bool // something was written since the last read
 }
 
 // transfer is one read or write. It belongs to who reads or writes; callbacks are made once, because each would be an allocation.
@@ -50,9 +52,8 @@ func New(conn net.Conn, lone *Lone) net.Conn {
 // move reads or writes once; false: the socket is not ready.
 func (t *transfer) move(call, fd uintptr) (done bool) {
 	for {
-		n, _, errno := syscall.RawSyscall(call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.rest))), uintptr(len(t.rest)))
-		t.moved, t.errno = int(n), errno
-		switch errno {
+		t.moved, t.errno = systemCall(call, fd, t.rest)
+		switch t.errno {
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			return false
@@ -86,7 +87,7 @@ func (s *socket) Read(p []byte) (n int, err error) {
 	} else {
 		n, err = s.readShort(p)
 	}
-	if n > 0 {
+	if n > 0 && s.answered.Swap(false) { // the rest of a message is not another one
 		s.spin.came()
 	}
 	return n, err
@@ -109,6 +110,7 @@ func (s *socket) readShort(p []byte) (int, error) {
 
 // Write writes all of p.
 func (s *socket) Write(p []byte) (int, error) {
+	s.answered.Store(true)
 	if len(p) > shortTransfer {
 		return s.Conn.Write(p)
 	}
@@ -122,6 +124,9 @@ func (s *socket) Write(p []byte) (int, error) {
 		}
 		if s.out.errno != 0 {
 			return written, os.NewSyscallError("write", s.out.errno)
+		}
+		if s.out.moved == 0 {
+			return written, io.ErrUnexpectedEOF // as package net does; systems do not
 		}
 		written += s.out.moved
 	}

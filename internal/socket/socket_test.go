@@ -218,3 +218,38 @@ func BenchmarkRoundTrip(b *testing.B) {
 	client.Close()
 	<-done
 }
+
+// TestMessagesOrderWhatIsDone shares a variable that only requests and replies order, which the race detector is to see.
+func TestMessagesOrderWhatIsDone(t *testing.T) {
+	t.Parallel()
+	served, client := pair(t, "tcp")
+	shared, message := 0, make([]byte, 1)
+	const rounds = 10
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		asked := make([]byte, 1)
+		for range rounds {
+			if _, err := io.ReadFull(served, asked); err != nil {
+				return
+			}
+			shared++
+			if _, err := served.Write(asked); err != nil {
+				return
+			}
+		}
+	}()
+	for range rounds {
+		shared++
+		if _, err := client.Write(message); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(client, message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if shared != 2*rounds {
+		t.Errorf("counted %d, want %d", shared, 2*rounds)
+	}
+	<-done
+}
