@@ -28,22 +28,24 @@ const (
 //	   dropIndexes, collMod, applyOps
 //	n  nothing happened
 type Entry struct {
-	TS        Timestamp
-	Wall      int64 // milliseconds since 1970
+	TS   Timestamp
+	Wall int64 // milliseconds since 1970
+
 	Op        Op
+	HasUUID   bool
+	HasStmtID bool
+	// FromMigrate marks a document that only changes its place, of which change streams do not tell.
+	FromMigrate bool
+	StmtID      int32
+
 	NS        []byte   // "db.collection"
 	UUID      [16]byte // of the collection; meaningful when HasUUID
-	HasUUID   bool
 	O, O2     bsonraw.Doc
 	LSID      bsonraw.Doc // of a retryable write or transaction: {id, uid}; nil without
 	TxnNumber int64
-	StmtID    int32
-	HasStmtID bool
 	Prev      Timestamp // of the statement before it in the same retryable write; 0: it is the first
 	Back      int       // in place of Prev: how many entries before it in the same commit that is; 0: it is in none
 	Part      Part
-	// FromMigrate marks a document that only changes its place, of which change streams do not tell.
-	FromMigrate bool
 
 	Raw bsonraw.Doc // the entry as it is stored
 }

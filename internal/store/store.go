@@ -25,8 +25,8 @@ type Config struct {
 	FS            vfs.FS        // for tests: the filesystem beneath Dir
 	OplogMaxBytes int64         // 0: 1 GiB on disk, 256 MiB in memory
 	OplogMinAge   time.Duration // entries younger than this stay whatever the size
-	TailBytes     int64         // newest oplog entries in memory; 0: 64 MiB
-	CacheBytes    int64         // Pebble's block cache; 0: 64 MiB
+	TailBytes     int64         // newest oplog entries in memory; 0: 80 MiB
+	CacheBytes    int64         // Pebble's block cache; 0: 48 MiB
 	MaxOpenFiles  int           // 0: 1000
 	Logger        *slog.Logger
 
@@ -97,13 +97,13 @@ func (cfg Config) withDefaults() Config {
 		}
 	}
 	if cfg.TailBytes == 0 {
-		cfg.TailBytes = 64 << 20
+		cfg.TailBytes = 80 << 20
 	}
 	if cfg.MaxOpenFiles == 0 {
 		cfg.MaxOpenFiles = 1000
 	}
 	if cfg.CacheBytes == 0 {
-		cfg.CacheBytes = 64 << 20
+		cfg.CacheBytes = 48 << 20
 	}
 	// Pebble takes its memtables out of the cache: without room for them nothing else would be cached.
 	cfg.CacheBytes += memTables * memTableSize
