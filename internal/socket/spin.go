@@ -33,7 +33,7 @@ type spin struct {
 	inVain int  // how long the last rest was
 }
 
-// came notes that something was read.
+// came notes that a message came.
 func (s *spin) came() { s.alone = s.lone.last.Swap(s) == s }
 
 // worth reports whether to spin now.
