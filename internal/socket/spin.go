@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// longestSpin is how long a connection's goroutine looks for the next message before it sleeps: about as long as it takes to wake a
-	// client, and the server again.
-	longestSpin = 40 * time.Microsecond
+	// longestSpin is how long a connection's goroutine looks for the next message before it sleeps. To wake a client takes up to half of that
+	// on a virtual machine, to wake the server again as long.
+	longestSpin = 100 * time.Microsecond
 	// longestRest is for how many messages nobody looks after it was in vain again and again.
 	longestRest = 1 << 10
 )

@@ -197,9 +197,12 @@ func (w *Write) enter(c *Commit) (err error) {
 			change.shared.deleted.Store(uint64(c.Last))
 		}
 	}
+	batch := w.batch.Repr()
+	s.rows.begin(w.rows, batch)
 	if err := s.commit.put(w.batch, c.Last); err != nil {
 		return err
 	}
+	s.rows.end(w.rows, batch)
 	for _, change := range w.counts {
 		change.shared.tally.add(change.by)
 	}

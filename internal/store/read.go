@@ -20,6 +20,7 @@ type reader struct {
 	live   bool // that is the database as it is
 	failed *failure
 	newest *atomic.Uint64 // entries of the oplog after this are not shown; nil: all are
+	rows   *rows          // documents of the database as it is; nil: of a snapshot
 }
 
 // stampLen is the length of the commit timestamp before a stored document.
@@ -29,6 +30,14 @@ const stampLen = 8
 func (r reader) Get(dst []byte, c *Collection, idKey []byte) (doc bsonraw.Doc, ts oplog.Timestamp, ok bool, err error) {
 	at := len(dst)
 	dst = append(appendNumbered(dst, kindDocument, c.ID), idKey...) // the key, where the document is going to be
+	var place rowPlace
+	if r.rows != nil {
+		place = r.rows.at(dst[at:])
+		if value := place.seen.of(dst[at:]); value != nil {
+			doc, ts = fromStored(dst, at, value)
+			return doc, ts, true, nil
+		}
+	}
 	value, closer, err := r.db.Get(dst[at:])
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, 0, false, r.failed.get()
@@ -37,8 +46,17 @@ func (r reader) Get(dst []byte, c *Collection, idKey []byte) (doc bsonraw.Doc, t
 		return nil, 0, false, err
 	}
 	defer closer.Close()
+	if r.rows != nil {
+		r.rows.keep(place, dst[at:], value)
+	}
+	doc, ts = fromStored(dst, at, value)
+	return doc, ts, true, nil
+}
+
+// fromStored puts a stored document into dst, from a place on.
+func fromStored(dst []byte, at int, value []byte) (bsonraw.Doc, oplog.Timestamp) {
 	dst = append(dst[:at], value[stampLen:]...)
-	return bsonraw.Doc(dst[at:]), oplog.Timestamp(binary.BigEndian.Uint64(value)), true, nil
+	return bsonraw.Doc(dst[at:]), oplog.Timestamp(binary.BigEndian.Uint64(value))
 }
 
 // Has reports whether there is a document with that key of _id.

@@ -162,7 +162,8 @@ func (s *Store) openPebble(cfg Config) error {
 		return explainLocked(err, dir, cfg.FS)
 	}
 	s.commit.db, s.commit.failed = db, s.failed
-	s.db, s.reader.db, s.reader.live, s.reader.newest = db, stored{db}, true, &s.durability.newest
+	s.db = db
+	s.reader.db, s.reader.live, s.reader.newest, s.reader.rows = stored{db}, true, &s.durability.newest, newRows(rowSlots, rowBytes)
 	s.images = &images{db: db, commit: &s.commit, failure: s.failed}
 	s.footprint = &footprint{db, cfg.FS, cfg.Dir}
 	if cfg.Dir == "" {

@@ -129,13 +129,14 @@ func (t *Txn) writeItems(w *Write) (err error) {
 	t.overlay.tree.Scan(func(item overlaid) bool {
 		switch {
 		case item.deleted:
-			err = w.batch.Delete(item.key, nil)
+			err = w.delete(item.key)
 		case item.key[0] == kindDocument:
 			op := w.batch.SetDeferred(len(item.key), len(item.value))
 			copy(op.Key, item.key)
 			copy(op.Value, item.value)
 			w.finish(op)
 			w.patches = append(w.patches, patch{w.batch.Len() - len(item.value), len(w.records) - 1, false})
+			w.replaced(item.key, len(item.value))
 		default:
 			err = w.batch.Set(item.key, item.value, nil)
 		}

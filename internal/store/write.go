@@ -22,6 +22,7 @@ type Write struct {
 	records []record
 	patches []patch
 	counts  []countChange
+	rows    []rowChange           // of documents that are not new
 	apply   func(oplog.Timestamp) // runs under the commit lock once the batch is in
 	inserts inserts
 	stmt    int // the record of the last statement of a retryable write, from 1; 0: there is none
@@ -77,7 +78,7 @@ func (w *Write) recycle() {
 	clear(w.records)
 	w.ofTxn.clear()
 	*w = Write{
-		store: w.store, records: w.records[:0], patches: w.patches[:0], counts: w.counts[:0], inserts: w.inserts[:0],
+		store: w.store, records: w.records[:0], patches: w.patches[:0], counts: w.counts[:0], rows: w.rows[:0], inserts: w.inserts[:0],
 		scratch: w.scratch[:0], keys: w.keys[:0], encoded: w.encoded[:0], ofTxn: w.ofTxn,
 	}
 	if cap(w.encoded) > keptScratch {
@@ -226,6 +227,7 @@ func (w *Write) put(c *Collection, idKey []byte, doc bsonraw.Doc) {
 	}
 	w.scratch = append(appendNumbered(w.scratch[:0], kindDocument, c.ID), idKey...)
 	putStamped(w, w.scratch, doc, len(w.records)-1)
+	w.replaced(w.scratch, stampLen+len(doc))
 }
 
 // putStamped stores a document behind the timestamp of a record.
@@ -287,7 +289,13 @@ func (w *Write) delete(key []byte) error {
 		w.txn.delete(key)
 		return nil
 	}
-	return w.batch.Delete(key, nil)
+	if err := w.batch.Delete(key, nil); err != nil {
+		return err
+	}
+	if key[0] == kindDocument {
+		w.replaced(key, 0)
+	}
+	return nil
 }
 
 func (w *Write) counted(c *Collection, by Stats) {
