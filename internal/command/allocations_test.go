@@ -9,7 +9,7 @@ func TestAllocationsOfInserts(t *testing.T) { //nolint:paralleltest // testing.A
 		documents int
 		most      float64
 	}{
-		{1, 10},
+		{1, 8},
 		{1000, 270},
 	} {
 		insert := newLoader(t).inserts(test.documents, 250)
@@ -41,7 +41,7 @@ func TestAllocationsOfFinds(t *testing.T) { //nolint:paralleltest // testing.All
 func TestAllocationsOfUpdates(t *testing.T) { //nolint:paralleltest // testing.AllocsPerRun does not go with parallel tests
 	l := newLoader(t)
 	l.inserts(1000, 250)()
-	const most = 38
+	const most = 17
 	if n := testing.AllocsPerRun(100, l.update(1)); n > most {
 		t.Errorf("an update by _id allocates %v times, want at most %v", n, most)
 	}

@@ -115,7 +115,7 @@ func checkConvertible(op *operation, c *store.Collection, x *store.Index) error 
 		entry = bsonraw.AppendHeader(entry, bsonraw.TypeArray, "ids")
 		ids := bsonraw.BeginArray(entry)
 		for _, idKey := range idKeys {
-			doc, _, ok, err := st.Get(nil, c, idKey)
+			doc, _, ok, err := st.GetOnce(nil, c, idKey)
 			if err != nil {
 				return false, err
 			}

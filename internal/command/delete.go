@@ -12,6 +12,7 @@ func deleteCommand(op *operation) error {
 	var coll string
 	var inBody, let bsonraw.Doc
 	w := newWriter(op)
+	defer w.release()
 	err := op.arguments(func(name string, a argument) error {
 		if ok, err := w.argument(name, a); ok {
 			return err
@@ -29,7 +30,7 @@ func deleteCommand(op *operation) error {
 	if err != nil {
 		return err
 	}
-	statements, err := op.sequence("deletes", inBody)
+	statements, err := w.sequence("deletes", inBody)
 	if err != nil {
 		return err
 	}

@@ -14,9 +14,9 @@ import (
 // maxBatch is how many statements one write command may have (hello's maxWriteBatchSize).
 const maxBatch = 100_000
 
-// sequence returns the documents of an argument that comes as an array in the body or as a sequence of the message.
-func (op *operation) sequence(name string, inBody bsonraw.Doc) ([]bsonraw.Doc, error) {
-	var docs []bsonraw.Doc
+// sequence returns the documents of an argument that comes as an array in the body or as a sequence of the message. They are the writer's.
+func (w *writer) sequence(name string, inBody bsonraw.Doc) ([]bsonraw.Doc, error) {
+	op, docs := w.op, w.scratch.statements
 	found := inBody != nil
 	for it := inBody.Iter(); it.Next(); {
 		if it.Value().Type != bsonraw.TypeDocument {
@@ -41,6 +41,7 @@ func (op *operation) sequence(name string, inBody bsonraw.Doc) ([]bsonraw.Doc, e
 	if len(docs) == 0 || len(docs) > maxBatch {
 		return nil, mongoerr.New(mongoerr.InvalidLength, "Write batch sizes must be between 1 and %d. Got %d operations.", maxBatch, len(docs))
 	}
+	w.scratch.statements = docs
 	return docs, nil
 }
 

@@ -26,6 +26,7 @@ type findAndModifyArgs struct {
 func findAndModify(op *operation) error {
 	var args findAndModifyArgs
 	w := newWriter(op)
+	defer w.release()
 	w.final = true
 	err := op.arguments(func(name string, a argument) error {
 		if name == "bypassDocumentValidation" || name == "stmtId" {

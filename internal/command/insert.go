@@ -15,6 +15,7 @@ func insert(op *operation) error {
 	var coll string
 	var inBody bsonraw.Doc
 	w := newWriter(op)
+	defer w.release()
 	err := op.arguments(func(name string, a argument) error {
 		if ok, err := w.argument(name, a); ok {
 			return err
@@ -30,7 +31,7 @@ func insert(op *operation) error {
 	if err != nil {
 		return err
 	}
-	docs, err := op.sequence("documents", inBody)
+	docs, err := w.sequence("documents", inBody)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,6 @@ type modification struct {
 	// nothing back: what was asked to be written is written. Nil: the counts.
 	result func(modified) (bsonraw.Doc, error)
 	answer bsonraw.Doc // what result gave, where something was written
-	buf    []byte
 }
 
 // modified is what a modification did. Its documents are copies.
@@ -127,7 +126,12 @@ func (m *modification) changeAll(c *store.Collection, hint plan.Hint) (total mod
 
 // changeOne changes the first matching document in the order asked for.
 func (m *modification) changeOne(c *store.Collection, hint plan.Hint) (done modified, again bool, err error) {
-	p := plan.Choose(c, plan.Query{Filter: m.filter, Order: m.sort, Limit: 1, Hint: hint})
+	q := plan.Query{Filter: m.filter, Order: m.sort, Limit: 1, Hint: hint}
+	if key, ok := plan.AppendPoint(m.scratch.idKeys[0][:0], c, q); ok {
+		done, err = m.changePoint(c, key)
+		return done, false, err
+	}
+	p := plan.Choose(c, q)
 	walk := p.Open(m.op.target)
 	defer func() { err = errors.Join(err, walk.Close()) }()
 	if !p.Sorted {
@@ -146,6 +150,22 @@ func (m *modification) changeOne(c *store.Collection, hint plan.Hint) (done modi
 			return done, false, err
 		}
 	}
+}
+
+// changePoint changes the document with that key of _id, if it matches.
+func (m *modification) changePoint(c *store.Collection, idKey []byte) (modified, error) {
+	c.Indexes[0].Uses.Add(1)
+	m.scratch.idKeys[0] = idKey
+	candidate, _, there, err := m.op.target.Get(m.scratch.candidate[:0], c, idKey)
+	if err != nil || !there {
+		return modified{}, err
+	}
+	m.scratch.candidate = candidate
+	if matched, err := m.matches(candidate); err != nil || !matched {
+		return modified{}, err
+	}
+	done, _, err := m.change(c, idKey, candidate)
+	return done, err
 }
 
 // changeLeast looks at all matching documents for the first one in the order.
@@ -179,21 +199,22 @@ func (m *modification) changeLeast(c *store.Collection, walk *plan.Walk) (done m
 // change modifies one document under its latch. ok is false when it no longer matches: others were faster.
 func (m *modification) change(c *store.Collection, idKey []byte, candidate bsonraw.Doc) (done modified, ok bool, err error) {
 	st := m.op.target
-	held, err := st.LatchDocs(m.op.ctx, c, idKey)
+	m.scratch.idKeys[0] = idKey
+	held, err := st.LatchDocs(m.op.ctx, c, m.scratch.idKeys[:]...)
 	if err != nil {
 		return modified{}, false, err
 	}
 	defer held.Release()
-	doc, _, there, err := st.Get(m.buf[:0], c, idKey)
+	doc, _, there, err := st.GetOnce(m.scratch.doc[:0], c, idKey)
 	if err != nil || !there {
 		return modified{}, false, err
 	}
-	m.buf = doc
+	m.scratch.doc = doc
 	matched, position := true, -1
 	if m.update != nil && m.update.NeedsPosition() {
 		matched, position, err = m.filter.MatchAt(evaluation(m.op), doc)
 	} else if !bytes.Equal(doc, candidate) {
-		matched, err = m.filter.MatchWith(evaluation(m.op), doc)
+		matched, err = m.matches(doc)
 	}
 	if err != nil || !matched {
 		return modified{}, false, err
@@ -204,6 +225,14 @@ func (m *modification) change(c *store.Collection, idKey []byte, candidate bsonr
 		done, err = m.replace(c, idKey, doc, position)
 	}
 	return done, true, err
+}
+
+// matches reports whether the filter takes a document.
+func (m *modification) matches(doc bsonraw.Doc) (bool, error) {
+	if m.filter.IsSlow() {
+		return m.filter.MatchWith(evaluation(m.op), doc)
+	}
+	return m.filter.Match(doc)
 }
 
 func (m *modification) remove(c *store.Collection, idKey []byte, doc bsonraw.Doc) (modified, error) {

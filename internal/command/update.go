@@ -16,6 +16,7 @@ func updateCommand(op *operation) error {
 	var coll string
 	var inBody, let bsonraw.Doc
 	w := newWriter(op)
+	defer w.release()
 	err := op.arguments(func(name string, a argument) error {
 		if ok, err := w.argument(name, a); ok {
 			return err
@@ -33,7 +34,7 @@ func updateCommand(op *operation) error {
 	if err != nil {
 		return err
 	}
-	statements, err := op.sequence("updates", inBody)
+	statements, err := w.sequence("updates", inBody)
 	if err != nil {
 		return err
 	}
@@ -224,6 +225,9 @@ func (s *updateStatement) run() error {
 	}
 	m := modification{writer: s.writer, coll: s.coll, filter: s.filter, hint: s.hint, stmtID: s.stmtID, multi: s.multi, upsert: s.upsert, update: s.update}
 	result, err := m.run()
+	if s.op.explaining == nil {
+		s.update.Release()
+	}
 	if err != nil {
 		return err // what it changed before is changed, but not counted
 	}

@@ -3,6 +3,7 @@ package command
 import (
 	"crypto/sha256"
 	"fmt"
+	"sync"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -28,13 +29,17 @@ type writer struct {
 	errs     []writeError
 	retried  []int32
 	upserted []upserted
-	key      []byte // scratch for document keys
-	ns       []byte // of the collection
-	logged   *oplog.Entry
-	space    struct { // what these begin with
-		key, ns [64]byte
-		logged  oplog.Entry
-	}
+	logged   oplog.Entry
+	scratch  writeScratch
+}
+
+// writeScratch is memory that the writer of a later command uses again.
+type writeScratch struct {
+	docKey, ns []byte // of the entry that is logged
+	statements []bsonraw.Doc
+	idKeys     [1][]byte // of the document that is changed
+	candidate  []byte    // what was found before it was latched
+	doc        []byte    // what is changed
 }
 
 type writeError struct {
@@ -47,10 +52,38 @@ type upserted struct {
 	id    bsonraw.Value
 }
 
+var writers = sync.Pool{New: func() any { return new(writer) }}
+
 func newWriter(op *operation) *writer {
-	w := &writer{op: op, ordered: true}
-	w.key, w.ns, w.logged = w.space.key[:0], w.space.ns[:0], &w.space.logged
+	w := writers.Get().(*writer)
+	w.op, w.ordered = op, true
 	return w
+}
+
+// keptStatements is for how many statements memory is kept.
+const keptStatements = 1000
+
+// release gives the writer's memory to a later one. What is explained goes on to use it.
+func (w *writer) release() {
+	if w.op.explaining != nil {
+		return
+	}
+	keep := w.scratch
+	clear(keep.statements)
+	if keep.statements = keep.statements[:0]; cap(keep.statements) > keptStatements {
+		keep.statements = nil
+	}
+	keep.candidate, keep.doc = smallScratch(keep.candidate), smallScratch(keep.doc)
+	*w = writer{scratch: keep}
+	writers.Put(w)
+}
+
+// smallScratch is what is kept of a buffer: nothing where it is large.
+func smallScratch(b []byte) []byte {
+	if cap(b) > maxFound {
+		return nil
+	}
+	return b[:0]
 }
 
 // argument reads the arguments that all write commands have; ok is false for others.
@@ -120,14 +153,15 @@ func (w *writer) fail(index int, err error) (goOn bool, fatal error) {
 
 // entry begins an oplog entry for a document of the collection. It is valid until the next one is begun.
 func (w *writer) entry(kind oplog.Op, c *store.Collection, o bsonraw.Doc, id bsonraw.Value, stmt int32) *oplog.Entry {
+	m := &w.scratch
 	var at int
-	w.key, at = bsonraw.BeginDoc(w.key[:0])
-	w.key = bsonraw.EndDoc(bsonraw.AppendValue(w.key, "_id", id), at)
-	w.ns = append(append(append(w.ns[:0], c.DB...), '.'), c.Name...)
-	e := w.logged
-	*e = oplog.Entry{Op: kind, NS: w.ns, UUID: c.UUID, HasUUID: true, O: o, O2: w.key}
+	m.docKey, at = bsonraw.BeginDoc(m.docKey[:0])
+	m.docKey = bsonraw.EndDoc(bsonraw.AppendValue(m.docKey, "_id", id), at)
+	m.ns = append(append(append(m.ns[:0], c.DB...), '.'), c.Name...)
+	e := &w.logged
+	*e = oplog.Entry{Op: kind, NS: m.ns, UUID: c.UUID, HasUUID: true, O: o, O2: m.docKey}
 	if kind == oplog.Delete {
-		e.O, e.O2 = w.key, nil
+		e.O, e.O2 = m.docKey, nil
 	}
 	if w.op.session != nil {
 		if w.op.session.logged == nil {

@@ -9,11 +9,6 @@ import "github.com/sluicestream/sluice/internal/bsonraw"
 type Recorder struct {
 	tree  diffTree
 	stack []place
-	first struct { // what the slices begin with, so that a small update takes its memory at once
-		stack   [2]place
-		levels  [1]diffLevel
-		changes [2]diffChange
-	}
 }
 
 // place is an object or array that the operators are in. Its level is made when the first change is recorded in it.
@@ -24,11 +19,14 @@ type place struct {
 	level int32
 }
 
+// Forget lets go of everything but the Recorder's own memory. Reset follows before it is used again.
+func (r *Recorder) Forget() {
+	clear(r.stack[:cap(r.stack)])
+	clear(r.tree.changes[:cap(r.tree.changes)])
+}
+
 // Reset forgets everything recorded.
 func (r *Recorder) Reset() {
-	if r.stack == nil {
-		r.stack, r.tree.levels, r.tree.changes = r.first.stack[:0], r.first.levels[:0], r.first.changes[:0]
-	}
 	r.tree.reset()
 	r.tree.newLevel(false)
 	r.stack = append(r.stack[:0], place{index: none, level: rootLevel})

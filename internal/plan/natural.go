@@ -30,7 +30,7 @@ func (w *Walk) nextInOrder() (bsonraw.Doc, error) {
 		}
 		o.last = append(o.last[:0], o.entries.Key()...)
 		w.idKey = o.entries.IDKey()
-		doc, _, ok, err := w.view.Get(w.buf[:0], w.plan.Collection, w.idKey)
+		doc, ok, err := w.get()
 		if err != nil {
 			return nil, err
 		}

@@ -86,8 +86,8 @@ func Choose(c *store.Collection, q Query) *Plan {
 		p.branches = []branch{{scan: &scan{ranges: []keyRange{{}}, reverse: q.Hint.Natural < 0}}}
 		return p
 	}
-	if id, ok := q.Filter.ID(); ok && q.readsPoint(c, id) {
-		p.kind, p.point, p.only = pointRead, c.AppendIDKey(nil, id), q.asksOnlyID(c)
+	if point, ok := q.appendPoint(nil, c); ok {
+		p.kind, p.point, p.only = pointRead, point, q.asksOnlyID(c)
 		p.Sorted = q.Order == nil || p.only
 		return p
 	}
@@ -101,6 +101,23 @@ func Choose(c *store.Collection, q Query) *Plan {
 	best.Collection, best.filter, best.order = c, q.Filter, q.Order
 	best.branchwise = q.Hint.Index == nil && q.Filter.IsDisjunction()
 	return best
+}
+
+// AppendPoint appends the key of the one document that a query may find, where its filter demands an _id and no order is asked for: for
+// the only document no plan need be made. ok is false for other queries.
+func AppendPoint(dst []byte, c *store.Collection, q Query) (key []byte, ok bool) {
+	if q.Order != nil || q.Bounds != nil || q.Hint.Natural != 0 || c.Oplog || q.Filter.IsNever() {
+		return nil, false
+	}
+	return q.appendPoint(dst, c)
+}
+
+func (q *Query) appendPoint(dst []byte, c *store.Collection) (key []byte, ok bool) {
+	id, ok := q.Filter.ID()
+	if !ok || !q.readsPoint(c, id) {
+		return nil, false
+	}
+	return c.AppendIDKey(dst, id), true
 }
 
 // asksOnlyID reports whether the query is {_id: <value>} and nothing else, which needs no order. Of any other MongoDB sorts even one

@@ -159,7 +159,7 @@ func (w *Walk) next() (bsonraw.Doc, error) {
 		if s.docs != nil {
 			return s.docs.Doc(), nil
 		}
-		doc, _, ok, err := w.view.Get(w.buf[:0], w.plan.Collection, w.idKey)
+		doc, ok, err := w.get()
 		if err != nil {
 			return nil, err
 		}
@@ -170,10 +170,23 @@ func (w *Walk) next() (bsonraw.Doc, error) {
 	}
 }
 
+// few is for how many documents a walk may well be one that is made again and again, as by a unique key.
+const few = 16
+
+// get gets the document that the walk stands at.
+func (w *Walk) get() (doc bsonraw.Doc, ok bool, err error) {
+	get := w.view.GetOnce
+	if w.docs < few {
+		get = w.view.Get
+	}
+	doc, _, ok, err = get(w.buf[:0], w.plan.Collection, w.idKey)
+	return doc, ok, err
+}
+
 func (w *Walk) getPoint() (bsonraw.Doc, error) {
 	w.ended = true
 	w.idKey = w.plan.point
-	doc, _, ok, err := w.view.Get(w.buf[:0], w.plan.Collection, w.idKey)
+	doc, ok, err := w.get()
 	if err != nil {
 		return nil, err
 	}

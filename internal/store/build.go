@@ -218,7 +218,7 @@ func (b *Build) add(batch *pebble.Batch, x *Index, idKey []byte, keys indexKeys)
 // make it such a document again.
 func (b *Build) recheck(skipped [][]byte) error {
 	for _, idKey := range skipped {
-		doc, _, ok, err := b.store.Get(nil, b.coll, idKey)
+		doc, _, ok, err := b.store.GetOnce(nil, b.coll, idKey)
 		if err != nil {
 			return err
 		}
@@ -288,7 +288,7 @@ func (b *Build) judge(x *Index, values []byte) error {
 	if err := it.Close(); err != nil || second == nil {
 		return err
 	}
-	doc, _, _, err := b.store.Get(nil, b.coll, second)
+	doc, _, _, err := b.store.GetOnce(nil, b.coll, second)
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func (w *Write) evict(c *Collection, full Stats) error {
 		if first {
 			c.oldest.Store(binary.BigEndian.Uint64(entries.values))
 		}
-		doc, _, ok, err := w.store.Get(nil, c, entries.IDKey())
+		doc, _, ok, err := w.store.GetOnce(nil, c, entries.IDKey())
 		if err == nil && !ok {
 			err = fmt.Errorf("%s: the order of insertion has an entry without a document", c.NS())
 		}

@@ -28,6 +28,15 @@ const stampLen = 8
 
 // Get appends the document with that key of _id to dst. ok is false when there is none; ts is the commit that wrote it.
 func (r reader) Get(dst []byte, c *Collection, idKey []byte) (doc bsonraw.Doc, ts oplog.Timestamp, ok bool, err error) {
+	return r.get(dst, c, idKey, true)
+}
+
+// GetOnce is Get for who reads many documents: none need be in memory for the next reader.
+func (r reader) GetOnce(dst []byte, c *Collection, idKey []byte) (doc bsonraw.Doc, ts oplog.Timestamp, ok bool, err error) {
+	return r.get(dst, c, idKey, false)
+}
+
+func (r reader) get(dst []byte, c *Collection, idKey []byte, keep bool) (doc bsonraw.Doc, ts oplog.Timestamp, ok bool, err error) {
 	at := len(dst)
 	dst = append(appendNumbered(dst, kindDocument, c.ID), idKey...) // the key, where the document is going to be
 	var place rowPlace
@@ -46,7 +55,7 @@ func (r reader) Get(dst []byte, c *Collection, idKey []byte) (doc bsonraw.Doc, t
 		return nil, 0, false, err
 	}
 	defer closer.Close()
-	if r.rows != nil {
+	if keep && r.rows != nil {
 		r.rows.keep(place, dst[at:], value)
 	}
 	doc, ts = fromStored(dst, at, value)

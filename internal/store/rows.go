@@ -144,11 +144,11 @@ func (r *rows) end(changes []rowChange, batch []byte) {
 		key, value := batch[c.key:c.keyEnd], batch[c.value:c.valueEnd]
 		slot := r.at(key).slot
 		old := slot.Load() // nobody but a commit changes a row that is being written
-		now := &row{both: old.both, key: old.key}
 		if c.kept && !old.several && len(value) > 0 && len(key)+len(value) <= largestRow {
-			now = newRow(key, value)
+			r.swap(slot, old, newRow(key, value))
+		} else {
+			r.swap(slot, old, &row{both: old.both, key: old.key})
 		}
-		r.swap(slot, old, now)
 	}
 }
 

@@ -16,6 +16,8 @@ type View interface {
 	Catalog() *Catalog
 	// Get appends the document with that key of _id to dst, with the timestamp of the commit that wrote it.
 	Get(dst []byte, c *Collection, idKey []byte) (doc bsonraw.Doc, ts oplog.Timestamp, ok bool, err error)
+	// GetOnce is Get for who reads many documents: none need be in memory for the next reader.
+	GetOnce(dst []byte, c *Collection, idKey []byte) (doc bsonraw.Doc, ts oplog.Timestamp, ok bool, err error)
 	// Docs returns a walk over documents in the order of _id.
 	Docs(c *Collection, within Range, reverse bool) (*Docs, error)
 	// Entries returns a walk over the entries of an index in its order.

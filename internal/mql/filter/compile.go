@@ -23,6 +23,21 @@ type parser struct {
 	schemaless bool // $jsonSchema is not allowed
 	usesExpr   bool
 	usesSchema bool
+
+	// What most filters are made of takes its memory at once.
+	filter Filter
+	first  clause
+	begun  bool // first is taken
+}
+
+// clause keeps a clause.
+func (p *parser) clause(c clause) *clause {
+	kept := &p.first
+	if p.begun {
+		kept = new(clause)
+	}
+	p.begun, *kept = true, c
+	return kept
 }
 
 func newParser(opts Options) *parser {

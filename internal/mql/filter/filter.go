@@ -47,7 +47,7 @@ func Compile(doc bsonraw.Doc, opts Options) (*Filter, error) {
 		return nil, err
 	}
 	c := simplify(parsed)
-	return &Filter{
+	p.filter = Filter{
 		clause:     c,
 		parsed:     parsed,
 		run:        build(c, atDocument),
@@ -56,7 +56,8 @@ func Compile(doc bsonraw.Doc, opts Options) (*Filter, error) {
 		usesSchema: p.usesSchema,
 		slow:       isSlow(c),
 		plainID:    isPlainID(doc),
-	}, nil
+	}
+	return &p.filter, nil
 }
 
 // lateNode is a node that is built when it is asked for. Where several ask at once it is built for each.

@@ -32,7 +32,7 @@ func (p *parser) compare(op Op, path bsonraw.Path, v bsonraw.Value) (*clause, er
 	if v.Type == bsonraw.TypeRegex && op != Eq {
 		return nil, badValue("Can't have RegEx as arg to predicate over field '%s'.", path)
 	}
-	return &clause{op: op, path: path, value: v, by: p.scope.Collation(), test: newComparison(op, v, p.scope.Collation())}, nil
+	return p.clause(clause{op: op, path: path, value: v, by: p.scope.Collation(), test: newComparison(op, v, p.scope.Collation())}), nil
 }
 
 // newComparison returns the test of a value against v. Values of different classes never compare, but for null, which is also

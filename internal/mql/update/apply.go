@@ -23,16 +23,6 @@ type applier struct {
 	trail     trail      // how the walk came to where it is
 	moved     [][][]byte // paths that were renamed since something was recorded
 	values    arena
-	first     firstBuffers
-}
-
-// firstBuffers are what the applier's slices begin with, so that a small update takes its memory at once.
-type firstBuffers struct {
-	edits  [6]edit
-	slots  [4]slot
-	trail  [6]step
-	values [32]byte
-	made   [96]byte
 }
 
 // slot is the place of an element in the document.
@@ -78,9 +68,6 @@ func (t trail) String() string {
 func (t trail) last() string { return t[len(t)-1].String() }
 
 func (a *applier) reset(u *Update, in Input) {
-	if f := &a.first; a.edits.list == nil {
-		a.edits.list, a.edits.made, a.slots, a.trail, a.values.bytes = f.edits[:0], f.made[:0], f.slots[:0], f.trail[:0], f.values[:0]
-	}
 	a.doc, a.in, a.filters.list = in.Doc, in, u.filters
 	a.recorder = &u.recorder
 	a.recorder.Reset()
@@ -88,6 +75,25 @@ func (a *applier) reset(u *Update, in Input) {
 	a.protected = !in.Doc.Lookup(idField).IsMissing()
 	a.edits.doc, a.edits.list, a.edits.made = in.Doc, a.edits.list[:0], a.edits.made[:0]
 	a.slots, a.hits, a.trail, a.moved, a.values.bytes = a.slots[:0], a.hits[:0], a.trail[:0], a.moved[:0], a.values.bytes[:0]
+}
+
+// size is about how much memory the applier has.
+func (a *applier) size() int {
+	const structure = 64
+	return cap(a.edits.made) + cap(a.values.bytes) + structure*(cap(a.edits.list)+cap(a.slots)+2*cap(a.hits)+cap(a.trail)+cap(a.moved))
+}
+
+// forget lets go of everything but memory.
+func (a *applier) forget() {
+	clear(a.edits.list[:cap(a.edits.list)])
+	clear(a.slots[:cap(a.slots)])
+	clear(a.hits[:cap(a.hits)])
+	clear(a.trail[:cap(a.trail)])
+	clear(a.moved[:cap(a.moved)])
+	*a = applier{
+		edits: editor{list: a.edits.list[:0], made: a.edits.made[:0]}, slots: a.slots[:0], hits: a.hits[:0], trail: a.trail[:0], moved: a.moved[:0],
+		values: arena{a.values.bytes[:0]},
+	}
 }
 
 // object applies a node's children to the object at a place and returns by how many bytes it grew.

@@ -46,6 +46,7 @@ func FuzzUpdate(f *testing.F) {
 		if err != nil {
 			return
 		}
+		defer u.Release()
 		out, err := u.Apply(in)
 		if !bytes.Equal(before, b) {
 			t.Fatal("the input was changed")

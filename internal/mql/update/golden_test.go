@@ -128,6 +128,7 @@ func (c goldenCase) check(t *testing.T) string {
 	}
 	var out Outcome
 	u, err := Compile(parseValue(t, c.fields["update"]), opts)
+	defer u.Release()
 	if text, ok := c.fields["filter"]; ok && err == nil {
 		in.Insert = true
 		in.Doc, err = upsertBase(u, parseDoc(t, text))

@@ -30,7 +30,7 @@ func (c *compiler) rename(from []byte, arg bsonraw.Value) error {
 	if isDynamic(r.from) {
 		return mongoerr.New(mongoerr.BadValue, "The source field for $rename may not be dynamic: %s", from)
 	}
-	if err := c.update.tree.add(r.from, renameSource{}); err != nil {
+	if err := c.update.add(r.from, renameSource{}); err != nil {
 		return err
 	}
 	if r.to, err = c.split(to); err != nil {
@@ -46,7 +46,7 @@ func (c *compiler) rename(from []byte, arg bsonraw.Value) error {
 	}
 	// How deeply the value is nested is known only with the document.
 	c.levels = bsonraw.MaxMessageDepth
-	return c.update.tree.add(r.to, renameTarget{r})
+	return c.update.add(r.to, renameTarget{r})
 }
 
 // beginsWith reports whether path goes through or to prefix.

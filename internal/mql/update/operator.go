@@ -59,9 +59,8 @@ func (indulgent) whenBlocked(*applier) (blockedPolicy, error)  { return ignoreBl
 type compiler struct {
 	update *Update
 	opts   Options
-	parts  [][]byte // of the paths, one after another
-	used   uint64   // the array filters that paths name
-	levels int      // how deeply a result may be nested by what is set
+	used   uint64 // the array filters that paths name
+	levels int    // how deeply a result may be nested by what is set
 }
 
 // compileFunc compiles an operator for one path.
@@ -101,8 +100,8 @@ func operatorNames() map[string]bool {
 }
 
 func compileOperators(doc bsonraw.Doc, opts Options) (*Update, error) {
-	u := &Update{}
-	u.tree = &u.root // of kind throughFields
+	u := updates.Get().(*Update)
+	u.tree = u.newNode(throughFields)
 	c := compiler{update: u, opts: opts}
 	var err error
 	if u.filters, err = compileArrayFilters(opts); err != nil {
@@ -164,17 +163,17 @@ func (c *compiler) field(compile compileFunc, path []byte, arg bsonraw.Value) er
 	}
 	// A value may stand one level deeper than its path: as an array's element.
 	c.levels = max(c.levels, len(parts)+1+depth(arg))
-	return c.update.tree.add(parts, leaf)
+	return c.update.add(parts, leaf)
 }
 
 // split splits a path into components that stay as they are while the compiler goes on.
 func (c *compiler) split(path []byte) ([][]byte, error) {
-	start := len(c.parts)
-	parts, err := splitPath(c.parts, path)
+	start := len(c.update.parts)
+	parts, err := splitPath(c.update.parts, path)
 	if err != nil {
 		return nil, err
 	}
-	c.parts = parts
+	c.update.parts = parts
 	parts = parts[start:len(parts):len(parts)]
 	for _, part := range parts {
 		if string(part) == positionalPart {

@@ -104,11 +104,21 @@ func updatesKeepTheirPromises(t *rapid.T) {
 	in := Input{Doc: whole.Lookup("doc").Doc(), Position: rapid.IntRange(-1, 2).Draw(t, "position"), Insert: rapid.IntRange(0, 4).Draw(t, "insert") == 0}
 	out, err := u.Apply(in)
 	if err != nil {
+		u.Release()
 		return
 	}
 	checkOutcome(t, u, in, out)
-	if again, err := u.Apply(in); err != nil || show(again.Doc) != show(out.Doc) {
+	result := show(out.Doc)
+	if again, err := u.Apply(in); err != nil || show(again.Doc) != result {
 		t.Fatalf("the second time: %s, %v", show(again.Doc), err)
+	}
+	u.Release()
+	if u, err = Compile(whole.Lookup("update"), Options{ArrayFilters: whole.Lookup("filters").Doc()}); err != nil {
+		t.Fatalf("compiled again: %v", err)
+	}
+	defer u.Release()
+	if again, err := u.Apply(in); err != nil || show(again.Doc) != result {
+		t.Fatalf("in memory that was used before: %s, %v", show(again.Doc), err)
 	}
 }
 

@@ -41,13 +41,20 @@ func kindAt(parts [][]byte, i int) nodeKind {
 	return throughFields
 }
 
+// forget makes the node as new, but for memory.
+func (n *node) forget() {
+	clear(n.children)
+	*n = node{children: n.children[:0]}
+}
+
 // add puts an operator at the end of a path. Two operators must not meet, nor one stand above another.
-func (n *node) add(parts [][]byte, leaf modifier) error {
+func (u *Update) add(parts [][]byte, leaf modifier) error {
+	n := u.tree
 	for i, part := range parts {
 		kind := kindAt(parts, i)
 		next := n.child(part)
 		if next == nil {
-			next = &node{kind: kind}
+			next = u.newNode(kind)
 			n.put(part, next)
 		} else if next.kind != kind || kind == atLeaf {
 			return mongoerr.New(mongoerr.ConflictingUpdateOperators, "Updating the path '%s' would create a conflict at '%s'",

@@ -2,6 +2,7 @@ package update
 
 import (
 	"context"
+	"sync"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
@@ -21,8 +22,7 @@ type Update struct {
 	replacement bsonraw.Doc // nil unless IsReplacement
 	dollar      error       // of a replacement for what exists: its first name with a dollar sign
 	pipeline    *pipeline   // nil unless IsPipeline
-	tree        *node
-	root        node // of the tree
+	tree        *node       // of operators
 	filters     []arrayFilter
 	positional  bool
 	deepens     bool // a result may be nested more deeply than a stored document may be
@@ -32,6 +32,45 @@ type Update struct {
 	out      []byte
 	entry    []byte
 	diff     []byte
+	nodes    []node   // of the tree: the first ones
+	parts    [][]byte // of the paths, one after another
+}
+
+// updates have the memory of updates by operators, which small ones would spend much of their time to get.
+var updates = sync.Pool{New: func() any { return &Update{nodes: make([]node, 0, firstNodes)} }}
+
+const (
+	// firstNodes are how many nodes of a tree are made at once.
+	firstNodes = 8
+	// keptBuffers is how large buffers may be that are kept for the next update.
+	keptBuffers = 64 << 10
+)
+
+// Release gives the memory of an update to the next one that is compiled. Neither it nor its outcomes may be used any more.
+func (u *Update) Release() {
+	if u == nil || u.tree == nil || cap(u.out)+cap(u.entry)+u.applier.size() > keptBuffers {
+		return
+	}
+	for i := range u.nodes {
+		u.nodes[i].forget()
+	}
+	clear(u.parts)
+	u.applier.forget()
+	u.recorder.Forget()
+	u.tree, u.filters, u.positional, u.deepens = nil, nil, false, false
+	u.nodes, u.parts = u.nodes[:0], u.parts[:0]
+	updates.Put(u)
+}
+
+// newNode makes a node of the tree.
+func (u *Update) newNode(kind nodeKind) *node {
+	n := len(u.nodes)
+	if n == cap(u.nodes) {
+		return &node{kind: kind}
+	}
+	u.nodes = u.nodes[:n+1]
+	u.nodes[n].kind = kind
+	return &u.nodes[n]
 }
 
 // StopWith makes Apply fail with ctx's error when ctx ends, where a pipeline takes long.
