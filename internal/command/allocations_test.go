@@ -9,7 +9,7 @@ func TestAllocationsOfInserts(t *testing.T) { //nolint:paralleltest // testing.A
 		documents int
 		most      float64
 	}{
-		{1, 8},
+		{1, 7},
 		{1000, 270},
 	} {
 		insert := newLoader(t).inserts(test.documents, 250)
@@ -23,7 +23,7 @@ func TestAllocationsOfInserts(t *testing.T) { //nolint:paralleltest // testing.A
 func TestAllocationsOfTransactions(t *testing.T) { //nolint:paralleltest // testing.AllocsPerRun does not go with parallel tests
 	l := newLoader(t)
 	l.inserts(1, 250)()
-	const most = 155
+	const most = 110
 	if n := testing.AllocsPerRun(100, l.transaction(10)); n > most {
 		t.Errorf("a transaction of ten inserts allocates %v times, want at most %v", n, most)
 	}

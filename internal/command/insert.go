@@ -69,11 +69,16 @@ const (
 // insertGroup inserts documents from index next on in one commit, and returns the index of the first one after them.
 func (w *writer) insertGroup(coll string, docs []bsonraw.Doc, next int) (int, bool, error) {
 	op := w.op
-	if _, err := storable(docs[next]); err != nil { // it makes no collection
-		goOn, fatal := w.fail(next, err)
-		return next + 1, goOn, fatal
+	c, unlock, err := op.locked(coll)
+	if c == nil {
+		if _, err := storable(docs[next]); err != nil { // it makes no collection
+			goOn, fatal := w.fail(next, err)
+			return next + 1, goOn, fatal
+		}
 	}
-	c, unlock, err := op.lockedOrNew(coll)
+	if c == nil && err == nil {
+		c, unlock, err = op.lockedOrNew(coll)
+	}
 	if mongoerr.Is(err, mongoerr.InvalidNamespace) {
 		return next, false, err // no document can change that
 	}
@@ -82,7 +87,7 @@ func (w *writer) insertGroup(coll string, docs []bsonraw.Doc, next int) (int, bo
 		return next + 1, goOn, fatal
 	}
 	defer unlock()
-	g := insertGroup{writer: w, c: c, first: next, before: *w}
+	g := insertGroup{writer: w, c: c, first: next, before: tally{w.n, len(w.errs), len(w.retried)}}
 	if err := g.prepare(docs[next:]); err != nil {
 		return next, false, err
 	}
@@ -115,7 +120,13 @@ type insertGroup struct {
 	idKeys [][]byte
 	keys   []byte // the memory of those
 	stop   bool   // an error ended an ordered command
-	before writer
+	before tally
+}
+
+// tally is how many documents were inserted, failed and had been inserted before.
+type tally struct {
+	inserted        int32
+	failed, retried int
 }
 
 // insertOne is the memory of a group of one document.
@@ -140,7 +151,7 @@ func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
 	}
 	limit = min(len(docs), limit)
 	if limit == 1 {
-		one := new(insertOne)
+		one := &g.scratch.one
 		g.docs, g.idKeys, g.index, g.keys = one.docs[:0], one.idKeys[:0], one.index[:0], one.key[:0]
 	} else {
 		g.docs, g.idKeys, g.index = make([]store.Indexed, 0, limit), make([][]byte, 0, limit), make([]int, 0, limit)
@@ -305,7 +316,7 @@ func (g *insertGroup) afterFault(err error) (bool, error) {
 		g.n--
 		return g.fail(g.index[0], err)
 	}
-	g.n, g.errs, g.retried = g.before.n, g.errs[:len(g.before.errs)], g.retried[:len(g.before.retried)]
+	g.n, g.errs, g.retried = g.before.inserted, g.errs[:g.before.failed], g.retried[:g.before.retried]
 	g.alone, g.taken = true, 0
 	return true, nil
 }

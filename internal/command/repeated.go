@@ -15,7 +15,7 @@ type nameSet uint64
 func (s *nameSet) add(name []byte) (had bool) {
 	hash := 0
 	if n := len(name); n > 0 {
-		hash = 2*n + int(name[0]) + 6*int(name[n-1]) // the names that drivers send along with each other differ in it
+		hash = 11*n + 12*int(name[0]) + 14*int(name[n-1]) // the names that drivers send along with each other differ in it
 	}
 	bit := nameSet(1) << (hash & 63)
 	had = *s&bit != 0

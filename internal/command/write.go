@@ -13,6 +13,12 @@ import (
 
 // writer collects what the statements of one write command did.
 type writer struct {
+	statements
+	scratch writeScratch
+}
+
+// statements are what a writer knows of its command.
+type statements struct {
 	op       *operation
 	ordered  bool
 	alone    bool        // each document is inserted by a commit of its own
@@ -29,17 +35,17 @@ type writer struct {
 	errs     []writeError
 	retried  []int32
 	upserted []upserted
-	logged   oplog.Entry
-	scratch  writeScratch
 }
 
 // writeScratch is memory that the writer of a later command uses again.
 type writeScratch struct {
-	docKey, ns []byte // of the entry that is logged
+	logged     oplog.Entry
+	docKey, ns []byte // of that entry
 	statements []bsonraw.Doc
 	idKeys     [1][]byte // of the document that is changed
-	candidate  []byte    // what was found before it was latched
-	doc        []byte    // what is changed
+	one        insertOne
+	candidate  []byte // what was found before it was latched
+	doc        []byte // what is changed
 }
 
 type writeError struct {
@@ -68,14 +74,20 @@ func (w *writer) release() {
 	if w.op.explaining != nil {
 		return
 	}
-	keep := w.scratch
-	clear(keep.statements)
-	if keep.statements = keep.statements[:0]; cap(keep.statements) > keptStatements {
-		keep.statements = nil
-	}
-	keep.candidate, keep.doc = smallScratch(keep.candidate), smallScratch(keep.doc)
-	*w = writer{scratch: keep}
+	w.statements = statements{}
+	w.scratch.forget()
 	writers.Put(w)
+}
+
+// forget lets go of everything but small memory.
+func (m *writeScratch) forget() {
+	m.logged = oplog.Entry{}
+	m.one.docs[0], m.one.idKeys[0] = store.Indexed{}, nil
+	clear(m.statements)
+	if m.statements = m.statements[:0]; cap(m.statements) > keptStatements {
+		m.statements = nil
+	}
+	m.candidate, m.doc = smallScratch(m.candidate), smallScratch(m.doc)
 }
 
 // smallScratch is what is kept of a buffer: nothing where it is large.
@@ -158,7 +170,7 @@ func (w *writer) entry(kind oplog.Op, c *store.Collection, o bsonraw.Doc, id bso
 	m.docKey, at = bsonraw.BeginDoc(m.docKey[:0])
 	m.docKey = bsonraw.EndDoc(bsonraw.AppendValue(m.docKey, "_id", id), at)
 	m.ns = append(append(append(m.ns[:0], c.DB...), '.'), c.Name...)
-	e := &w.logged
+	e := &m.logged
 	*e = oplog.Entry{Op: kind, NS: m.ns, UUID: c.UUID, HasUUID: true, O: o, O2: m.docKey}
 	if kind == oplog.Delete {
 		e.O, e.O2 = m.docKey, nil

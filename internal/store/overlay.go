@@ -19,6 +19,7 @@ type overlay struct {
 type overlaid struct {
 	key, value []byte
 	deleted    bool
+	fresh      bool // the base does not have it
 }
 
 func newOverlay(base source) *overlay {

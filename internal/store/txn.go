@@ -84,13 +84,15 @@ var (
 // none. One that was made, dropped or renamed after the snapshot gives SnapshotUnavailable; of one whose schema was changed the
 // transaction sees the indexes that were there before, and all else as it is now.
 func (t *Txn) Collection(ctx context.Context, db, name string) (*Collection, error) {
-	ns := db + "." + name
-	if c := t.created[ns]; c != nil {
+	var space [64]byte
+	key := append(append(append(space[:0], db...), '.'), name...)
+	if c := t.created[string(key)]; c != nil {
 		return c, nil
 	}
-	if c := t.locked[ns]; c != nil {
+	if c := t.locked[string(key)]; c != nil {
 		return c, nil
 	}
+	ns := string(key)
 	then := t.snapshot.catalog.Collection(db, name)
 	for {
 		c := t.store.Catalog().Collection(db, name)
@@ -148,7 +150,7 @@ func (t *Txn) LatchDocs(ctx context.Context, c *Collection, idKeys ...[]byte) (H
 		return Held{}, mongoerr.New(mongoerr.OperationNotSupportedInTransaction,
 			"Collection '%s' is a capped collection. Writes in transactions are not allowed on capped collections.", c.NS())
 	}
-	if t.created[c.NS()] != nil {
+	if t.IsNew(c) {
 		return Held{}, nil
 	}
 	if t.lacksIndexes(c) {
@@ -171,7 +173,7 @@ func (t *Txn) LatchDocs(ctx context.Context, c *Collection, idKeys ...[]byte) (H
 
 // LatchUnique makes sure that the transaction alone may write the unique index entries of these documents, to its end.
 func (t *Txn) LatchUnique(ctx context.Context, c *Collection, docs ...Indexed) (Held, error) {
-	if t.created[c.NS()] != nil {
+	if t.IsNew(c) {
 		return Held{}, nil
 	}
 	for _, k := range t.store.latches.uniqueKeys(c, docs) {
@@ -243,7 +245,7 @@ func (t *Txn) CheckUnique(c *Collection, idKey []byte, d Indexed) error {
 }
 
 func (t *Txn) checkEntry(c *Collection, x *Index, idKey []byte, doc bsonraw.Doc, k []byte) error {
-	if t.created[c.NS()] == nil {
+	if !t.IsNew(c) {
 		now, err := t.store.takenByOther(x, k, idKey)
 		if err != nil {
 			return err
@@ -289,7 +291,7 @@ func (t *Txn) create(set []*Collection) {
 }
 
 // IsNew reports whether the transaction has created the collection.
-func (t *Txn) IsNew(c *Collection) bool { return t.created[c.NS()] != nil }
+func (t *Txn) IsNew(c *Collection) bool { return len(t.created) > 0 && t.created[c.NS()] != nil }
 
 // Abort ends the transaction without a trace.
 func (t *Txn) Abort() { t.release() }

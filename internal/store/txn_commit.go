@@ -136,7 +136,9 @@ func (t *Txn) writeItems(w *Write) (err error) {
 			copy(op.Value, item.value)
 			w.finish(op)
 			w.patches = append(w.patches, patch{w.batch.Len() - len(item.value), len(w.records) - 1, false})
-			w.replaced(item.key, len(item.value))
+			if !item.fresh {
+				w.replaced(item.key, len(item.value))
+			}
 		default:
 			err = w.batch.Set(item.key, item.value, nil)
 		}

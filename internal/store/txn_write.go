@@ -32,8 +32,8 @@ func (w *txnWrite) add(item overlaid) {
 	w.bytes += len(item.key) + len(item.value) + itemOverhead
 }
 
-// put stores a document. Its timestamp follows when the transaction is committed.
-func (w *txnWrite) put(c *Collection, idKey []byte, doc bsonraw.Doc) {
+// put stores a document, which is a new one where fresh. Its timestamp follows when the transaction is committed.
+func (w *txnWrite) put(c *Collection, idKey []byte, doc bsonraw.Doc, fresh bool) {
 	const prefix = 1 + 4
 	both := make([]byte, 0, prefix+len(idKey)+stampLen+len(doc))
 	both = append(appendNumbered(both, kindDocument, c.ID), idKey...)
@@ -41,7 +41,7 @@ func (w *txnWrite) put(c *Collection, idKey []byte, doc bsonraw.Doc) {
 	both = append(both[:valueAt+stampLen], doc...)
 	key := both[:valueAt:valueAt]
 	c.recent.add(key, w.txn.store.reader.db)
-	w.add(overlaid{key: key, value: both[valueAt:]})
+	w.add(overlaid{key: key, value: both[valueAt:], fresh: fresh})
 }
 
 func (w *txnWrite) set(key, value []byte) {
@@ -81,7 +81,10 @@ func (w *txnWrite) finish(counts []countChange) error {
 	}
 	t.bytes += w.bytes
 	for _, item := range w.items {
-		t.overlay.tree.Set(item)
+		if before, ok := t.overlay.tree.Set(item); ok && item.fresh && !before.fresh { // it was deleted by the transaction
+			item.fresh = false
+			t.overlay.tree.Set(item)
+		}
 	}
 	for _, m := range w.images {
 		m.op += int32(len(t.ops))

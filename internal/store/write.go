@@ -174,7 +174,7 @@ func (w *Write) Insert(c *Collection, idKey []byte, d Indexed, e *oplog.Entry) e
 	}
 	w.Log(e)
 	if w.txn != nil {
-		w.txn.put(c, idKey, d.Doc)
+		w.txn.put(c, idKey, d.Doc, true)
 	} else {
 		at := len(w.keys)
 		w.keys = append(appendNumbered(w.keys, kindDocument, c.ID), idKey...)
@@ -222,7 +222,7 @@ func (w *Write) Delete(c *Collection, idKey []byte, old bsonraw.Doc, e *oplog.En
 // put stores a document behind the timestamp of the entry that was logged last.
 func (w *Write) put(c *Collection, idKey []byte, doc bsonraw.Doc) {
 	if w.txn != nil {
-		w.txn.put(c, idKey, doc)
+		w.txn.put(c, idKey, doc, false)
 		return
 	}
 	w.scratch = append(appendNumbered(w.scratch[:0], kindDocument, c.ID), idKey...)
