@@ -30,7 +30,7 @@ func (w *Walk) nextInOrder() (bsonraw.Doc, error) {
 		}
 		o.last = append(o.last[:0], o.entries.Key()...)
 		w.idKey = o.entries.IDKey()
-		doc, ok, err := w.get()
+		doc, ok, err := getDocument(w)
 		if err != nil {
 			return nil, err
 		}

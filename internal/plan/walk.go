@@ -159,7 +159,7 @@ func (w *Walk) next() (bsonraw.Doc, error) {
 		if s.docs != nil {
 			return s.docs.Doc(), nil
 		}
-		doc, ok, err := w.get()
+		doc, ok, err := getDocument(w)
 		if err != nil {
 			return nil, err
 		}
@@ -173,8 +173,8 @@ func (w *Walk) next() (bsonraw.Doc, error) {
 // few is for how many documents a walk may well be one that is made again and again, as by a unique key.
 const few = 16
 
-// get gets the document that the walk stands at.
-func (w *Walk) get() (doc bsonraw.Doc, ok bool, err error) {
+// getDocument gets the document that a walk stands at.
+func getDocument(w *Walk) (doc bsonraw.Doc, ok bool, err error) {
 	get := w.view.GetOnce
 	if w.docs < few {
 		get = w.view.Get
@@ -186,7 +186,7 @@ func (w *Walk) get() (doc bsonraw.Doc, ok bool, err error) {
 func (w *Walk) getPoint() (bsonraw.Doc, error) {
 	w.ended = true
 	w.idKey = w.plan.point
-	doc, ok, err := w.get()
+	doc, ok, err := getDocument(w)
 	if err != nil {
 		return nil, err
 	}

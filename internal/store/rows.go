@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"hash/maphash"
 	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // rows are documents that are read again and again by their _id, as Pebble has them, so that they need not be looked for in its tables.
@@ -120,7 +122,7 @@ type rowChange struct {
 }
 
 // begin has the rows that a commit changes read from Pebble until end. Commits come one after another.
-func (r *rows) begin(changes []rowChange, batch []byte) {
+func (r *rows) begin(changes rowChanges, batch []byte) {
 	for i := range changes {
 		c := &changes[i]
 		slot := r.at(batch[c.key:c.keyEnd]).slot
@@ -139,7 +141,7 @@ func (r *rows) begin(changes []rowChange, batch []byte) {
 }
 
 // end puts the new values of rows that there were in their places, once Pebble has them.
-func (r *rows) end(changes []rowChange, batch []byte) {
+func (r *rows) end(changes rowChanges, batch []byte) {
 	for _, c := range changes {
 		key, value := batch[c.key:c.keyEnd], batch[c.value:c.valueEnd]
 		slot := r.at(key).slot
@@ -152,14 +154,17 @@ func (r *rows) end(changes []rowChange, batch []byte) {
 	}
 }
 
-// replaced notes the operation that was added to a batch last: one that replaces or deletes a document.
-func (w *Write) replaced(key []byte, value int) {
-	end := w.batch.Len()
+// rowChanges are those of one commit.
+type rowChanges []rowChange
+
+// add notes the operation that was added to a batch last: one that replaces a document by a value of some bytes, or deletes it.
+func (l *rowChanges) add(batch *pebble.Batch, key []byte, value int) {
+	end := batch.Len()
 	c := rowChange{keyEnd: end, value: end, valueEnd: end}
 	if value > 0 {
 		c.value -= value
 		c.keyEnd = c.value - uvarintLen(value)
 	}
 	c.key = c.keyEnd - len(key)
-	w.rows = append(w.rows, c)
+	*l = append(*l, c)
 }

@@ -137,7 +137,7 @@ func (t *Txn) writeItems(w *Write) (err error) {
 			w.finish(op)
 			w.patches = append(w.patches, patch{w.batch.Len() - len(item.value), len(w.records) - 1, false})
 			if !item.fresh {
-				w.replaced(item.key, len(item.value))
+				w.rows.add(w.batch, item.key, len(item.value))
 			}
 		default:
 			err = w.batch.Set(item.key, item.value, nil)

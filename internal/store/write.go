@@ -22,7 +22,7 @@ type Write struct {
 	records []record
 	patches []patch
 	counts  []countChange
-	rows    []rowChange           // of documents that are not new
+	rows    rowChanges            // of documents that are not new
 	apply   func(oplog.Timestamp) // runs under the commit lock once the batch is in
 	inserts inserts
 	stmt    int // the record of the last statement of a retryable write, from 1; 0: there is none
@@ -227,7 +227,7 @@ func (w *Write) put(c *Collection, idKey []byte, doc bsonraw.Doc) {
 	}
 	w.scratch = append(appendNumbered(w.scratch[:0], kindDocument, c.ID), idKey...)
 	putStamped(w, w.scratch, doc, len(w.records)-1)
-	w.replaced(w.scratch, stampLen+len(doc))
+	w.rows.add(w.batch, w.scratch, stampLen+len(doc))
 }
 
 // putStamped stores a document behind the timestamp of a record.
@@ -293,7 +293,7 @@ func (w *Write) delete(key []byte) error {
 		return err
 	}
 	if key[0] == kindDocument {
-		w.replaced(key, 0)
+		w.rows.add(w.batch, key, 0)
 	}
 	return nil
 }

@@ -77,12 +77,6 @@ func (a *applier) reset(u *Update, in Input) {
 	a.slots, a.hits, a.trail, a.moved, a.values.bytes = a.slots[:0], a.hits[:0], a.trail[:0], a.moved[:0], a.values.bytes[:0]
 }
 
-// size is about how much memory the applier has.
-func (a *applier) size() int {
-	const structure = 64
-	return cap(a.edits.made) + cap(a.values.bytes) + structure*(cap(a.edits.list)+cap(a.slots)+2*cap(a.hits)+cap(a.trail)+cap(a.moved))
-}
-
 // forget lets go of everything but memory.
 func (a *applier) forget() {
 	clear(a.edits.list[:cap(a.edits.list)])

@@ -42,13 +42,13 @@ var updates = sync.Pool{New: func() any { return &Update{nodes: make([]node, 0, 
 const (
 	// firstNodes are how many nodes of a tree are made at once.
 	firstNodes = 8
-	// keptBuffers is how large buffers may be that are kept for the next update.
+	// keptBuffers is how large all buffers may be that are kept for the next update.
 	keptBuffers = 64 << 10
 )
 
 // Release gives the memory of an update to the next one that is compiled. Neither it nor its outcomes may be used any more.
 func (u *Update) Release() {
-	if u == nil || u.tree == nil || cap(u.out)+cap(u.entry)+u.applier.size() > keptBuffers {
+	if u == nil || u.tree == nil || u.memory() > keptBuffers {
 		return
 	}
 	for i := range u.nodes {
@@ -60,6 +60,14 @@ func (u *Update) Release() {
 	u.tree, u.filters, u.positional, u.deepens = nil, nil, false, false
 	u.nodes, u.parts = u.nodes[:0], u.parts[:0]
 	updates.Put(u)
+}
+
+// memory is about how much memory of buffers there is.
+func (u *Update) memory() int {
+	const structure = 64
+	a := &u.applier
+	return cap(u.out) + cap(u.entry) + cap(a.edits.made) + cap(a.values.bytes) +
+		structure*(cap(a.edits.list)+cap(a.slots)+2*cap(a.hits)+cap(a.trail)+cap(a.moved))
 }
 
 // newNode makes a node of the tree.
