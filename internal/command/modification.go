@@ -127,7 +127,7 @@ func (m *modification) changeAll(c *store.Collection, hint plan.Hint) (total mod
 // changeOne changes the first matching document in the order asked for.
 func (m *modification) changeOne(c *store.Collection, hint plan.Hint) (done modified, again bool, err error) {
 	q := plan.Query{Filter: m.filter, Order: m.sort, Limit: 1, Hint: hint}
-	if key, ok := plan.AppendPoint(m.scratch.idKeys[0][:0], c, q); ok {
+	if key, ok := plan.AppendPoint(m.scratch.point[:0], c, q); ok {
 		done, err = m.changePoint(c, key)
 		return done, false, err
 	}
@@ -155,7 +155,7 @@ func (m *modification) changeOne(c *store.Collection, hint plan.Hint) (done modi
 // changePoint changes the document with that key of _id, if it matches.
 func (m *modification) changePoint(c *store.Collection, idKey []byte) (modified, error) {
 	c.Indexes[0].Uses.Add(1)
-	m.scratch.idKeys[0] = idKey
+	m.scratch.point = idKey
 	candidate, _, there, err := m.op.target.Get(m.scratch.candidate[:0], c, idKey)
 	if err != nil || !there {
 		return modified{}, err
@@ -199,8 +199,8 @@ func (m *modification) changeLeast(c *store.Collection, walk *plan.Walk) (done m
 // change modifies one document under its latch. ok is false when it no longer matches: others were faster.
 func (m *modification) change(c *store.Collection, idKey []byte, candidate bsonraw.Doc) (done modified, ok bool, err error) {
 	st := m.op.target
-	m.scratch.idKeys[0] = idKey
-	held, err := st.LatchDocs(m.op.ctx, c, m.scratch.idKeys[:]...)
+	m.scratch.latched[0] = idKey
+	held, err := st.LatchDocs(m.op.ctx, c, m.scratch.latched[:]...)
 	if err != nil {
 		return modified{}, false, err
 	}

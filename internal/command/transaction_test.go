@@ -277,3 +277,29 @@ func TestKilledTransactionIsNotCommitted(t *testing.T) {
 		t.Errorf("%d open transactions", n)
 	}
 }
+
+// TestStatementsOfOneCommandKeepTheirKeys has one statement find its document by a walk over what the transaction has written, without a
+// change, and the next one ask for another _id: what is stored under which key stays.
+func TestStatementsOfOneCommandKeepTheirKeys(t *testing.T) {
+	t.Parallel()
+	c := newConversation(t)
+	s := newSession(t, c, 1)
+	id := func(id any) bson.D { return bson.D{{Key: "_id", Value: id}} }
+	by := func(n int, q bson.D) bson.D {
+		return bson.D{{Key: "q", Value: q}, {Key: "u", Value: bson.D{{Key: "$inc", Value: bson.D{{Key: "n", Value: n}}}}}}
+	}
+	s.must(send(t, c.conn, "db", bson.D{{Key: "create", Value: "c"}}))
+	s.must(s.begin(insertOf("c", id("a"), id("b"))))
+	s.must(s.run(bson.D{{Key: "update", Value: "c"}, {Key: "updates", Value: bson.A{by(1, bson.D{}), by(0, bson.D{}), by(1, id("z")), by(1, id("b"))}}}))
+	s.must(s.commit())
+	reply := s.must(send(t, c.conn, "db", bson.D{{Key: "find", Value: "c"}}))
+	if got, want := reply.Lookup("cursor", "firstBatch").String(), `[{"_id": "a","n": {"$numberInt":"1"}},{"_id": "b","n": {"$numberInt":"1"}}]`; got != want {
+		t.Errorf("found %s, want %s", got, want)
+	}
+	for _, of := range []string{"a", "b"} {
+		reply := s.must(send(t, c.conn, "db", bson.D{{Key: "find", Value: "c"}, {Key: "filter", Value: id(of)}}))
+		if got, _ := reply.Lookup("cursor", "firstBatch", "0", "_id").StringValueOK(); got != of {
+			t.Errorf("the document of %s has _id %q", of, got)
+		}
+	}
+}

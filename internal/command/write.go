@@ -42,7 +42,8 @@ type writeScratch struct {
 	logged     oplog.Entry
 	docKey, ns []byte // of that entry
 	statements []bsonraw.Doc
-	idKeys     [1][]byte // of the document that is changed
+	point      []byte    // key of the document that a filter asks for
+	latched    [1][]byte // key of the document that is changed, wherever that is
 	one        insertOne
 	candidate  []byte // what was found before it was latched
 	doc        []byte // what is changed
@@ -82,7 +83,7 @@ func (w *writer) release() {
 // forget lets go of everything but small memory.
 func (m *writeScratch) forget() {
 	m.logged = oplog.Entry{}
-	m.one.docs[0], m.one.idKeys[0] = store.Indexed{}, nil
+	m.one.docs[0], m.one.idKeys[0], m.latched[0] = store.Indexed{}, nil, nil
 	clear(m.statements)
 	if m.statements = m.statements[:0]; cap(m.statements) > keptStatements {
 		m.statements = nil
