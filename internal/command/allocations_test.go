@@ -23,7 +23,7 @@ func TestAllocationsOfInserts(t *testing.T) { //nolint:paralleltest // testing.A
 func TestAllocationsOfTransactions(t *testing.T) { //nolint:paralleltest // testing.AllocsPerRun does not go with parallel tests
 	l := newLoader(t)
 	l.inserts(1, 250)()
-	const most = 110
+	const most = 120
 	if n := testing.AllocsPerRun(100, l.transaction(10)); n > most {
 		t.Errorf("a transaction of ten inserts allocates %v times, want at most %v", n, most)
 	}

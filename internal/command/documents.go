@@ -20,6 +20,7 @@ func (w *writer) sequence(name string, inBody bsonraw.Doc) ([]bsonraw.Doc, error
 	found := inBody != nil
 	for it := inBody.Iter(); it.Next(); {
 		if it.Value().Type != bsonraw.TypeDocument {
+			w.scratch.statements = docs // which is let go of
 			return nil, op.wrongType(name+"."+string(it.Key()), it.Value(), "object")
 		}
 		docs = append(docs, it.Value().Doc())
@@ -35,13 +36,13 @@ func (w *writer) sequence(name string, inBody bsonraw.Doc) ([]bsonraw.Doc, error
 			rest = rest[n:]
 		}
 	}
+	w.scratch.statements = docs
 	if !found {
 		return nil, mongoerr.New(mongoerr.IDLFailedToParse, "BSON field '%s.%s' is missing but a required field", op.cmd.name, name)
 	}
 	if len(docs) == 0 || len(docs) > maxBatch {
 		return nil, mongoerr.New(mongoerr.InvalidLength, "Write batch sizes must be between 1 and %d. Got %d operations.", maxBatch, len(docs))
 	}
-	w.scratch.statements = docs
 	return docs, nil
 }
 

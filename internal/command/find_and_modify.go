@@ -58,6 +58,9 @@ func findAndModify(op *operation) error {
 		op.out = bsonraw.AppendInt32(op.out, "retriedStmtId", m.stmtID)
 		return op.acknowledge(w.last)
 	}
+	if op.explaining == nil {
+		defer m.update.Release()
+	}
 	answer := famAnswer{op: op, args: &args, fields: fields, filter: m.filter}
 	m.result = answer.build
 	done, err := m.run()

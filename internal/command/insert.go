@@ -70,8 +70,8 @@ const (
 func (w *writer) insertGroup(coll string, docs []bsonraw.Doc, next int) (int, bool, error) {
 	op := w.op
 	c, unlock, err := op.locked(coll)
-	if c == nil {
-		if _, err := storable(docs[next]); err != nil { // it makes no collection
+	if c == nil || err != nil {
+		if _, err := storable(docs[next]); err != nil { // it makes no collection, and its error comes first
 			goOn, fatal := w.fail(next, err)
 			return next + 1, goOn, fatal
 		}
@@ -163,11 +163,14 @@ func (g *insertGroup) prepare(docs []bsonraw.Doc) error {
 		if len(g.docs) == limit || size > groupBytes {
 			break
 		}
-		if g.skipExecuted(g.first + i) {
+		d, err := g.storable(d)
+		if err == nil && g.skipExecuted(g.first+i) {
 			g.taken++
 			continue
 		}
-		d, err := g.storable(d)
+		if err == nil {
+			err = g.check(d)
+		}
 		if err != nil {
 			if len(g.docs) > 0 {
 				break
@@ -215,16 +218,20 @@ func (s keySet) add(key []byte) bool {
 	return len(s.hashes) > n
 }
 
-// storable brings a document into the form in which it is stored, and refuses one that the collection cannot have.
+// storable brings a document into the form in which it is stored.
 func (g *insertGroup) storable(d bsonraw.Doc) (bsonraw.Doc, error) {
 	if g.c.Series != nil {
 		return measurement(g.c.Series, d)
 	}
-	d, err := storable(d)
-	if err == nil && !g.bypass {
-		err = checkInserted(g.op, g.c, d)
+	return storable(d)
+}
+
+// check refuses a document that the collection cannot have.
+func (g *insertGroup) check(d bsonraw.Doc) error {
+	if g.c.Series != nil || g.bypass {
+		return nil
 	}
-	return d, err
+	return checkInserted(g.op, g.c, d)
 }
 
 // newKey is the key by which a new document is stored.

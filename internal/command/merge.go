@@ -152,6 +152,7 @@ func (m *merging) write(doc bsonraw.Doc) (matched bool, err error) {
 	if change.update, err = m.update(doc); err != nil {
 		return false, err
 	}
+	defer change.update.Release()
 	if change.update.IsPipeline() {
 		change.supplied = doc
 	}

@@ -88,6 +88,7 @@ func (m *writeScratch) forget() {
 	if m.statements = m.statements[:0]; cap(m.statements) > keptStatements {
 		m.statements = nil
 	}
+	m.docKey, m.point = smallScratch(m.docKey), smallScratch(m.point)
 	m.candidate, m.doc = smallScratch(m.candidate), smallScratch(m.doc)
 }
 

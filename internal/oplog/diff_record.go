@@ -25,6 +25,12 @@ func (r *Recorder) Forget() {
 	clear(r.tree.changes[:cap(r.tree.changes)])
 }
 
+// Memory is about how many bytes the Recorder holds, in use or not.
+func (r *Recorder) Memory() int {
+	const structure = 64
+	return structure * (cap(r.stack) + 2*cap(r.tree.changes) + cap(r.tree.levels))
+}
+
 // Reset forgets everything recorded.
 func (r *Recorder) Reset() {
 	r.tree.reset()

@@ -194,7 +194,7 @@ func (x *Index) tuples(doc bsonraw.Doc, visit func([]bsonraw.Value) error) (arra
 	}
 	walk := x.walks.Get().(*bsonraw.KeyWalk)
 	defer func() {
-		if err == nil { // otherwise it remembers arrays that the index does not have
+		if err == nil && arrays == nil { // otherwise it remembers arrays that the index does not have, and may never have
 			x.walks.Put(walk)
 		}
 	}()

@@ -145,8 +145,8 @@ func (r *rows) end(changes rowChanges, batch []byte) {
 	for _, c := range changes {
 		key, value := batch[c.key:c.keyEnd], batch[c.value:c.valueEnd]
 		slot := r.at(key).slot
-		old := slot.Load() // nobody but a commit changes a row that is being written
-		if c.kept && !old.several && len(value) > 0 && len(key)+len(value) <= largestRow {
+		old := slot.Load() // nobody but a commit changes a row that is being written; one that is not any more had several changes
+		if c.kept && old.writing && !old.several && len(value) > 0 && len(key)+len(value) <= largestRow {
 			r.swap(slot, old, newRow(key, value))
 		} else {
 			r.swap(slot, old, &row{both: old.both, key: old.key})

@@ -217,3 +217,32 @@ func TestRowsHaveALimit(t *testing.T) {
 		t.Error("a large document is kept")
 	}
 }
+
+// TestRowsThatShareASlot has one commit change a document once and another one twice, with one slot for both.
+func TestRowsThatShareASlot(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{})
+	s.rows = newRows(1, 1<<20)
+	c := collection(t, s, "c")
+	one, other := doc("_id", 1, "a", 1), doc("_id", 2, "a", 1)
+	insert(t, s, c, one, other)
+	for range 2 {
+		if _, _, ok, err := s.Get(nil, c, idKey(other)); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+	}
+	mid, last := doc("_id", 2, "a", 2), doc("_id", 2, "a", 3)
+	w := s.NewWrite()
+	for _, by := range [][2]bsonraw.Doc{{one, doc("_id", 1, "a", 2)}, {other, mid}, {mid, last}} {
+		e := &oplog.Entry{Op: oplog.Update, NS: []byte("db.c"), O: by[1], O2: by[0]}
+		if err := w.Update(c, idKey(by[0]), by[0], c.Indexed(by[1]), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if d, _, ok, err := s.Get(nil, c, idKey(other)); !ok || err != nil || string(d) != string(last) {
+		t.Errorf("read %v, %v: %v", d.Shell(), ok, err)
+	}
+}

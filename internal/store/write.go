@@ -84,6 +84,9 @@ func (w *Write) recycle() {
 	if cap(w.encoded) > keptScratch {
 		w.encoded = nil
 	}
+	if max(cap(w.records), cap(w.patches), cap(w.rows), cap(w.inserts)) > keptRecords {
+		w.records, w.patches, w.rows, w.inserts, w.keys = nil, nil, nil, nil, nil
+	}
 	w.store.writes.Put(w)
 }
 
@@ -128,6 +131,8 @@ func (w *Write) Log(e *oplog.Entry) {
 const (
 	// keptScratch is how much memory a write that is over leaves to the next one.
 	keptScratch = 512 << 10
+	// keptRecords is for how many entries.
+	keptRecords = 4096
 	// largeEntry is the size from which on an entry has memory of its own.
 	largeEntry = 64 << 10
 )

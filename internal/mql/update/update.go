@@ -66,8 +66,11 @@ func (u *Update) Release() {
 func (u *Update) memory() int {
 	const structure = 64
 	a := &u.applier
-	return cap(u.out) + cap(u.entry) + cap(a.edits.made) + cap(a.values.bytes) +
-		structure*(cap(a.edits.list)+cap(a.slots)+2*cap(a.hits)+cap(a.trail)+cap(a.moved))
+	structures := cap(a.edits.list) + cap(a.slots) + 2*cap(a.hits) + cap(a.trail) + cap(a.moved) + cap(u.parts)
+	for i := range u.nodes {
+		structures += cap(u.nodes[i].children)
+	}
+	return cap(u.out) + cap(u.entry) + cap(u.diff) + cap(a.edits.made) + cap(a.values.bytes) + u.recorder.Memory() + structure*structures
 }
 
 // newNode makes a node of the tree.

@@ -238,3 +238,30 @@ func TestVeryManyFields(t *testing.T) {
 		t.Errorf("%d fields", n)
 	}
 }
+
+// TestLargeUpdatesLeaveTheirMemory to the garbage collector, not to the small ones that come later.
+func TestLargeUpdatesLeaveTheirMemory(t *testing.T) {
+	t.Parallel()
+	var fields, elements strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&fields, `"f%d":1,`, i)
+		elements.WriteString("null,")
+	}
+	for name, text := range map[string]string{
+		"fields":   `{"$set":{` + fields.String() + `"last":1}}`,
+		"elements": `{"$push":{"a":{"$each":[` + elements.String() + `1]}}}`,
+		"a value":  `{"$set":{"a":"` + strings.Repeat("x", 2*keptBuffers) + `"}}`,
+	} {
+		u := compile(t, text)
+		if u.memory() <= keptBuffers && name == "fields" {
+			t.Errorf("%s: %d bytes are counted before it is applied", name, u.memory())
+		}
+		apply(t, u, Input{Doc: parseDoc(t, `{"_id":1,"a":[]}`), Position: -1})
+		if u.memory() <= keptBuffers {
+			t.Errorf("%s: %d bytes are counted", name, u.memory())
+		}
+		if u.Release(); u.tree == nil {
+			t.Errorf("%s: its memory was kept", name)
+		}
+	}
+}
