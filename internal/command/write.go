@@ -13,12 +13,12 @@ import (
 
 // writer collects what the statements of one write command did.
 type writer struct {
-	statements
+	writeCommand
 	scratch writeScratch
 }
 
-// statements are what a writer knows of its command.
-type statements struct {
+// writeCommand is what a writer knows of its command, and what came of it.
+type writeCommand struct {
 	op       *operation
 	ordered  bool
 	alone    bool        // each document is inserted by a commit of its own
@@ -75,7 +75,7 @@ func (w *writer) release() {
 	if w.op.explaining != nil {
 		return
 	}
-	w.statements = statements{}
+	w.writeCommand = writeCommand{}
 	w.scratch.forget()
 	writers.Put(w)
 }
