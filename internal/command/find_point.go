@@ -17,14 +17,9 @@ type finder struct {
 
 var finders = sync.Pool{New: func() any { return new(finder) }}
 
-// maxFound is the largest document whose memory is kept for the next find.
-const maxFound = 64 << 10
-
 func (f *finder) release() {
 	f.args = findArgs{}
-	if cap(f.doc) > maxFound {
-		f.doc = nil
-	}
+	f.doc = smallScratch(f.doc)
 	finders.Put(f)
 }
 

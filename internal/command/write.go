@@ -92,9 +92,12 @@ func (m *writeScratch) forget() {
 	m.candidate, m.doc = smallScratch(m.candidate), smallScratch(m.doc)
 }
 
+// maxScratch is the largest buffer that is kept for a later command.
+const maxScratch = 64 << 10
+
 // smallScratch is what is kept of a buffer: nothing where it is large.
 func smallScratch(b []byte) []byte {
-	if cap(b) > maxFound {
+	if cap(b) > maxScratch {
 		return nil
 	}
 	return b[:0]

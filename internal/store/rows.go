@@ -117,7 +117,8 @@ func (r *rows) putOut() {
 // rowChange is a document that a commit replaces or deletes: where its key and its value are in the batch. It may also be one that is new.
 type rowChange struct {
 	key, keyEnd     int
-	value, valueEnd int  // the same: it is deleted
+	value, valueEnd int // the same: it is deleted
+	slot            *atomic.Pointer[row]
 	kept            bool // there is a row of it
 }
 
@@ -125,14 +126,14 @@ type rowChange struct {
 func (r *rows) begin(changes rowChanges, batch []byte) {
 	for i := range changes {
 		c := &changes[i]
-		slot := r.at(batch[c.key:c.keyEnd]).slot
-		for {
-			old := slot.Load()
+		place := r.at(batch[c.key:c.keyEnd])
+		c.slot = place.slot
+		for old := place.seen; ; old = c.slot.Load() {
 			now := &row{writing: true, several: old != nil && old.writing}
 			if c.kept = old.of(batch[c.key:c.keyEnd]) != nil; !c.kept && old != nil && !now.several {
 				now.both, now.key = old.both, old.key
 			}
-			if slot.CompareAndSwap(old, now) {
+			if c.slot.CompareAndSwap(old, now) {
 				r.bytes.Add(now.size() - old.size())
 				break
 			}
@@ -144,12 +145,11 @@ func (r *rows) begin(changes rowChanges, batch []byte) {
 func (r *rows) end(changes rowChanges, batch []byte) {
 	for _, c := range changes {
 		key, value := batch[c.key:c.keyEnd], batch[c.value:c.valueEnd]
-		slot := r.at(key).slot
-		old := slot.Load() // nobody but a commit changes a row that is being written; one that is not any more had several changes
+		old := c.slot.Load() // nobody but a commit changes a row that is being written; one that is not any more had several changes
 		if c.kept && old.writing && !old.several && len(value) > 0 && len(key)+len(value) <= largestRow {
-			r.swap(slot, old, newRow(key, value))
+			r.swap(c.slot, old, newRow(key, value))
 		} else {
-			r.swap(slot, old, &row{both: old.both, key: old.key})
+			r.swap(c.slot, old, &row{both: old.both, key: old.key})
 		}
 	}
 }
