@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -9,11 +10,66 @@ import (
 
 // renderJSON renders an event as a line of canonical Extended JSON.
 func renderJSON(e event) ([]byte, error) {
-	text, err := bson.MarshalExtJSON(e.Raw(), true, false)
+	line, err := lineOfJSON(e.Raw())
 	if err != nil {
 		return nil, fmt.Errorf("event to JSON: %w", err)
 	}
-	return append(escapeControls(text), '\n'), nil
+	return line, nil
+}
+
+// lineOfJSON returns a document as canonical Extended JSON, a line of text that terminals obey nothing of.
+func lineOfJSON(doc bson.Raw) ([]byte, error) {
+	var text bytes.Buffer
+	w := jsonWriter{bson.NewExtJSONValueWriter(&text, true, false)} // it ends a document with a line feed
+	if err := bson.NewEncoder(w).Encode(doc); err != nil {
+		return nil, err
+	}
+	return escapeControls(text.Bytes()), nil
+}
+
+// jsonWriter is the driver's writer of Extended JSON, but for the collection's name of a DBPointer: the driver writes it
+// as it is, so that a quote in it ends the string, and bytes that are not UTF-8 stay. The other two types are there so
+// that the values within documents and arrays come to jsonWriter too.
+type (
+	jsonWriter         struct{ bson.ValueWriter }
+	jsonDocumentWriter struct{ bson.DocumentWriter }
+	jsonArrayWriter    struct{ bson.ArrayWriter }
+)
+
+func (w jsonWriter) WriteDBPointer(collection string, id bson.ObjectID) error {
+	var quoted bytes.Buffer
+	encoder := json.NewEncoder(&quoted)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(collection); err != nil {
+		return err
+	}
+	text := quoted.Bytes()
+	return w.ValueWriter.WriteDBPointer(string(text[1:len(text)-2]), id) // without the quotes and the line feed
+}
+
+func (w jsonWriter) WriteDocument() (bson.DocumentWriter, error) {
+	d, err := w.ValueWriter.WriteDocument()
+	return jsonDocumentWriter{d}, err
+}
+
+func (w jsonWriter) WriteCodeWithScope(code string) (bson.DocumentWriter, error) {
+	d, err := w.ValueWriter.WriteCodeWithScope(code)
+	return jsonDocumentWriter{d}, err
+}
+
+func (w jsonWriter) WriteArray() (bson.ArrayWriter, error) {
+	a, err := w.ValueWriter.WriteArray()
+	return jsonArrayWriter{a}, err
+}
+
+func (w jsonDocumentWriter) WriteDocumentElement(key string) (bson.ValueWriter, error) {
+	v, err := w.DocumentWriter.WriteDocumentElement(key)
+	return jsonWriter{v}, err
+}
+
+func (w jsonArrayWriter) WriteArrayElement() (bson.ValueWriter, error) {
+	v, err := w.ArrayWriter.WriteArrayElement()
+	return jsonWriter{v}, err
 }
 
 // escapeControls escapes the control characters that JSON allows in strings, DEL and U+0080 to U+009F: terminals obey

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -102,6 +104,38 @@ func (c renderCase) render(t *testing.T, e event) string {
 	return rest
 }
 
+// TestJSONOfEveryString holds that the JSON of a document is the document, whatever its strings hold.
+func TestJSONOfEveryString(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{"db.a", `db.a"b\`, `"},"x":{"`, "db.\u00e9<>&\u2028", "\x1b\n\u007f\u009b"} {
+		doc := bson.D{
+			{Key: s, Value: s},
+			{Key: "pointer", Value: bson.DBPointer{DB: s}},
+			{Key: "within", Value: bson.A{bson.D{{Key: "p", Value: bson.DBPointer{DB: s}}}, bson.DBPointer{DB: s}}},
+			{Key: "scope", Value: bson.CodeWithScope{Code: bson.JavaScript(s), Scope: bson.D{{Key: "p", Value: bson.DBPointer{DB: s}}}}},
+			{Key: "symbol", Value: bson.Symbol(s)},
+			{Key: "code", Value: bson.JavaScript(s)},
+			{Key: "regex", Value: bson.Regex{Pattern: s}},
+		}
+		want, err := bson.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := lineOfJSON(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkText(t, line)
+		var got bson.Raw
+		if err := bson.UnmarshalExtJSON(line, true, &got); err != nil {
+			t.Fatalf("%q: %v: %s", s, err, line)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%q: another document: %s", s, line)
+		}
+	}
+}
+
 // FuzzRendering holds that no document, however malformed, makes a line that is more than text or wider than allowed.
 func FuzzRendering(f *testing.F) {
 	doc := bson.D{
@@ -109,7 +143,7 @@ func FuzzRendering(f *testing.F) {
 		{Key: "wide", Value: "日本語"},
 		{Key: "marks", Value: "e\u0301\u0301"},
 		{Key: "code", Value: bson.CodeWithScope{Code: "x", Scope: bson.D{{Key: "a", Value: 1}}}},
-		{Key: "pointer", Value: bson.DBPointer{DB: "x"}},
+		{Key: "pointer", Value: bson.DBPointer{DB: "x\x81\""}},
 		{Key: "binary", Value: bson.Binary{Subtype: 2, Data: []byte{1, 2}}},
 		{Key: "array", Value: bson.A{bson.Regex{Pattern: "a/b"}, 1.5, bson.MinKey{}, bson.Symbol("s"), bson.D{}}},
 	}
@@ -132,8 +166,11 @@ func FuzzRendering(f *testing.F) {
 		if width > columns {
 			t.Errorf("%d columns, at most %d: %q", width, columns, out)
 		}
-		if text, err := bson.MarshalExtJSON(bson.Raw(raw), true, false); err == nil {
-			checkText(t, append(escapeControls(text), '\n'))
+		if text, err := lineOfJSON(raw); err == nil {
+			checkText(t, text)
+			if !json.Valid(text) {
+				t.Errorf("no JSON: %q", text)
+			}
 		}
 	})
 }
