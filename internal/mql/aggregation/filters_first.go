@@ -63,21 +63,17 @@ func (p *Pipeline) filtersFirst() error {
 	return nil
 }
 
-// split tells the conditions that may be asked before a stage from the others.
+// split tells the conditions that may be asked before a stage from the others. Filters that were joined go one by one: what is left behind of
+// one is asked together with the next.
 func (s *match) split(before stage) (moved, rest []bsonraw.Doc) {
-	var passes func(condition bsonraw.Doc) bool
-	switch before := before.(type) {
-	case barrier:
-		if s.takesNothing() {
-			return nil, nil
-		}
-		passes = before.passes
-	case keeper:
-		passes = func(condition bsonraw.Doc) bool { return readsOnly(condition, before.keeps) }
-	default:
+	if _, ok := before.(barrier); ok && s.takesNothing() {
 		return nil, nil
 	}
 	for _, spec := range s.conjuncts() {
+		passes := passing(before, append(rest[:len(rest):len(rest)], spec))
+		if passes == nil {
+			return nil, nil
+		}
 		for _, one := range conditions(nil, spec) {
 			if passes(one) {
 				moved = append(moved, one)
@@ -87,6 +83,57 @@ func (s *match) split(before stage) (moved, rest []bsonraw.Doc) {
 		}
 	}
 	return moved, rest
+}
+
+// passing returns which of the conditions that are asked together may be asked before a stage; nil: none.
+func passing(before stage, together []bsonraw.Doc) func(condition bsonraw.Doc) bool {
+	switch before := before.(type) {
+	case barrier:
+		return before.passes
+	case keeper:
+		keeps := kept(before, together)
+		return func(condition bsonraw.Doc) bool { return readsOnly(condition, keeps) }
+	}
+	return nil
+}
+
+// kept returns which paths a stage keeps for conditions that are asked together. Of what an inclusion keeps MongoDB leaves out what is within a
+// path that is asked for too and is not kept as a whole.
+func kept(by keeper, together []bsonraw.Doc) func(path string) bool {
+	p, ok := by.(*project)
+	if !ok || !p.projection.Includes() {
+		return by.keeps
+	}
+	var changed []string
+	note := func(path string) bool {
+		if !p.keeps(path) {
+			changed = append(changed, path+".")
+		}
+		return true
+	}
+	for _, spec := range together {
+		eachPath(spec, note)
+	}
+	return func(path string) bool {
+		within := func(whole string) bool { return strings.HasPrefix(path, whole) }
+		return p.keeps(path) && !slices.ContainsFunc(changed, within)
+	}
+}
+
+// eachPath calls visit, which returns true, for each path that a filter asks for.
+func eachPath(spec bsonraw.Doc, visit func(path string) bool) {
+	for it := spec.Iter(); it.Next(); {
+		switch key := string(it.Key()); {
+		case key == "$and", key == "$or", key == "$nor":
+			for branch := it.Value().Doc().Iter(); branch.Next(); {
+				eachPath(branch.Value().Doc(), visit)
+			}
+		case key == "$expr":
+			evaluatesOnly(it.Value(), visit)
+		case !strings.HasPrefix(key, "$"):
+			visit(beforeNumber(key))
+		}
+	}
 }
 
 // takesNothing reports whether a condition that nothing meets is among those that must all hold. MongoDB leaves the stage behind

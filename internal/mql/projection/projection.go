@@ -87,6 +87,9 @@ func (p *Projection) Optimize() error { return p.root.optimize() }
 // Identity reports whether the projection changes nothing.
 func (p *Projection) Identity() bool { return p.keep && len(p.root.entries) == 0 }
 
+// Includes reports whether the projection names the fields that stay.
+func (p *Projection) Includes() bool { return !p.keep }
+
 // Keeps reports whether the projection leaves what is at a path as every document has it.
 func (p *Projection) Keeps(path string) bool {
 	for n, more := p.root, true; more; {
