@@ -1,13 +1,16 @@
 package command
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/store"
 )
 
-// listDatabases {listDatabases: 1, filter, nameOnly, authorizedDatabases} lists the databases: those that have a collection.
-// sizeOnDisk is an estimate that leaves out what is not written to tables yet. authorizedDatabases changes nothing while there
+// listDatabases {listDatabases: 1, filter, nameOnly, authorizedDatabases} lists the databases: those that have a collection, and those
+// that every member of a replica set has, admin, config and local. sizeOnDisk is an estimate that leaves out what is not written to tables yet. authorizedDatabases changes nothing while there
 // is no authentication.
 func listDatabases(op *operation) error {
 	var pattern bsonraw.Doc
@@ -40,17 +43,18 @@ func appendDatabases(op *operation, match *filter.Filter, nameOnly bool) error {
 	op.out = bsonraw.AppendHeader(op.out, bsonraw.TypeArray, "databases")
 	list := bsonraw.BeginArray(op.out)
 	var total int64
-	for _, db := range catalog.Databases() {
+	for _, db := range listedDatabases(catalog) {
 		entry, at := bsonraw.BeginDoc(nil)
 		entry = bsonraw.AppendString(entry, "name", db)
 		var size int64
 		if !nameOnly {
+			collections := catalog.Collections(db)
 			var err error
-			if size, err = databaseSize(op.server.store, catalog.Collections(db)); err != nil {
+			if size, err = databaseSize(op.server.store, collections); err != nil {
 				return err
 			}
 			entry = bsonraw.AppendInt64(entry, "sizeOnDisk", size)
-			entry = bsonraw.AppendBool(entry, "empty", false)
+			entry = bsonraw.AppendBool(entry, "empty", len(collections) == 0)
 		}
 		entry = bsonraw.EndDoc(entry, at)
 		ok, err := match.Match(entry)
@@ -68,6 +72,13 @@ func appendDatabases(op *operation, match *filter.Filter, nameOnly bool) error {
 		op.out = bsonraw.AppendInt64(op.out, "totalSizeMb", total>>20)
 	}
 	return nil
+}
+
+// listedDatabases are the names of the databases that a client is told of, sorted.
+func listedDatabases(catalog *store.Catalog) []string {
+	names := slices.AppendSeq(catalog.Databases(), maps.Keys(internalDatabases))
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func databaseSize(st *store.Store, collections []*store.Collection) (int64, error) {

@@ -70,7 +70,7 @@ func (s *match) split(before stage) (moved, rest []bsonraw.Doc) {
 		return nil, nil
 	}
 	for _, spec := range s.conjuncts() {
-		passes := passing(before, append(rest[:len(rest):len(rest)], spec))
+		passes := passing(before, append(slices.Clip(rest), spec))
 		if passes == nil {
 			return nil, nil
 		}
