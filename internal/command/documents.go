@@ -50,8 +50,9 @@ func (w *writer) sequence(name string, inBody bsonraw.Doc) ([]bsonraw.Doc, error
 // nothing has to change.
 func storable(d bsonraw.Doc) (bsonraw.Doc, error) { return storableAs(d, true) }
 
-// storableAs is storable that leaves empty timestamps as they are unless stamp is set.
-func storableAs(d bsonraw.Doc, stamp bool) (bsonraw.Doc, error) {
+// storableAs is storable for documents that are inserted or, otherwise, what an update gave: then empty timestamps stay as they are, and so
+// does an _id behind the first one.
+func storableAs(d bsonraw.Doc, inserted bool) (bsonraw.Doc, error) {
 	if err := checkSize(d); err != nil {
 		return nil, err
 	}
@@ -59,9 +60,14 @@ func storableAs(d bsonraw.Doc, stamp bool) (bsonraw.Doc, error) {
 	first, stamps := true, false
 	for i, it := 0, d.Iter(); it.Next(); i++ {
 		v := it.Value()
-		if string(it.Key()) == "_id" && id.IsMissing() {
-			id, first = v, i == 0
-		} else if stamp && v.Type == bsonraw.TypeTimestamp && v.Int64() == 0 {
+		if string(it.Key()) == "_id" {
+			if inserted && !id.IsMissing() {
+				return nil, severalIDs(id, v)
+			}
+			if id.IsMissing() {
+				id, first = v, i == 0
+			}
+		} else if inserted && v.Type == bsonraw.TypeTimestamp && v.Int64() == 0 {
 			stamps = true
 		}
 	}
@@ -81,7 +87,7 @@ func storableAs(d bsonraw.Doc, stamp bool) (bsonraw.Doc, error) {
 		v := it.Value()
 		switch {
 		case string(it.Key()) == "_id":
-		case stamp && v.Type == bsonraw.TypeTimestamp && v.Int64() == 0:
+		case inserted && v.Type == bsonraw.TypeTimestamp && v.Int64() == 0:
 			// An empty timestamp at the top level means now (manual, "Timestamps").
 			out = bsonraw.AppendTimestamp(out, it.Key(), uint64(time.Now().Unix())<<32|uint64(nextIncrement()))
 		default:
@@ -90,6 +96,16 @@ func storableAs(d bsonraw.Doc, stamp bool) (bsonraw.Doc, error) {
 	}
 	out = bsonraw.EndDoc(out, at)
 	return out, checkSize(out)
+}
+
+// severalIDs is the error of a document with more than one _id, of which these are the first.
+func severalIDs(ids ...bsonraw.Value) error {
+	for _, id := range ids {
+		if err := checkID(id); err != nil {
+			return err
+		}
+	}
+	return mongoerr.New(mongoerr.BadValue, "can't have multiple _id fields in one document")
 }
 
 // nestingBytes is the least that a level of nesting takes: a type, an empty name, a length and an end.

@@ -29,6 +29,10 @@ func (w *watcher) watch() {
 		// A filter that nothing meets is asked behind the images, with all that stands beside it: then those of events in others' databases count.
 		options = bson.D{}
 	}
+	if field(options, "showRawUpdateDescription") != nil && strings.Contains(jsonOf(doc("stages", stages)), `"updateDescription":`) {
+		// mongod asks for an updateDescription what is in the oplog, and leaves out updates that have none as raw ones.
+		options = bson.D{}
+	}
 	fields := doc("cursor", w.oneOf(bson.D{}, bson.D{}, doc("batchSize", 0), doc("batchSize", 1), doc("batchSize", 2), doc("batchSize", 5)))
 	if w.chance(4) {
 		fields = append(fields, bson.E{Key: "collation", Value: bson.D{{Key: "locale", Value: "en"}, {Key: "strength", Value: w.oneOf(1, 2, 3)}}})
