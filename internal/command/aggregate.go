@@ -4,6 +4,7 @@ import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/aggregation"
+	mqlargument "github.com/sluicestream/sluice/internal/mql/argument"
 )
 
 // aggregateArgs are the arguments of aggregate.
@@ -161,6 +162,9 @@ func (f *aggregateArgs) parse(name string, a argument) error {
 func (f *aggregateArgs) parseCursor(a argument) error {
 	var c bsonraw.Doc
 	if err := a.doc(&c); err != nil {
+		return err
+	}
+	if err := mqlargument.RefuseRepeated("cursor", c); err != nil {
 		return err
 	}
 	for it := c.Iter(); it.Next(); {

@@ -3,6 +3,7 @@ package command
 import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	mqlargument "github.com/sluicestream/sluice/internal/mql/argument"
 	"github.com/sluicestream/sluice/internal/store"
 )
 
@@ -28,6 +29,9 @@ func (c *createArgs) parseClustered(a argument) error {
 	}
 	s := &clusteredSpec{version: 2, name: "_id_"}
 	c.clustered = s
+	if err := mqlargument.RefuseRepeated("create", a.Value.Doc()); err != nil {
+		return err
+	}
 	uniqueGiven := false
 	for it := a.Value.Doc().Iter(); it.Next(); {
 		field := argument{a.op, string(it.Key()), it.Value()}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	mqlargument "github.com/sluicestream/sluice/internal/mql/argument"
 	"github.com/sluicestream/sluice/internal/store"
 )
 
@@ -27,6 +28,9 @@ func (x *indexChange) parse(a argument) error {
 		return err
 	}
 	x.given = true
+	if err := mqlargument.RefuseRepeated("collMod.index", d); err != nil {
+		return err
+	}
 	for it := d.Iter(); it.Next(); {
 		if err := x.parseField(argument{a.op, "index." + string(it.Key()), it.Value()}, string(it.Key())); err != nil {
 			return err

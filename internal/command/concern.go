@@ -31,6 +31,9 @@ func (g *generic) parseWriteConcern(v bsonraw.Value) error {
 	}
 	wc := &g.writeConcern
 	wc.present = true
+	if err := mqlargument.RefuseRepeated("WriteConcernOptions", v.Doc()); err != nil {
+		return err
+	}
 	for it := v.Doc().Iter(); it.Next(); {
 		if err := wc.parseField(string(it.Key()), it.Value()); err != nil {
 			return err

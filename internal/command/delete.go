@@ -3,6 +3,7 @@ package command
 import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	mqlargument "github.com/sluicestream/sluice/internal/mql/argument"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 )
 
@@ -84,6 +85,9 @@ type deleteStatement struct {
 
 func (s *deleteStatement) parse(d bsonraw.Doc) error {
 	s.limit = -1
+	if err := mqlargument.RefuseRepeated("delete.deletes", d); err != nil {
+		return err
+	}
 	for it := d.Iter(); it.Next(); {
 		a := argument{s.op, "deletes." + string(it.Key()), it.Value()}
 		var err error

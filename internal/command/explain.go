@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	mqlargument "github.com/sluicestream/sluice/internal/mql/argument"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/plan"
 )
@@ -99,7 +100,7 @@ func (x *explanation) explain(op *operation, body bsonraw.Doc) error {
 	case run == nil:
 		return mongoerr.New(mongoerr.IllegalOperation, "Cannot explain cmd: %s", it.Key())
 	}
-	if err := refuseRepeated(cmd.name, body); err != nil {
+	if err := mqlargument.RefuseRepeated(cmd.name, body); err != nil {
 		return err
 	}
 	inner := *op // its reply is not given to anybody

@@ -45,11 +45,11 @@ func (g *generic) timeLimit() time.Time { return g.began.Add(g.maxTime) }
 
 func (op *operation) parseGeneric() error {
 	op.command = op.cmd.name
-	var names nameSet
+	var names mqlargument.Names
 	var failed error
 	repeated := false
 	for it := op.body.Iter(); it.Next(); {
-		repeated = names.add(it.Key()) || repeated
+		repeated = names.Add(it.Key()) || repeated
 		switch {
 		case failed != nil: // that an argument is there twice is said in its place
 		case string(it.Key()) == "writeConcern" && !op.cmd.concerns && op.body.Lookup("autocommit").IsMissing():
@@ -59,7 +59,7 @@ func (op *operation) parseGeneric() error {
 		}
 	}
 	if repeated {
-		if err := refuseRepeated(op.cmd.name, op.body); err != nil {
+		if err := mqlargument.RefuseRepeated(op.cmd.name, op.body); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package command
 import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	mqlargument "github.com/sluicestream/sluice/internal/mql/argument"
 )
 
 // imagesOption is the option of a collection that keeps documents as they were before they changed.
@@ -12,6 +13,9 @@ const imagesOption = "changeStreamPreAndPostImages"
 func (a argument) images(to *bool) error {
 	var d bsonraw.Doc
 	if err := a.doc(&d); err != nil {
+		return err
+	}
+	if err := mqlargument.RefuseRepeated(a.op.cmd.name+"."+a.name, d); err != nil {
 		return err
 	}
 	there := false

@@ -20,6 +20,9 @@ const everyPath = "$**"
 
 // checkIndexKey checks a key pattern and returns the kind of its index; empty for one of plain fields.
 func checkIndexKey(key bsonraw.Doc) (kind string, err error) {
+	if err := checkIndexFieldsDiffer(key); err != nil {
+		return "", err
+	}
 	fields := 0
 	for it := key.Iter(); it.Next(); fields++ {
 		of := kindOfField(string(it.Key()), it.Value())
@@ -46,6 +49,17 @@ func checkIndexKey(key bsonraw.Doc) (kind string, err error) {
 		return "", mongoerr.New(mongoerr.CannotCreateIndex, "wildcard indexes do not allow compounding")
 	}
 	return kind, nil
+}
+
+func checkIndexFieldsDiffer(key bsonraw.Doc) error {
+	seen := map[string]bool{}
+	for it := key.Iter(); it.Next(); {
+		if seen[string(it.Key())] {
+			return mongoerr.New(mongoerr.BadValue, "The field '%s' appears multiple times in the index key pattern %s", it.Key(), key.Shell())
+		}
+		seen[string(it.Key())] = true
+	}
+	return nil
 }
 
 // kindOfField returns the kind that a field of a key pattern asks for.

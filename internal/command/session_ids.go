@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	mqlargument "github.com/sluicestream/sluice/internal/mql/argument"
 )
 
 // sessionKeys reads the argument of a command that takes session ids, [{id: <UUID>, uid: <digest>}, ...], as keys of sessions.
@@ -23,7 +24,11 @@ func sessionKeys(op *operation) ([]string, error) {
 			if it.Value().Type != bsonraw.TypeDocument {
 				return op.wrongType(a.name+"."+string(it.Key()), it.Value(), "object")
 			}
-			id, err := parseSessionID(op.cmd.name+"."+a.name, it.Value().Doc())
+			field := op.cmd.name + "." + a.name
+			if err := mqlargument.RefuseRepeated(field, it.Value().Doc()); err != nil {
+				return err
+			}
+			id, err := parseSessionID(field, it.Value().Doc())
 			if err != nil {
 				return err
 			}

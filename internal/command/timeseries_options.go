@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	mqlargument "github.com/sluicestream/sluice/internal/mql/argument"
 )
 
 // seriesOptions is the argument timeseries of create or collMod. What it says of buckets is checked, kept and shown, and has no
@@ -33,6 +34,9 @@ const maxBucketSpan = 31536000
 func (s *seriesOptions) parse(a argument, fields bool) error {
 	var d bsonraw.Doc
 	if err := a.doc(&d); err != nil {
+		return err
+	}
+	if err := mqlargument.RefuseRepeated(a.op.cmd.name+"."+a.name, d); err != nil {
 		return err
 	}
 	for it := d.Iter(); it.Next(); {

@@ -4,6 +4,7 @@ import (
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 	"github.com/sluicestream/sluice/internal/mql/aggregation"
+	mqlargument "github.com/sluicestream/sluice/internal/mql/argument"
 	"github.com/sluicestream/sluice/internal/mql/filter"
 	"github.com/sluicestream/sluice/internal/mql/update"
 	"github.com/sluicestream/sluice/internal/oplog"
@@ -99,6 +100,9 @@ type updateStatement struct {
 }
 
 func (s *updateStatement) parse(d bsonraw.Doc) error {
+	if err := mqlargument.RefuseRepeated("update.updates", d); err != nil {
+		return err
+	}
 	for it := d.Iter(); it.Next(); {
 		v := it.Value()
 		if v.Type == bsonraw.TypeNull {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/argument"
 	"github.com/sluicestream/sluice/internal/mql/expression"
 )
 
@@ -63,6 +64,9 @@ func compileMerge(c *compiler, name string, spec bsonraw.Value) (stage, error) {
 }
 
 func (m *Merge) parse(name string, spec bsonraw.Doc) (onGiven bool, err error) {
+	if err := argument.RefuseRepeated(name, spec); err != nil {
+		return false, err
+	}
 	hasInto := false
 	for it := spec.Iter(); it.Next(); {
 		v := it.Value()
@@ -108,6 +112,9 @@ func (m *Merge) parseInto(name string, v bsonraw.Value) error {
 	case bsonraw.TypeDocument:
 	default:
 		return mongoerr.New(51178, "%s 'into' field  must be either a string or an object, but found %s", name, v.Type.Name())
+	}
+	if err := argument.RefuseRepeated("into", v.Doc()); err != nil {
+		return err
 	}
 	for it := v.Doc().Iter(); it.Next(); {
 		part := it.Value()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/argument"
 )
 
 // out is $out: what comes out of the pipeline becomes the content of a collection.
@@ -41,6 +42,9 @@ func compileOut(c *compiler, name string, spec bsonraw.Value) (stage, error) {
 }
 
 func (s *out) parse(name string, spec bsonraw.Doc) error {
+	if err := argument.RefuseRepeated(name, spec); err != nil {
+		return err
+	}
 	var hasDB, hasColl bool
 	for it := spec.Iter(); it.Next(); {
 		v := it.Value()

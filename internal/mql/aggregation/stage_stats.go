@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/argument"
 )
 
 // Statistics says what a stage asks about its collection: $indexStats for a document for each index, $collStats for one document
@@ -44,6 +45,9 @@ func newStatistics(c *compiler, name string) *statistics {
 func compileCollStats(c *compiler, name string, spec bsonraw.Value) (stage, error) {
 	if spec.Type != bsonraw.TypeDocument {
 		return nil, mongoerr.New(5447000, "%s must take a nested object but found: %s: %s", name, name, spec.Shell())
+	}
+	if err := argument.RefuseRepeated(name, spec.Doc()); err != nil {
+		return nil, err
 	}
 	s := newStatistics(c, name)
 	for it := spec.Doc().Iter(); it.Next(); {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
+	"github.com/sluicestream/sluice/internal/mql/argument"
 )
 
 // union is $unionWith: behind the documents that it is given come those of another pipeline.
@@ -44,6 +45,9 @@ func compileUnion(c *compiler, name string, spec bsonraw.Value) (stage, error) {
 }
 
 func parseUnion(name string, spec bsonraw.Doc) (coll string, pipeline bsonraw.Doc, err error) {
+	if err := argument.RefuseRepeated(name, spec); err != nil {
+		return "", nil, err
+	}
 	for it := spec.Iter(); it.Next(); {
 		v := it.Value()
 		if v.Type == bsonraw.TypeNull {

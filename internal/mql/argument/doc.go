@@ -1,3 +1,3 @@
-// Package argument reads the arguments that operators of queries and keywords of schemas have in common: whole numbers and
-// sets of types. What an operator makes of them does not belong here.
+// Package argument reads what the arguments of commands, stages, operators and keywords of schemas have in common: whole numbers,
+// sets of types, and names that must not be there twice. What is made of them does not belong here.
 package argument

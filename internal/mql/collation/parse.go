@@ -29,6 +29,9 @@ const (
 // not.
 func Parse(doc bsonraw.Doc, field string) (*Collation, error) {
 	s := spec{strength: 3, caseFirst: "off", alternate: "non-ignorable", maxVariable: "punct", version: version}
+	if err := argument.RefuseRepeated(field, doc); err != nil {
+		return nil, err
+	}
 	hasLocale := false
 	for it := doc.Iter(); it.Next(); {
 		name := string(it.Key())
