@@ -321,7 +321,7 @@ func (g *generator) aggregate() bson.D {
 	for range g.random.IntN(4) {
 		pipeline = append(pipeline, g.stages()...)
 	}
-	pipeline = slices.DeleteFunc(pipeline, unwindsLeftOut(pipeline))
+	pipeline = slices.DeleteFunc(pipeline, reachesLeftOut(pipeline))
 	if g.chance(2) {
 		pipeline = append(pipeline, g.group()...)
 	} else {

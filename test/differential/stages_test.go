@@ -79,19 +79,28 @@ func (g *generator) unwind(path string) bson.D {
 	return doc("$unwind", spec)
 }
 
-// unwindsLeftOut reports which stages of a pipeline unwind an array that a projection before takes fields of elements from: mongod's $unwind
-// may count elements that the projection has left out. See the scenario "elements that are left out".
-func unwindsLeftOut(pipeline bson.A) func(stage any) bool {
+// reachesLeftOut reports which stages of a pipeline unwind an array that a projection before takes fields of elements from, or set fields of its
+// elements: mongod may count elements that the projection has left out, and give them fields. See the scenario "elements that are left out".
+func reachesLeftOut(pipeline bson.A) func(stage any) bool {
 	var below []string
 	for _, stage := range pipeline {
 		fields, _ := field(stage.(bson.D), "$project").(bson.D)
 		for _, f := range fields {
-			below = append(below, "$"+f.Key)
+			below = append(below, f.Key)
 		}
 	}
+	within := func(array string) bool {
+		return slices.ContainsFunc(below, func(path string) bool { return strings.HasPrefix(path, array+".") })
+	}
 	return func(stage any) bool {
-		spec, ok := field(stage.(bson.D), "$unwind").(bson.D)
-		return ok && slices.ContainsFunc(below, func(path string) bool { return strings.HasPrefix(path, field(spec, "path").(string)+".") })
+		if spec, ok := field(stage.(bson.D), "$unwind").(bson.D); ok {
+			return within(strings.TrimPrefix(field(spec, "path").(string), "$"))
+		}
+		set, _ := field(stage.(bson.D), "$set").(bson.D)
+		return slices.ContainsFunc(set, func(e bson.E) bool {
+			array, _, dotted := strings.Cut(e.Key, ".")
+			return dotted && within(array)
+		})
 	}
 }
 
