@@ -164,10 +164,11 @@ func (f *aggregateArgs) parseCursor(a argument) error {
 	if err := a.doc(&c); err != nil {
 		return err
 	}
-	if err := mqlargument.RefuseRepeated("cursor", c); err != nil {
-		return err
-	}
+	once := mqlargument.NewOnce("cursor", c)
 	for it := c.Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return err
+		}
 		if string(it.Key()) != "batchSize" {
 			return mongoerr.New(mongoerr.IDLUnknownField, "BSON field 'aggregate.cursor.%s' is an unknown field.", it.Key())
 		}

@@ -29,11 +29,12 @@ func (c *createArgs) parseClustered(a argument) error {
 	}
 	s := &clusteredSpec{version: 2, name: "_id_"}
 	c.clustered = s
-	if err := mqlargument.RefuseRepeated("create", a.Value.Doc()); err != nil {
-		return err
-	}
+	once := mqlargument.NewOnce("create", a.Value.Doc())
 	uniqueGiven := false
 	for it := a.Value.Doc().Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return err
+		}
 		field := argument{a.op, string(it.Key()), it.Value()}
 		var err error
 		switch string(it.Key()) {

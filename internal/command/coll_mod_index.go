@@ -28,10 +28,11 @@ func (x *indexChange) parse(a argument) error {
 		return err
 	}
 	x.given = true
-	if err := mqlargument.RefuseRepeated("collMod.index", d); err != nil {
-		return err
-	}
+	once := mqlargument.NewOnce("collMod.index", d)
 	for it := d.Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return err
+		}
 		if err := x.parseField(argument{a.op, "index." + string(it.Key()), it.Value()}, string(it.Key())); err != nil {
 			return err
 		}

@@ -31,10 +31,11 @@ func (g *generic) parseWriteConcern(v bsonraw.Value) error {
 	}
 	wc := &g.writeConcern
 	wc.present = true
-	if err := mqlargument.RefuseRepeated("WriteConcernOptions", v.Doc()); err != nil {
-		return err
-	}
+	once := mqlargument.NewOnce("WriteConcernOptions", v.Doc())
 	for it := v.Doc().Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return err
+		}
 		if err := wc.parseField(string(it.Key()), it.Value()); err != nil {
 			return err
 		}

@@ -85,10 +85,11 @@ type deleteStatement struct {
 
 func (s *deleteStatement) parse(d bsonraw.Doc) error {
 	s.limit = -1
-	if err := mqlargument.RefuseRepeated("delete.deletes", d); err != nil {
-		return err
-	}
+	once := mqlargument.NewOnce("delete.deletes", d)
 	for it := d.Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return err
+		}
 		a := argument{s.op, "deletes." + string(it.Key()), it.Value()}
 		var err error
 		switch string(it.Key()) {

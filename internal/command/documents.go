@@ -50,8 +50,8 @@ func (w *writer) sequence(name string, inBody bsonraw.Doc) ([]bsonraw.Doc, error
 // nothing has to change.
 func storable(d bsonraw.Doc) (bsonraw.Doc, error) { return storableAs(d, true) }
 
-// storableAs is storable for documents that are inserted or, otherwise, what an update gave: then empty timestamps stay as they are, and so
-// does an _id behind the first one.
+// storableAs is storable for documents that are inserted or, otherwise, what an update gave: then empty timestamps stay as they are, and
+// an _id behind the first one is no error.
 func storableAs(d bsonraw.Doc, inserted bool) (bsonraw.Doc, error) {
 	if err := checkSize(d); err != nil {
 		return nil, err
@@ -61,11 +61,15 @@ func storableAs(d bsonraw.Doc, inserted bool) (bsonraw.Doc, error) {
 	for i, it := 0, d.Iter(); it.Next(); i++ {
 		v := it.Value()
 		if string(it.Key()) == "_id" {
-			if inserted && !id.IsMissing() {
-				return nil, severalIDs(id, v)
-			}
-			if id.IsMissing() {
+			switch {
+			case id.IsMissing():
 				id, first = v, i == 0
+			case inserted:
+				return nil, severalIDs(id, v)
+			default:
+				if err := checkID(v); err != nil {
+					return nil, err
+				}
 			}
 		} else if inserted && v.Type == bsonraw.TypeTimestamp && v.Int64() == 0 {
 			stamps = true

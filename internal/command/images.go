@@ -15,11 +15,12 @@ func (a argument) images(to *bool) error {
 	if err := a.doc(&d); err != nil {
 		return err
 	}
-	if err := mqlargument.RefuseRepeated(a.op.cmd.name+"."+a.name, d); err != nil {
-		return err
-	}
+	once := mqlargument.NewOnce(a.op.cmd.name+"."+a.name, d)
 	there := false
 	for it := d.Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return err
+		}
 		field := argument{a.op, a.name + "." + string(it.Key()), it.Value()}
 		if string(it.Key()) != "enabled" {
 			return field.unknown()

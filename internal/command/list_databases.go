@@ -10,8 +10,8 @@ import (
 )
 
 // listDatabases {listDatabases: 1, filter, nameOnly, authorizedDatabases} lists the databases: those that have a collection, and those
-// that every member of a replica set has, admin, config and local. sizeOnDisk is an estimate that leaves out what is not written to tables yet. authorizedDatabases changes nothing while there
-// is no authentication.
+// that every member of a replica set has, admin, config and local. sizeOnDisk is an estimate that leaves out what is not written to
+// tables yet. authorizedDatabases changes nothing while there is no authentication.
 func listDatabases(op *operation) error {
 	var pattern bsonraw.Doc
 	var nameOnly, authorized bool

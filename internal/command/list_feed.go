@@ -1,6 +1,9 @@
 package command
 
-import "github.com/sluicestream/sluice/internal/bsonraw"
+import (
+	"github.com/sluicestream/sluice/internal/bsonraw"
+	mqlargument "github.com/sluicestream/sluice/internal/mql/argument"
+)
 
 // listFeed gives documents that were made beforehand, as the commands that list the schema do.
 type listFeed struct{ docs []bsonraw.Doc }
@@ -50,7 +53,11 @@ func (a argument) listBatch(to *batchLimit) error {
 	if err := a.doc(&cursor); err != nil {
 		return err
 	}
+	once := mqlargument.NewOnce(a.op.cmd.name+"."+a.name, cursor)
 	for it := cursor.Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return err
+		}
 		if string(it.Key()) != "batchSize" {
 			return argument{a.op, a.name + "." + string(it.Key()), it.Value()}.unknown()
 		}

@@ -24,11 +24,7 @@ func sessionKeys(op *operation) ([]string, error) {
 			if it.Value().Type != bsonraw.TypeDocument {
 				return op.wrongType(a.name+"."+string(it.Key()), it.Value(), "object")
 			}
-			field := op.cmd.name + "." + a.name
-			if err := mqlargument.RefuseRepeated(field, it.Value().Doc()); err != nil {
-				return err
-			}
-			id, err := parseSessionID(field, it.Value().Doc())
+			id, err := parseSessionID(op.cmd.name+"."+a.name, it.Value().Doc())
 			if err != nil {
 				return err
 			}
@@ -64,7 +60,11 @@ func (s sessionID) isNobodys() bool { return len(s.uid) == 0 || bytes.Equal(s.ui
 // parseSessionID reads {id: <UUID>, uid: <digest>}; field is its place in the command, for messages.
 func parseSessionID(field string, lsid bsonraw.Doc) (s sessionID, err error) {
 	var numbered bool
+	once := mqlargument.NewOnce(field, lsid)
 	for it := lsid.Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return s, err
+		}
 		v := it.Value()
 		if v.Type == bsonraw.TypeNull {
 			continue

@@ -36,10 +36,11 @@ func (s *seriesOptions) parse(a argument, fields bool) error {
 	if err := a.doc(&d); err != nil {
 		return err
 	}
-	if err := mqlargument.RefuseRepeated(a.op.cmd.name+"."+a.name, d); err != nil {
-		return err
-	}
+	once := mqlargument.NewOnce(a.op.cmd.name+"."+a.name, d)
 	for it := d.Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return err
+		}
 		if it.Value().Type == bsonraw.TypeNull {
 			continue
 		}

@@ -100,10 +100,11 @@ type updateStatement struct {
 }
 
 func (s *updateStatement) parse(d bsonraw.Doc) error {
-	if err := mqlargument.RefuseRepeated("update.updates", d); err != nil {
-		return err
-	}
+	once := mqlargument.NewOnce("update.updates", d)
 	for it := d.Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return err
+		}
 		v := it.Value()
 		if v.Type == bsonraw.TypeNull {
 			continue

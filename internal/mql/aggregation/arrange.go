@@ -38,20 +38,27 @@ func (p *Pipeline) arrange() error {
 	return nil
 }
 
+// joinFilters joins neighbouring $match stages.
 func (p *Pipeline) joinFilters() error {
 	kept := p.stages[:0]
-	for _, s := range p.stages {
-		if m, ok := s.(*match); ok && len(kept) > 0 {
-			if before, ok := kept[len(kept)-1].(*match); ok {
-				joined, err := before.and(p.scope, m)
-				if err != nil {
-					return err
-				}
-				kept[len(kept)-1] = joined
-				continue
+	for rest := p.stages; len(rest) > 0; {
+		var run []*match
+		for len(run) < len(rest) {
+			m, ok := rest[len(run)].(*match)
+			if !ok {
+				break
 			}
+			run = append(run, m)
 		}
-		kept = append(kept, s)
+		if len(run) < 2 {
+			kept, rest = append(kept, rest[0]), rest[1:]
+			continue
+		}
+		joined, err := joinMatches(p.scope, run)
+		if err != nil {
+			return err
+		}
+		kept, rest = append(kept, joined), rest[len(run):]
 	}
 	p.stages = kept
 	return nil

@@ -63,17 +63,26 @@ func (p *Pipeline) filtersFirst() error {
 	return nil
 }
 
-// split tells the conditions that may be asked before a stage from the others. Filters that were joined go one by one: what is left behind of
-// one is asked together with the next.
+// split tells the conditions that may be asked before a stage from the others. Filters that were joined go one by one: what one asks for counts
+// for those behind it.
 func (s *match) split(before stage) (moved, rest []bsonraw.Doc) {
-	if _, ok := before.(barrier); ok && s.takesNothing() {
+	var passes func(condition bsonraw.Doc) bool
+	ask := func(bsonraw.Doc) {}
+	switch before := before.(type) {
+	case barrier:
+		if s.takesNothing() {
+			return nil, nil
+		}
+		passes = before.passes
+	case keeper:
+		kept := newKeptPaths(before)
+		ask = kept.ask
+		passes = func(condition bsonraw.Doc) bool { return readsOnly(condition, kept.keeps) }
+	default:
 		return nil, nil
 	}
 	for _, spec := range s.conjuncts() {
-		passes := passing(before, append(slices.Clip(rest), spec))
-		if passes == nil {
-			return nil, nil
-		}
+		ask(spec)
 		for _, one := range conditions(nil, spec) {
 			if passes(one) {
 				moved = append(moved, one)
@@ -85,43 +94,44 @@ func (s *match) split(before stage) (moved, rest []bsonraw.Doc) {
 	return moved, rest
 }
 
-// passing returns which of the conditions that are asked together may be asked before a stage; nil: none.
-func passing(before stage, together []bsonraw.Doc) func(condition bsonraw.Doc) bool {
-	switch before := before.(type) {
-	case barrier:
-		return before.passes
-	case keeper:
-		keeps := kept(before, together)
-		return func(condition bsonraw.Doc) bool { return readsOnly(condition, keeps) }
-	}
-	return nil
+// keptPaths are the paths that a stage keeps for filters. Of what an inclusion keeps MongoDB leaves out what is within a path that is asked for
+// too and is not kept as a whole.
+type keptPaths struct {
+	by      keeper
+	changed map[string]bool // what is asked for and not kept; nil where that does not matter
 }
 
-// kept returns which paths a stage keeps for conditions that are asked together. Of what an inclusion keeps MongoDB leaves out what is within a
-// path that is asked for too and is not kept as a whole.
-func kept(by keeper, together []bsonraw.Doc) func(path string) bool {
-	p, ok := by.(*project)
-	if !ok || !p.projection.Includes() {
-		return by.keeps
+func newKeptPaths(by keeper) *keptPaths {
+	k := &keptPaths{by: by}
+	if p, ok := by.(*project); ok && p.projection.Includes() {
+		k.changed = map[string]bool{}
 	}
-	var changed []string
-	note := func(path string) bool {
-		if !p.keeps(path) {
-			changed = append(changed, path+".")
+	return k
+}
+
+// ask notes what a filter asks for.
+func (k *keptPaths) ask(spec bsonraw.Doc) {
+	if k.changed == nil {
+		return
+	}
+	eachPath(spec, func(path string) {
+		if !k.by.keeps(path) {
+			k.changed[path] = true
 		}
-		return true
-	}
-	for _, spec := range together {
-		eachPath(spec, note)
-	}
-	return func(path string) bool {
-		within := func(whole string) bool { return strings.HasPrefix(path, whole) }
-		return p.keeps(path) && !slices.ContainsFunc(changed, within)
-	}
+	})
 }
 
-// eachPath calls visit, which returns true, for each path that a filter asks for.
-func eachPath(spec bsonraw.Doc, visit func(path string) bool) {
+func (k *keptPaths) keeps(path string) bool {
+	for i := range len(path) {
+		if path[i] == '.' && k.changed[path[:i]] {
+			return false
+		}
+	}
+	return k.by.keeps(path)
+}
+
+// eachPath calls visit for the paths that a filter asks for.
+func eachPath(spec bsonraw.Doc, visit func(path string)) {
 	for it := spec.Iter(); it.Next(); {
 		switch key := string(it.Key()); {
 		case key == "$and", key == "$or", key == "$nor":
@@ -129,10 +139,74 @@ func eachPath(spec bsonraw.Doc, visit func(path string) bool) {
 				eachPath(branch.Value().Doc(), visit)
 			}
 		case key == "$expr":
-			evaluatesOnly(it.Value(), visit)
+			eachPathOf(it.Value(), visit)
+		case key == "$jsonSchema":
+			eachPathOfSchema(it.Value(), visit)
 		case !strings.HasPrefix(key, "$"):
 			visit(beforeNumber(key))
 		}
+	}
+}
+
+// eachPathOf calls visit for the paths that an expression names.
+func eachPathOf(v bsonraw.Value, visit func(path string)) {
+	switch v.Type {
+	case bsonraw.TypeString:
+		if path, ok := fieldOf(v.Str()); ok && path != "" {
+			visit(path)
+		}
+	case bsonraw.TypeDocument, bsonraw.TypeArray:
+		for it := v.Doc().Iter(); it.Next(); {
+			if string(it.Key()) != "$literal" {
+				eachPathOf(it.Value(), visit)
+			}
+		}
+	}
+}
+
+// eachPathOfSchema calls visit for the fields that a schema names for the document as a whole.
+func eachPathOfSchema(schema bsonraw.Value, visit func(path string)) {
+	if schema.Type != bsonraw.TypeDocument {
+		return
+	}
+	for it := schema.Doc().Iter(); it.Next(); {
+		switch v := it.Value(); string(it.Key()) {
+		case "properties":
+			eachName(v, visit)
+		case "required":
+			eachPart(v, func(part bsonraw.Value) { visit(string(part.Bytes())) })
+		case "dependencies":
+			eachName(v, visit)
+			eachPart(v, func(needed bsonraw.Value) {
+				if needed.Type == bsonraw.TypeArray {
+					eachPart(needed, func(part bsonraw.Value) { visit(string(part.Bytes())) })
+				} else {
+					eachPathOfSchema(needed, visit)
+				}
+			})
+		case "allOf", "anyOf", "oneOf":
+			eachPart(v, func(part bsonraw.Value) { eachPathOfSchema(part, visit) })
+		case "not":
+			eachPathOfSchema(v, visit)
+		}
+	}
+}
+
+func eachName(v bsonraw.Value, visit func(name string)) {
+	if v.Type != bsonraw.TypeDocument {
+		return
+	}
+	for it := v.Doc().Iter(); it.Next(); {
+		visit(string(it.Key()))
+	}
+}
+
+func eachPart(v bsonraw.Value, visit func(part bsonraw.Value)) {
+	if v.Type != bsonraw.TypeDocument && v.Type != bsonraw.TypeArray {
+		return
+	}
+	for it := v.Doc().Iter(); it.Next(); {
+		visit(it.Value())
 	}
 }
 
@@ -215,9 +289,9 @@ func condition(key string, v bsonraw.Value) bsonraw.Doc {
 
 // part is the stage with some of its conditions.
 func (s *match) part(p *Pipeline, conditions []bsonraw.Doc) (*match, error) {
-	part := &match{joined: conditions, spec: all(conditions), varies: s.varies}
+	part := &match{spec: all(conditions), varies: s.varies}
 	if len(conditions) == 1 {
-		part.joined, part.spec = nil, conditions[0]
+		part.spec = conditions[0]
 	}
 	var err error
 	part.filter, err = filter.Compile(part.spec, filter.Options{Scope: p.scope})
@@ -274,12 +348,8 @@ func beforeNumber(path string) string {
 func evaluatesOnly(v bsonraw.Value, keeps func(path string) bool) bool {
 	switch v.Type {
 	case bsonraw.TypeString:
-		path, isPath := strings.CutPrefix(v.Str(), "$")
-		name, below, _ := strings.Cut(path, ".")
-		if name == "$ROOT" || name == "$CURRENT" {
-			path = below
-		}
-		return !isPath || strings.HasPrefix(path, "$") || path != "" && keeps(path)
+		path, ok := fieldOf(v.Str())
+		return !ok || path != "" && keeps(path)
 	case bsonraw.TypeDocument, bsonraw.TypeArray:
 		for it := v.Doc().Iter(); it.Next(); {
 			switch key := string(it.Key()); {
@@ -290,6 +360,15 @@ func evaluatesOnly(v bsonraw.Value, keeps func(path string) bool) bool {
 		}
 	}
 	return true
+}
+
+// fieldOf returns the path of a field that a string within an expression stands for, empty for the whole document.
+func fieldOf(text string) (path string, ok bool) {
+	path, ok = strings.CutPrefix(text, "$")
+	if name, below, _ := strings.Cut(path, "."); name == "$ROOT" || name == "$CURRENT" {
+		return below, ok
+	}
+	return path, ok && !strings.HasPrefix(path, "$")
 }
 
 func (s *project) keeps(path string) bool { return s.projection.Keeps(path) }

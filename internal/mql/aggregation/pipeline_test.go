@@ -195,6 +195,26 @@ func TestManyMatchesAreNoDeepFilter(t *testing.T) {
 	}
 }
 
+// TestManyMatchesTakeTheirShare holds that four times as many filters take about four times the memory, not sixteen times, to be compiled.
+func TestManyMatchesTakeTheirShare(t *testing.T) { //nolint:paralleltest // allocations of others would count
+	allocations := func(stages int) float64 {
+		text := `[{"$project": {"a": 1, "d": "$x"}}`
+		for i := range stages {
+			text += fmt.Sprintf(`, {"$match": {"b%d": 1, "a.k%d": 1, "c%d": 1, "e%d": 1}}`, i, i, i, i)
+		}
+		pipeline := array(t, text+"]")
+		return testing.AllocsPerRun(1, func() {
+			if _, err := Compile(pipeline, Options{}); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	few, many := allocations(100), allocations(400)
+	if many > 6*few {
+		t.Errorf("%v allocations for 400 filters, %v for 100", many, few)
+	}
+}
+
 func TestTooManyStages(t *testing.T) {
 	t.Parallel()
 	text := "[" + strings.Repeat(`{"$skip": 0}, `, maxStages) + `{"$skip": 0}]`

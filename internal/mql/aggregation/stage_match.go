@@ -1,7 +1,6 @@
 package aggregation
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/sluicestream/sluice/internal/bsonraw"
@@ -39,9 +38,13 @@ func (s *match) apply(ctx *expression.Context, doc bsonraw.Doc) (bsonraw.Doc, bo
 	return doc, keep, err
 }
 
-// and returns the stage that both s and t let through.
-func (s *match) and(scope *expression.Scope, t *match) (*match, error) {
-	out := &match{joined: slices.Concat(s.conjuncts(), t.conjuncts()), varies: s.varies || t.varies}
+// joinMatches returns the stage for what all of the stages let through.
+func joinMatches(scope *expression.Scope, stages []*match) (*match, error) {
+	out := &match{}
+	for _, s := range stages {
+		out.joined = append(out.joined, s.conjuncts()...)
+		out.varies = out.varies || s.varies
+	}
 	out.spec = all(out.joined)
 	var err error
 	out.filter, err = filter.Compile(out.spec, filter.Options{Scope: scope})

@@ -64,11 +64,12 @@ func compileMerge(c *compiler, name string, spec bsonraw.Value) (stage, error) {
 }
 
 func (m *Merge) parse(name string, spec bsonraw.Doc) (onGiven bool, err error) {
-	if err := argument.RefuseRepeated(name, spec); err != nil {
-		return false, err
-	}
+	once := argument.NewOnce(name, spec)
 	hasInto := false
 	for it := spec.Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return false, err
+		}
 		v := it.Value()
 		switch string(it.Key()) {
 		case "into":
@@ -113,10 +114,11 @@ func (m *Merge) parseInto(name string, v bsonraw.Value) error {
 	default:
 		return mongoerr.New(51178, "%s 'into' field  must be either a string or an object, but found %s", name, v.Type.Name())
 	}
-	if err := argument.RefuseRepeated("into", v.Doc()); err != nil {
-		return err
-	}
+	once := argument.NewOnce("into", v.Doc())
 	for it := v.Doc().Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return err
+		}
 		part := it.Value()
 		if part.Type == bsonraw.TypeNull || part.Type == bsonraw.TypeUndefined {
 			continue

@@ -42,11 +42,12 @@ func compileOut(c *compiler, name string, spec bsonraw.Value) (stage, error) {
 }
 
 func (s *out) parse(name string, spec bsonraw.Doc) error {
-	if err := argument.RefuseRepeated(name, spec); err != nil {
-		return err
-	}
+	once := argument.NewOnce(name, spec)
 	var hasDB, hasColl bool
 	for it := spec.Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return err
+		}
 		v := it.Value()
 		switch string(it.Key()) {
 		case "db":

@@ -46,11 +46,12 @@ func compileCollStats(c *compiler, name string, spec bsonraw.Value) (stage, erro
 	if spec.Type != bsonraw.TypeDocument {
 		return nil, mongoerr.New(5447000, "%s must take a nested object but found: %s: %s", name, name, spec.Shell())
 	}
-	if err := argument.RefuseRepeated(name, spec.Doc()); err != nil {
-		return nil, err
-	}
+	once := argument.NewOnce(name, spec.Doc())
 	s := newStatistics(c, name)
 	for it := spec.Doc().Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return nil, err
+		}
 		if it.Value().Type == bsonraw.TypeNull {
 			continue
 		}

@@ -45,10 +45,11 @@ func compileUnion(c *compiler, name string, spec bsonraw.Value) (stage, error) {
 }
 
 func parseUnion(name string, spec bsonraw.Doc) (coll string, pipeline bsonraw.Doc, err error) {
-	if err := argument.RefuseRepeated(name, spec); err != nil {
-		return "", nil, err
-	}
+	once := argument.NewOnce(name, spec)
 	for it := spec.Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return "", nil, err
+		}
 		v := it.Value()
 		if v.Type == bsonraw.TypeNull {
 			continue

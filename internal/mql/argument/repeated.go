@@ -1,9 +1,6 @@
 package argument
 
 import (
-	"bytes"
-	"slices"
-
 	"github.com/sluicestream/sluice/internal/bsonraw"
 	"github.com/sluicestream/sluice/internal/mongoerr"
 )
@@ -23,28 +20,45 @@ func (s *Names) Add(name []byte) (had bool) {
 	return had
 }
 
-// RefuseRepeated refuses a document that gives an argument twice, whether anybody knows it or not. field is what messages call the document.
-func RefuseRepeated(field string, d bsonraw.Doc) error {
-	var names Names
-	for it := d.Iter(); it.Next(); {
-		if names.Add(it.Key()) {
-			return findRepeated(field, d)
+// Once refuses fields that a document gives twice, one after the other as they are read.
+type Once struct {
+	field string
+	doc   bsonraw.Doc
+	names Names
+	count int             // of the fields that were read while names was sure
+	seen  map[string]bool // from then on
+}
+
+// NewOnce returns a Once for a document; field is what messages call it.
+func NewOnce(field string, d bsonraw.Doc) Once { return Once{field: field, doc: d} }
+
+// Check refuses the document's next field, which has a key, if it was there before.
+func (o *Once) Check(key []byte) error {
+	if o.seen == nil {
+		if !o.names.Add(key) {
+			o.count++
+			return nil
+		}
+		o.seen = map[string]bool{}
+		it := o.doc.Iter()
+		for range o.count {
+			it.Next()
+			o.seen[string(it.Key())] = true
 		}
 	}
+	if o.seen[string(key)] {
+		return mongoerr.New(mongoerr.IDLDuplicateField, "BSON field '%s.%s' is a duplicate field", o.field, key)
+	}
+	o.seen[string(key)] = true
 	return nil
 }
 
-// findRepeated is RefuseRepeated for what gives an argument twice by the look of it.
-func findRepeated(field string, d bsonraw.Doc) error {
-	var few [32][]byte // as many as nearly every command has
-	names := few[:0]
+// RefuseRepeated refuses a document that gives a field twice, before any is read. field is what messages call the document.
+func RefuseRepeated(field string, d bsonraw.Doc) error {
+	once := NewOnce(field, d)
 	for it := d.Iter(); it.Next(); {
-		names = append(names, it.Key())
-	}
-	slices.SortFunc(names, bytes.Compare)
-	for i := 1; i < len(names); i++ {
-		if bytes.Equal(names[i-1], names[i]) {
-			return mongoerr.New(mongoerr.IDLDuplicateField, "BSON field '%s.%s' is a duplicate field", field, names[i])
+		if err := once.Check(it.Key()); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -29,11 +29,12 @@ const (
 // not.
 func Parse(doc bsonraw.Doc, field string) (*Collation, error) {
 	s := spec{strength: 3, caseFirst: "off", alternate: "non-ignorable", maxVariable: "punct", version: version}
-	if err := argument.RefuseRepeated(field, doc); err != nil {
-		return nil, err
-	}
+	once := argument.NewOnce(field, doc)
 	hasLocale := false
 	for it := doc.Iter(); it.Next(); {
+		if err := once.Check(it.Key()); err != nil {
+			return nil, err
+		}
 		name := string(it.Key())
 		if t := it.Value().Type; t == bsonraw.TypeNull || t == bsonraw.TypeUndefined {
 			unused := spec{}
